@@ -1,0 +1,50 @@
+// Files: read-only maps, whole reads, and replacement that is never seen half
+// done.
+#ifndef MRE_MODEL_BASE_FILE_H_
+#define MRE_MODEL_BASE_FILE_H_
+
+#include <cstddef>
+#include <span>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace mre {
+
+// A file's bytes, mapped read-only. Movable; unmapped when destroyed. The
+// bytes change under the reader if another process writes into the file in
+// place: replace files with WriteFileAtomically instead.
+class MappedFile {
+ public:
+  // NOT_FOUND when there is no such file; INVALID_ARGUMENT when it is not a
+  // regular file.
+  static absl::StatusOr<MappedFile> Open(const std::string& path);
+
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+  ~MappedFile();
+
+  std::span<const std::byte> bytes() const {
+    return {static_cast<const std::byte*>(data_), size_};
+  }
+
+ private:
+  MappedFile(void* data, size_t size) : data_(data), size_(size) {}
+
+  void* data_;
+  size_t size_;
+};
+
+absl::StatusOr<std::string> ReadFile(const std::string& path);
+
+// Writes `contents` to a temporary file beside `path`, flushes it to the disk
+// and renames it: whoever opens `path`, at any moment and after a power cut,
+// finds the old bytes or the new ones.
+absl::Status WriteFileAtomically(const std::string& path,
+                                 absl::string_view contents);
+
+}  // namespace mre
+
+#endif  // MRE_MODEL_BASE_FILE_H_

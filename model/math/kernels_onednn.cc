@@ -1,0 +1,272 @@
+// kernels.h on oneDNN 2.6. No other file includes dnnl; its exceptions end
+// here.
+//
+// Inner products are created for a fixed list of row counts ("blocks"), all
+// with one weight layout, and a call is cut into blocks, the last one padded.
+// On CPUs where oneDNN uses its batch-reduce kernels (AVX512 and AMX) every
+// row count gives a row the same bits (kernels_test checks it). Elsewhere that
+// does not hold, so there all products run in blocks of one size.
+//
+// oneDNN itself runs on one thread: given more, it splits some sums among them
+// (3072 inputs to 96 outputs, for one), depending on the row count. Threads
+// share the rows instead.
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
+#include <dnnl.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "model/math/kernels.h"
+#include "model/math/parallel.h"
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+namespace mre {
+namespace {
+
+using dnnl::memory;
+
+// Row counts that have a primitive of their own, ascending.
+constexpr std::array<int64_t, 22> kBlocks = {1,  2,  3,  4,   5,   6,  7,  8,
+                                             10, 12, 14, 16,  20,  24, 28, 32,
+                                             48, 64, 96, 128, 192, 256};
+constexpr int64_t kLargestBlock = kBlocks.back();
+// Where the implementation is not known to be independent of the row count.
+constexpr int64_t kOnlyBlock = 16;
+
+// Rows that a thread takes at a time: a block of its own, so that no thread's
+// padding reaches into another's rows.
+constexpr int64_t kThreadRows = 64;
+static_assert(kThreadRows % kOnlyBlock == 0);
+
+// While it lives, oneDNN uses the calling thread alone.
+class OneThread {
+ public:
+#ifdef _OPENMP
+  OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
+  ~OneThread() { omp_set_num_threads(before_); }
+
+ private:
+  const int before_;
+#else
+  OneThread() {}
+  ~OneThread() {}
+#endif
+ public:
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+};
+
+const dnnl::engine& Cpu() {
+  static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+  return engine;
+}
+
+memory::data_type TypeOf(Precision precision) {
+  return precision == Precision::kBf16 ? memory::data_type::bf16
+                                       : memory::data_type::f32;
+}
+
+memory::desc RowMajor(int64_t rows, int64_t cols, memory::data_type type) {
+  return memory::desc({rows, cols}, type, memory::format_tag::ab);
+}
+
+uint16_t ToBf16(float x) {
+  uint32_t bits = std::bit_cast<uint32_t>(x);
+  if ((bits & 0x7fffffffu) > 0x7f800000u) {
+    return static_cast<uint16_t>((bits >> 16) | 0x40);  // NaN stays NaN
+  }
+  bits += 0x7fff + ((bits >> 16) & 1);
+  return static_cast<uint16_t>(bits >> 16);
+}
+
+dnnl::inner_product_forward::primitive_desc Describe(
+    const LinearOp::Shape& shape, int64_t rows, const memory::desc& weights) {
+  const memory::data_type type = TypeOf(shape.precision);
+  dnnl::primitive_attr attributes;
+  if (shape.activation == Activation::kRelu) {
+    dnnl::post_ops relu;
+    relu.append_eltwise(1.0f, dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);
+    attributes.set_post_ops(relu);
+  }
+  const dnnl::inner_product_forward::desc desc(
+      dnnl::prop_kind::forward_inference, RowMajor(rows, shape.in, type),
+      weights,
+      memory::desc({shape.out}, memory::data_type::f32, memory::format_tag::a),
+      RowMajor(rows, shape.out, memory::data_type::f32));
+  return dnnl::inner_product_forward::primitive_desc(desc, attributes, Cpu());
+}
+
+bool IsBatchReduce(const dnnl::inner_product_forward::primitive_desc& pd) {
+  return std::strstr(pd.impl_info_str(), "brgemm") != nullptr;
+}
+
+}  // namespace
+
+absl::string_view PrecisionName(Precision precision) {
+  return precision == Precision::kBf16 ? "bf16" : "f32";
+}
+
+bool CpuHasBf16() {
+  return __builtin_cpu_supports("avx512bf16") ||
+         dnnl::get_effective_cpu_isa() >= dnnl::cpu_isa::avx512_core_bf16;
+}
+
+bool CpuPrefersBf16() {
+  return dnnl::get_effective_cpu_isa() >= dnnl::cpu_isa::avx512_core_amx;
+}
+
+struct LinearOp::Weights::Rep {
+  memory weight;
+  memory bias;
+};
+
+struct LinearOp::Rep {
+  struct Block {
+    int64_t rows;
+    dnnl::inner_product_forward primitive;
+    memory::desc src;
+    memory::desc dst;
+  };
+  std::vector<Block> blocks;  // ascending in rows
+  memory::desc weights;
+
+  const Block& For(int64_t rows) const {
+    for (const Block& block : blocks) {
+      if (block.rows >= rows) return block;
+    }
+    return blocks.back();
+  }
+};
+
+LinearOp::Weights::Weights(std::unique_ptr<Rep> rep) : rep_(std::move(rep)) {}
+LinearOp::Weights::Weights(Weights&&) noexcept = default;
+LinearOp::Weights& LinearOp::Weights::operator=(Weights&&) noexcept = default;
+LinearOp::Weights::~Weights() = default;
+
+LinearOp::LinearOp(const Shape& shape, std::unique_ptr<Rep> rep)
+    : shape_(shape), rep_(std::move(rep)) {}
+LinearOp::~LinearOp() = default;
+
+absl::StatusOr<std::unique_ptr<LinearOp>> LinearOp::Create(const Shape& shape) {
+  if (shape.precision == Precision::kBf16 && !CpuHasBf16()) {
+    return absl::UnimplementedError(
+        "this CPU has no bf16 products (AVX512-BF16 or AMX)");
+  }
+  const OneThread one_thread;
+  try {
+    auto rep = std::make_unique<Rep>();
+    const auto add = [&](int64_t rows) {
+      const auto pd = Describe(shape, rows, rep->weights);
+      rep->blocks.push_back({rows, dnnl::inner_product_forward(pd),
+                             pd.src_desc(), pd.dst_desc()});
+    };
+    // The layout that one middling row count prefers serves all of them.
+    const auto pd =
+        Describe(shape, kOnlyBlock,
+                 memory::desc({shape.out, shape.in}, TypeOf(shape.precision),
+                              memory::format_tag::any));
+    rep->weights = pd.weights_desc();
+    if (IsBatchReduce(pd)) {
+      for (const int64_t rows : kBlocks) add(rows);
+    } else {
+      add(kOnlyBlock);
+    }
+    return std::unique_ptr<LinearOp>(new LinearOp(shape, std::move(rep)));
+  } catch (const dnnl::error& error) {
+    return absl::InternalError(absl::StrCat(
+        "oneDNN refused a product of ", shape.in, " to ", shape.out, " in ",
+        PrecisionName(shape.precision), ": ", error.what()));
+  }
+}
+
+LinearOp::Weights LinearOp::Pack(std::span<const float> weight,
+                                 std::span<const float> bias) const {
+  dnnl::stream stream(Cpu());
+  memory plain(RowMajor(shape_.out, shape_.in, memory::data_type::f32), Cpu(),
+               const_cast<float*>(weight.data()));
+  memory packed(rep_->weights, Cpu());
+  dnnl::reorder(plain, packed).execute(stream, plain, packed);
+  stream.wait();
+  memory bias_memory(
+      memory::desc({shape_.out}, memory::data_type::f32, memory::format_tag::a),
+      Cpu());
+  std::memcpy(bias_memory.get_data_handle(), bias.data(), bias.size_bytes());
+  return Weights(
+      std::make_unique<Weights::Rep>(Weights::Rep{packed, bias_memory}));
+}
+
+void LinearOp::Apply(const Weights& weights, const float* x, int64_t rows,
+                     float* y) const {
+  if (rows <= kThreadRows) {
+    ApplyOnOneThread(weights, x, rows, y);
+    return;
+  }
+  ParallelFor((rows + kThreadRows - 1) / kThreadRows, [&](int64_t i) {
+    const int64_t first = i * kThreadRows;
+    ApplyOnOneThread(weights, x + first * shape_.in,
+                     std::min(kThreadRows, rows - first),
+                     y + first * shape_.out);
+  });
+}
+
+void LinearOp::ApplyOnOneThread(const Weights& weights, const float* x,
+                                int64_t rows, float* y) const {
+  const OneThread one_thread;
+  thread_local dnnl::stream stream(Cpu());
+  thread_local std::vector<uint16_t> narrow;
+  const bool bf16 = shape_.precision == Precision::kBf16;
+  while (rows > 0) {
+    const Rep::Block& block = rep_->For(rows);
+    const int64_t taken = std::min(rows, block.rows);
+    const void* source = x;
+    if (bf16) {
+      narrow.resize(block.rows * shape_.in);
+      std::transform(x, x + taken * shape_.in, narrow.begin(), ToBf16);
+      source = narrow.data();
+    }
+    const memory src(block.src, Cpu(), const_cast<void*>(source));
+    const memory dst(block.dst, Cpu(), y);
+    block.primitive.execute(stream, {{DNNL_ARG_SRC, src},
+                                     {DNNL_ARG_WEIGHTS, weights.rep().weight},
+                                     {DNNL_ARG_BIAS, weights.rep().bias},
+                                     {DNNL_ARG_DST, dst}});
+    x += taken * shape_.in;
+    y += taken * shape_.out;
+    rows -= taken;
+  }
+}
+
+int64_t LinearOp::PaddedRows(int64_t rows) {
+  const int64_t whole = rows / kLargestBlock * kLargestBlock;
+  const int64_t rest = rows - whole;
+  if (rest == 0) return rows;
+  const int64_t block = *std::lower_bound(kBlocks.begin(), kBlocks.end(), rest);
+  const int64_t only = (rest + kOnlyBlock - 1) / kOnlyBlock * kOnlyBlock;
+  return whole + std::max(block, only);
+}
+
+void Gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k,
+          const float* a, int64_t lda, const float* b, int64_t ldb, float beta,
+          float* c, int64_t ldc) {
+  if (m == 0 || n == 0) return;
+  if (k == 0) {  // oneDNN would leave C as it is
+    for (int64_t i = 0; i < m * n; ++i) {
+      float& value = c[i / n * ldc + i % n];
+      value = beta == 0 ? 0 : beta * value;
+    }
+    return;
+  }
+  const OneThread one_thread;
+  dnnl::sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, 1.0f,
+              a, lda, b, ldb, beta, c, ldc);
+}
+
+}  // namespace mre

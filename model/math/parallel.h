@@ -1,0 +1,25 @@
+// A parallel loop for the trainer. Results never depend on the thread count as
+// long as the iterations write to disjoint places.
+#ifndef MRE_MODEL_MATH_PARALLEL_H_
+#define MRE_MODEL_MATH_PARALLEL_H_
+
+#include <cstdint>
+#include <functional>
+
+namespace mre {
+
+// Sets how many threads ParallelFor and the products of kernels.h use when
+// they are called from the calling thread. A build without OpenMP uses one.
+void SetThreads(int threads);
+
+// The threads that the process may use: its CPU affinity, at least 1.
+int AvailableThreads();
+
+// Calls body(i) for i in [0, n), in any order, on up to SetThreads' number of
+// threads; returns when all are done. Products called within run on one thread
+// each. `body` must not throw.
+void ParallelFor(int64_t n, const std::function<void(int64_t)>& body);
+
+}  // namespace mre
+
+#endif  // MRE_MODEL_MATH_PARALLEL_H_

@@ -1,0 +1,212 @@
+#include "model/net/config.h"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "model/base/status_macros.h"
+
+namespace mre {
+namespace {
+
+using nlohmann::json;
+
+absl::Status Expected(absl::string_view field, absl::string_view what) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("mre.config: ", field, ": expected ", what));
+}
+
+// The member `key` of `object`, which must exist. `path` names it in errors.
+absl::StatusOr<const json*> Member(const json& object, const char* key,
+                                   absl::string_view path) {
+  const auto it = object.find(key);
+  if (it == object.end()) return Expected(path, "a value, but it is missing");
+  return &*it;
+}
+
+absl::StatusOr<int64_t> Integer(const json& object, const char* key,
+                                absl::string_view path) {
+  ASSIGN_OR_RETURN(const json* value, Member(object, key, path));
+  // Anything that does not fit 63 bits is out of every bound anyway.
+  if (!value->is_number_integer() ||
+      (value->is_number_unsigned() && value->get<uint64_t>() > INT64_MAX)) {
+    return Expected(path, "an integer");
+  }
+  return value->get<int64_t>();
+}
+
+absl::StatusOr<std::string> Text(const json& object, const char* key,
+                                 absl::string_view path) {
+  ASSIGN_OR_RETURN(const json* value, Member(object, key, path));
+  if (!value->is_string()) return Expected(path, "a string");
+  return value->get<std::string>();
+}
+
+absl::Status ExpectText(const json& object, const char* key,
+                        absl::string_view path, absl::string_view wanted) {
+  ASSIGN_OR_RETURN(const std::string text, Text(object, key, path));
+  if (absl::string_view(text) != wanted) {
+    return Expected(path, absl::StrCat("\"", wanted, "\", got \"", text, "\""));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<const json*> Object(const json& object, const char* key,
+                                   absl::string_view path) {
+  ASSIGN_OR_RETURN(const json* value, Member(object, key, path));
+  if (!value->is_object()) return Expected(path, "an object");
+  return value;
+}
+
+absl::StatusOr<std::vector<double>> Numbers(const json& object, const char* key,
+                                            absl::string_view path) {
+  ASSIGN_OR_RETURN(const json* value, Member(object, key, path));
+  if (!value->is_array()) return Expected(path, "an array of numbers");
+  std::vector<double> numbers;
+  for (const json& item : *value) {
+    if (!item.is_number()) return Expected(path, "an array of numbers");
+    numbers.push_back(item.get<double>());
+  }
+  return numbers;
+}
+
+absl::StatusOr<InputConfig> ParseInput(const json& object) {
+  InputConfig input;
+  ASSIGN_OR_RETURN(const std::vector<double> shape,
+                   Numbers(object, "shape", "input.shape"));
+  for (const double dim : shape) {
+    if (!(dim >= 1 && dim <= kMaxInputSize) || dim != std::floor(dim)) {
+      return Expected("input.shape",
+                      absl::StrCat("integers in [1, ", kMaxInputSize, "]"));
+    }
+    input.shape.push_back(static_cast<int64_t>(dim));
+  }
+  ASSIGN_OR_RETURN(const json* scale, Member(object, "scale", "input.scale"));
+  if (!scale->is_number()) return Expected("input.scale", "a number");
+  input.scale = scale->get<double>();
+  ASSIGN_OR_RETURN(input.mean, Numbers(object, "mean", "input.mean"));
+  ASSIGN_OR_RETURN(input.std, Numbers(object, "std", "input.std"));
+  return input;
+}
+
+absl::Status InBounds(absl::string_view field, int64_t value, int64_t largest) {
+  if (value >= 1 && value <= largest) return absl::OkStatus();
+  return Expected(
+      field, absl::StrCat("an integer in [1, ", largest, "], got ", value));
+}
+
+}  // namespace
+
+int64_t InputConfig::size() const {
+  int64_t size = 1;
+  for (const int64_t dim : shape) size *= dim;
+  return size;
+}
+
+absl::Status Validate(const ModelConfig& config) {
+  const InputConfig& input = config.input;
+  if (input.shape.size() != 3) {
+    return Expected("input.shape", "three dimensions: height, width, channels");
+  }
+  int64_t size = 1;
+  for (const int64_t dim : input.shape) {
+    RETURN_IF_ERROR(InBounds("input.shape", dim, kMaxInputSize));
+    size *= dim;  // both factors are at most 2^24
+    RETURN_IF_ERROR(InBounds("elements of input.shape", size, kMaxInputSize));
+  }
+  if (!std::isfinite(input.scale) || input.scale == 0) {
+    return Expected("input.scale", "a finite number other than 0");
+  }
+  const size_t channels = static_cast<size_t>(input.channels());
+  if (input.mean.size() != channels || input.std.size() != channels) {
+    return Expected("input.mean and input.std", "one number a channel");
+  }
+  for (const double mean : input.mean) {
+    if (!std::isfinite(mean)) return Expected("input.mean", "finite numbers");
+  }
+  for (const double std : input.std) {
+    if (!std::isfinite(std) || std <= 0) {
+      return Expected("input.std", "finite numbers above 0");
+    }
+  }
+  RETURN_IF_ERROR(InBounds("width", config.width, kMaxDimension));
+  RETURN_IF_ERROR(InBounds("layers", config.layers, kMaxLayers));
+  RETURN_IF_ERROR(InBounds("experts", config.experts, kMaxExpertsPerLayer));
+  RETURN_IF_ERROR(InBounds("expert.hidden", config.hidden, kMaxDimension));
+  RETURN_IF_ERROR(InBounds("router.context", config.context, kMaxDimension));
+  return InBounds("number of classes", config.num_classes(), kMaxDimension);
+}
+
+absl::StatusOr<ModelConfig> ParseConfig(absl::string_view text) {
+  const json root = json::parse(text.begin(), text.end(), nullptr,
+                                /*allow_exceptions=*/false);
+  if (!root.is_object()) return Expected("(whole)", "a JSON object");
+  ModelConfig config;
+  ASSIGN_OR_RETURN(const int64_t format, Integer(root, "format", "format"));
+  if (format != 1) {
+    return Expected("format", absl::StrCat("1, got ", format,
+                                           " (written by a newer version?)"));
+  }
+  RETURN_IF_ERROR(ExpectText(root, "kind", "kind", "mre"));
+  ASSIGN_OR_RETURN(const json* input, Object(root, "input", "input"));
+  ASSIGN_OR_RETURN(config.input, ParseInput(*input));
+  ASSIGN_OR_RETURN(const json* stem, Object(root, "stem", "stem"));
+  RETURN_IF_ERROR(ExpectText(*stem, "kind", "stem.kind", "linear"));
+  ASSIGN_OR_RETURN(const std::string activation,
+                   Text(*stem, "activation", "stem.activation"));
+  if (activation != "none" && activation != "relu") {
+    return Expected("stem.activation", "\"none\" or \"relu\"");
+  }
+  config.stem_activation =
+      activation == "relu" ? Activation::kRelu : Activation::kNone;
+  ASSIGN_OR_RETURN(config.width, Integer(root, "width", "width"));
+  ASSIGN_OR_RETURN(config.layers, Integer(root, "layers", "layers"));
+  ASSIGN_OR_RETURN(config.experts, Integer(root, "experts", "experts"));
+  ASSIGN_OR_RETURN(const json* expert, Object(root, "expert", "expert"));
+  RETURN_IF_ERROR(ExpectText(*expert, "kind", "expert.kind", "mlp"));
+  ASSIGN_OR_RETURN(config.hidden, Integer(*expert, "hidden", "expert.hidden"));
+  ASSIGN_OR_RETURN(const json* router, Object(root, "router", "router"));
+  ASSIGN_OR_RETURN(config.context,
+                   Integer(*router, "context", "router.context"));
+  ASSIGN_OR_RETURN(const int64_t sharing,
+                   Integer(*router, "sharing", "router.sharing"));
+  if (sharing != 1) return Expected("router.sharing", "1");
+  ASSIGN_OR_RETURN(const json* classes, Member(root, "classes", "classes"));
+  if (!classes->is_array()) return Expected("classes", "an array of strings");
+  for (const json& name : *classes) {
+    if (!name.is_string()) return Expected("classes", "an array of strings");
+    config.classes.push_back(name.get<std::string>());
+  }
+  if (const auto it = root.find("training"); it != root.end()) {
+    if (!it->is_object()) return Expected("training", "an object");
+    config.training = it->dump(-1, ' ', false, json::error_handler_t::replace);
+  }
+  RETURN_IF_ERROR(Validate(config));
+  return config;
+}
+
+std::string FormatConfig(const ModelConfig& config) {
+  nlohmann::ordered_json root;
+  root["format"] = 1;
+  root["kind"] = "mre";
+  root["input"] = {{"shape", config.input.shape},
+                   {"scale", config.input.scale},
+                   {"mean", config.input.mean},
+                   {"std", config.input.std}};
+  root["stem"] = {
+      {"kind", "linear"},
+      {"activation",
+       config.stem_activation == Activation::kRelu ? "relu" : "none"}};
+  root["width"] = config.width;
+  root["layers"] = config.layers;
+  root["experts"] = config.experts;
+  root["expert"] = {{"kind", "mlp"}, {"hidden", config.hidden}};
+  root["router"] = {{"context", config.context}, {"sharing", 1}};
+  root["classes"] = config.classes;
+  root["training"] = nlohmann::ordered_json::parse(config.training, nullptr,
+                                                   /*allow_exceptions=*/false);
+  return root.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+}  // namespace mre

@@ -1,0 +1,300 @@
+#include "model/net/mre_mlp_router.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "model/base/rng.h"
+#include "model/net/batch_ops.h"
+
+namespace mre {
+namespace {
+
+// Added to a rate before its logarithm, so that a candidate that hardly any
+// ray reaches has a finite score and a bounded gradient.
+constexpr float kRateFloor = 1e-8f;
+
+// Gumbel noise for training from 12 random bits: the middles of 4096 slices of
+// equal probability. Two logarithms a candidate would cost as much as the
+// experts themselves.
+float CoarseGumbel(uint64_t bits) {
+  static const auto kTable = [] {
+    std::array<float, 4096> table;
+    for (size_t i = 0; i < table.size(); ++i) {
+      const double uniform = (static_cast<double>(i) + 0.5) / table.size();
+      table[i] = static_cast<float>(-std::log(-std::log(uniform)));
+    }
+    return table;
+  }();
+  return kTable[bits >> 52];
+}
+
+RoutingShape ShapeOf(const ModelConfig& config) {
+  return {config.layers, config.experts};
+}
+
+// The learned transitions B_1..B_{L-1} one after the other: [L-1,N,N].
+std::vector<float> Transitions(const ModelConfig& config, const Layout& layout,
+                               std::span<const float> params) {
+  std::vector<float> transitions;
+  for (int64_t l = 1; l < config.layers; ++l) {
+    const auto slot = layout.transition[l].of(params);
+    transitions.insert(transitions.end(), slot.begin(), slot.end());
+  }
+  return transitions;
+}
+
+// The order of one row's experts, with what the gradient needs of it.
+class RowRouter {
+ public:
+  RowRouter(const RoutingShape& shape, const UnrollOptions& options)
+      : options_(options),
+        shape_(shape),
+        rates_(shape.total()),
+        active_(shape.total()) {}
+
+  void Run(int64_t row, Unrolled& u) {
+    const int64_t total = shape_.total();
+    const float* probabilities =
+        u.probabilities.data() + row * shape_.probabilities();
+    std::fill(active_.begin(), active_.end(), 0);
+    float* coverage = u.coverage.data() + row * (u.steps + 1);
+    coverage[0] =
+        TraceRays(shape_, probabilities, active_.data(), rates_.data());
+    for (int64_t t = 0; t < u.steps; ++t) {
+      const int64_t pair = row * u.steps + t;
+      float* soft = u.soft.data() + pair * total;
+      int64_t chosen = Score(row, t, soft);
+      if (!options_.order.empty()) chosen = options_.order[pair];
+      Relax(soft);
+      u.order[pair] = static_cast<int32_t>(chosen);
+      u.weight[pair] = options_.anchor.empty()
+                           ? 1
+                           : 1 + soft[chosen] - options_.anchor[pair];
+      active_[chosen] = 1;
+      coverage[t + 1] =
+          TraceRays(shape_, probabilities, active_.data(), rates_.data());
+    }
+  }
+
+ private:
+  // Writes log rate + noise of the candidates; returns the one to run next.
+  int64_t Score(int64_t row, int64_t step, float* score) {
+    const uint64_t key = DrawKey(options_.seed, row, step);
+    int64_t best = -1;
+    for (int64_t e = 0; e < shape_.total(); ++e) {
+      if (rates_[e] < 0) continue;
+      score[e] = std::log(rates_[e] + kRateFloor);
+      if (options_.noise > 0) {
+        score[e] += options_.noise * CoarseGumbel(Mix64(key + e));
+      }
+      if (best < 0 || score[e] > score[best]) best = e;
+    }
+    // Without noise exactly what the server does.
+    return options_.noise > 0 ? best : LargestRate(rates_);
+  }
+
+  // Scores -> softmax over the candidates; 0 for the others.
+  void Relax(float* score) {
+    float largest = -1e30f;
+    for (int64_t e = 0; e < shape_.total(); ++e) {
+      if (rates_[e] >= 0) largest = std::max(largest, score[e]);
+    }
+    float sum = 0;
+    for (int64_t e = 0; e < shape_.total(); ++e) {
+      score[e] = rates_[e] < 0
+                     ? 0
+                     : std::exp((score[e] - largest) / options_.temperature);
+      sum += score[e];
+    }
+    for (int64_t e = 0; e < shape_.total(); ++e) score[e] /= sum;
+  }
+
+  const UnrollOptions& options_;
+  const RoutingShape shape_;
+  std::vector<float> rates_;
+  std::vector<uint8_t> active_;
+};
+
+// One row's gradient from its steps' weights back to the gates' scores (the
+// arguments of the softmaxes that gave p and T).
+class RowRouterBackward {
+ public:
+  RowRouterBackward(const RoutingShape& shape, const UnrollOptions& options)
+      : options_(options),
+        shape_(shape),
+        flow_(shape.total()),
+        dflow_(shape.total()),
+        dprobabilities_(shape.probabilities()),
+        active_(shape.total()) {}
+
+  // dscores: [P], overwritten.
+  void Run(int64_t row, const Unrolled& u, const float* dweight,
+           float* dscores) {
+    const float* probabilities =
+        u.probabilities.data() + row * shape_.probabilities();
+    std::fill(active_.begin(), active_.end(), 0);
+    std::fill(dprobabilities_.begin(), dprobabilities_.end(), 0.0f);
+    for (int64_t t = 0; t < u.steps; ++t) {
+      const int64_t pair = row * u.steps + t;
+      Flow(probabilities);
+      FlowBackward(probabilities, u.soft.data() + pair * shape_.total(),
+                   u.order[pair], dweight[t]);
+      active_[u.order[pair]] = 1;
+    }
+    const int64_t n = shape_.experts;
+    std::fill(dscores, dscores + shape_.probabilities(), 0.0f);
+    for (int64_t at = 0; at < shape_.probabilities(); at += n) {
+      SoftmaxBackwardAdd(probabilities + at, dprobabilities_.data() + at, n,
+                         dscores + at);
+    }
+  }
+
+ private:
+  // The mass that arrives at each expert, active or not (routing.h).
+  void Flow(const float* probabilities) {
+    const int64_t n = shape_.experts;
+    std::copy(probabilities, probabilities + n, flow_.begin());
+    for (int64_t l = 1; l < shape_.layers; ++l) {
+      float* flow = flow_.data() + l * n;
+      std::fill(flow, flow + n, 0.0f);
+      for (int64_t j = 0; j < n; ++j) {
+        const int64_t below = (l - 1) * n + j;
+        if (!active_[below]) continue;
+        AddScaled(probabilities + shape_.transition(l) + j * n, flow_[below], n,
+                  flow);
+      }
+    }
+  }
+
+  // d(weight of the chosen) -> dprobabilities_, through the relaxed choice,
+  // the logarithm of the rates and the flow.
+  void FlowBackward(const float* probabilities, const float* soft,
+                    int64_t chosen, float dweight) {
+    const int64_t n = shape_.experts;
+    const float scale = dweight * soft[chosen] / options_.temperature;
+    for (int64_t l = shape_.layers - 1; l >= 0; --l) {
+      const float* dnext = dflow_.data() + (l + 1) * n;
+      for (int64_t j = 0; j < n; ++j) {
+        const int64_t e = l * n + j;
+        if (!active_[e]) {
+          const float dscore = scale * ((e == chosen ? 1.0f : 0.0f) - soft[e]);
+          dflow_[e] = dscore / (flow_[e] + kRateFloor);
+        } else if (l + 1 == shape_.layers) {
+          dflow_[e] = 0;  // coverage has no part in the loss
+        } else {
+          const int64_t row = shape_.transition(l + 1) + j * n;
+          dflow_[e] = Dot(probabilities + row, dnext, n);
+          AddScaled(dnext, flow_[e], n, dprobabilities_.data() + row);
+        }
+      }
+    }
+    Add(dflow_.data(), n, dprobabilities_.data());
+  }
+
+  const UnrollOptions& options_;
+  const RoutingShape shape_;
+  std::vector<float> flow_;
+  std::vector<float> dflow_;
+  std::vector<float> dprobabilities_;
+  std::vector<uint8_t> active_;
+};
+
+}  // namespace
+
+void RouteForward(const ModelConfig& config, const Layout& layout,
+                  std::span<const float> params, const UnrollOptions& options,
+                  Unrolled& u) {
+  const RoutingShape shape = ShapeOf(config);
+  const int64_t n = config.experts;
+  const int64_t r = config.context;
+  const int64_t d = config.width;
+  u.context.resize(u.rows * r);
+  u.probabilities.resize(u.rows * shape.probabilities());
+  u.order.resize(u.rows * u.steps);
+  u.weight.resize(u.rows * u.steps);
+  u.coverage.resize(u.rows * (u.steps + 1));
+  u.soft.resize(u.rows * u.steps * shape.total());
+  const std::vector<float> transitions = Transitions(config, layout, params);
+  ForRowBlocks(u.rows, [&](int64_t, int64_t begin, int64_t end) {
+    const int64_t rows = end - begin;
+    float* context = u.context.data() + begin * r;
+    LinearRows(layout.context_weight.in(params), layout.context_bias.in(params),
+               u.h.data() + begin * d, rows, d, r, context);
+    for (int64_t i = 0; i < rows * r; ++i) context[i] = std::tanh(context[i]);
+    std::vector<float> gate(rows * n);
+    std::vector<float> logits(rows * shape.total());
+    for (int64_t l = 0; l < config.layers; ++l) {
+      LinearRows(layout.gate_weight[l].in(params),
+                 layout.gate_bias[l].in(params), context, rows, r, n,
+                 gate.data());
+      for (int64_t b = 0; b < rows; ++b) {
+        std::copy_n(gate.data() + b * n, n,
+                    logits.data() + b * shape.total() + l * n);
+      }
+    }
+    RowRouter router(shape, options);
+    for (int64_t b = begin; b < end; ++b) {
+      RoutingProbabilities(shape, logits.data() + (b - begin) * shape.total(),
+                           transitions.data(),
+                           u.probabilities.data() + b * shape.probabilities());
+      router.Run(b, u);
+    }
+  });
+}
+
+void RouteBackward(const ModelConfig& config, const Layout& layout,
+                   std::span<const float> params, const UnrollOptions& options,
+                   const Unrolled& u, Gradients& g) {
+  const RoutingShape shape = ShapeOf(config);
+  const int64_t n = config.experts;
+  const int64_t r = config.context;
+  const int64_t d = config.width;
+  const int64_t layers = config.layers;
+  g.scores.resize(u.rows * shape.probabilities());
+  g.gates.resize(u.rows * layers * n);  // [L][B,N]
+  g.context.resize(u.rows * r);
+  ForRowBlocks(u.rows, [&](int64_t, int64_t begin, int64_t end) {
+    RowRouterBackward router(shape, options);
+    for (int64_t b = begin; b < end; ++b) {
+      float* dscores = g.scores.data() + b * shape.probabilities();
+      router.Run(b, u, g.weight.data() + b * u.steps, dscores);
+      // Every row of T_l shares the gate's logits.
+      for (int64_t l = 0; l < layers; ++l) {
+        float* dgate = g.gates.data() + (l * u.rows + b) * n;
+        const float* from = dscores + (l == 0 ? 0 : shape.transition(l));
+        std::copy_n(from, n, dgate);
+        for (int64_t j = 1; l > 0 && j < n; ++j) Add(from + j * n, n, dgate);
+      }
+    }
+    // Back through the gates and tanh to h.
+    const int64_t rows = end - begin;
+    float* dcontext = g.context.data() + begin * r;
+    for (int64_t l = 0; l < layers; ++l) {
+      Gemm(false, false, rows, r, n, g.gates.data() + (l * u.rows + begin) * n,
+           n, layout.gate_weight[l].in(params), r, l == 0 ? 0 : 1, dcontext, r);
+    }
+    for (int64_t i = 0; i < rows * r; ++i) {
+      const float context = u.context[begin * r + i];
+      dcontext[i] *= 1 - context * context;
+    }
+    Gemm(false, false, rows, d, r, dcontext, r,
+         layout.context_weight.in(params), d, 1, g.h.data() + begin * d, d);
+  });
+  for (int64_t l = 0; l < layers; ++l) {
+    LinearWeightBackward(g.gates.data() + l * u.rows * n, u.context.data(),
+                         u.rows, r, n, layout.gate_weight[l].in(g.params),
+                         layout.gate_bias[l].in(g.params));
+    if (l == 0) continue;
+    float* dtransition = layout.transition[l].in(g.params);
+    for (int64_t b = 0; b < u.rows; ++b) {
+      Add(g.scores.data() + b * shape.probabilities() + shape.transition(l),
+          n * n, dtransition);
+    }
+  }
+  LinearWeightBackward(g.context.data(), u.h.data(), u.rows, d, r,
+                       layout.context_weight.in(g.params),
+                       layout.context_bias.in(g.params));
+}
+
+}  // namespace mre

@@ -1,0 +1,85 @@
+#include "model/net/routing.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "model/base/rng.h"
+#include "model/math/elementwise.h"
+
+namespace mre {
+
+void RoutingProbabilities(const RoutingShape& shape, const float* logits,
+                          const float* transitions, float* probabilities) {
+  const int64_t n = shape.experts;
+  Softmax(logits, n, probabilities);
+  float* out = probabilities + n;
+  const float* transition = transitions;
+  for (int64_t l = 1; l < shape.layers; ++l) {
+    const float* gate = logits + l * n;
+    for (int64_t j = 0; j < n; ++j, out += n, transition += n) {
+      for (int64_t i = 0; i < n; ++i) out[i] = gate[i] + transition[i];
+      Softmax(out, n, out);
+    }
+  }
+}
+
+float TraceRays(const RoutingShape& shape, const float* probabilities,
+                const uint8_t* active, float* rates) {
+  const int64_t n = shape.experts;
+  std::fill(rates, rates + shape.total(), -1.0f);
+  // rates doubles as the flow of the layer at hand: an active expert's entry
+  // is its flow until its mass has moved on, then -1.
+  std::copy(probabilities, probabilities + n, rates);
+  for (int64_t l = 0;; ++l) {
+    float* flow = rates + l * n;
+    const uint8_t* is_active = active + l * n;
+    const bool last = l + 1 == shape.layers;
+    float* next = last ? nullptr : flow + n;
+    bool any = false;
+    float coverage = 0;
+    for (int64_t j = 0; j < n; ++j) {
+      if (!is_active[j]) continue;
+      if (last) {
+        coverage += flow[j];
+      } else {
+        if (!any) std::fill(next, next + n, 0.0f);
+        AddScaled(probabilities + shape.transition(l + 1) + j * n, flow[j], n,
+                  next);
+      }
+      any = true;
+      flow[j] = -1.0f;
+    }
+    if (last) return coverage;
+    if (!any) return 0;
+  }
+}
+
+int64_t LargestRate(std::span<const float> rates) {
+  const auto it = std::max_element(rates.begin(), rates.end());
+  if (it == rates.end() || *it < 0) return -1;
+  return it - rates.begin();
+}
+
+int64_t DrawByRate(std::span<const float> rates, uint64_t key) {
+  int64_t best = -1;
+  double best_score = -std::numeric_limits<double>::infinity();
+  for (size_t i = 0; i < rates.size(); ++i) {
+    if (rates[i] < 0) continue;
+    // A rate that underflowed to 0 can still be drawn when all others did too.
+    const double rate =
+        std::max(rates[i], std::numeric_limits<float>::denorm_min());
+    const double score = std::log(rate) + ToGumbel(Mix64(key + i));
+    if (score > best_score) {
+      best = static_cast<int64_t>(i);
+      best_score = score;
+    }
+  }
+  return best;
+}
+
+uint64_t DrawKey(uint64_t seed, uint64_t row, uint64_t step) {
+  return Mix64(Mix64(Mix64(seed) + row) + step);
+}
+
+}  // namespace mre
