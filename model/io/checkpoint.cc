@@ -1,0 +1,119 @@
+#include "model/io/checkpoint.h"
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "model/base/file.h"
+#include "model/base/status_macros.h"
+#include "model/io/safetensors.h"
+
+namespace mre {
+namespace {
+
+static_assert(std::endian::native == std::endian::little,
+              "checkpoints are little-endian and read without swapping");
+
+constexpr char kConfig[] = "mre.config";
+
+absl::Status BadTensor(const ParamSpec& spec, absl::string_view what) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("tensor \"", spec.name, "\": ", what));
+}
+
+std::string ShapeText(const std::vector<int64_t>& shape) {
+  return absl::StrCat("[", absl::StrJoin(shape, ","), "]");
+}
+
+// Copies the tensor's values into `out` as f32.
+absl::Status CopyTensor(const ParamSpec& spec, const TensorView& tensor,
+                        float* out) {
+  if (tensor.shape != spec.shape) {
+    return BadTensor(
+        spec, absl::StrCat("shape ", ShapeText(tensor.shape),
+                           ", the config asks for ", ShapeText(spec.shape)));
+  }
+  if (tensor.dtype == "F32") {
+    std::memcpy(out, tensor.bytes.data(), tensor.bytes.size());
+  } else if (tensor.dtype == "BF16") {
+    for (int64_t i = 0; i < spec.size; ++i) {
+      uint16_t high;
+      std::memcpy(&high, tensor.bytes.data() + 2 * i, 2);
+      out[i] = std::bit_cast<float>(static_cast<uint32_t>(high) << 16);
+    }
+  } else {
+    return BadTensor(
+        spec, absl::StrCat("dtype ", tensor.dtype, ", expected F32 or BF16"));
+  }
+  for (int64_t i = 0; i < spec.size; ++i) {
+    if (!std::isfinite(out[i])) {
+      return BadTensor(spec, absl::StrCat("value ", i, " is not finite"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<Model> ParseCheckpoint(std::span<const std::byte> bytes) {
+  ASSIGN_OR_RETURN(const Safetensors file, ParseSafetensors(bytes));
+  const auto config_text = file.metadata.find(kConfig);
+  if (config_text == file.metadata.end()) {
+    return absl::InvalidArgumentError(
+        "__metadata__ has no \"mre.config\": not a checkpoint of this server");
+  }
+  Model model;
+  ASSIGN_OR_RETURN(model.config, ParseConfig(config_text->second));
+  // Two bytes a value at least: a config that promises more than the file
+  // holds is refused before anything of its size is allocated.
+  const int64_t count = ParameterCount(model.config);
+  if (count > static_cast<int64_t>(bytes.size() / 2)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "mre.config asks for ", count, " parameters, the file has only ",
+        bytes.size(), " bytes"));
+  }
+  const Layout layout(model.config);
+  model.params.resize(layout.total);
+  for (const ParamSpec& spec : layout.specs) {
+    const auto tensor = file.tensors.find(spec.name);
+    if (tensor == file.tensors.end()) return BadTensor(spec, "missing");
+    RETURN_IF_ERROR(
+        CopyTensor(spec, tensor->second, model.params.data() + spec.offset));
+  }
+  if (file.tensors.size() != layout.specs.size()) {
+    std::map<std::string, TensorView> extra = file.tensors;
+    for (const ParamSpec& spec : layout.specs) extra.erase(spec.name);
+    return absl::InvalidArgumentError(
+        absl::StrCat("tensor \"", extra.begin()->first,
+                     "\": not part of a model of this config"));
+  }
+  return model;
+}
+
+absl::StatusOr<Model> LoadCheckpoint(const std::string& path) {
+  ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(path));
+  absl::StatusOr<Model> model = ParseCheckpoint(file.bytes());
+  if (model.ok()) return model;
+  return absl::Status(model.status().code(),
+                      absl::StrCat(path, ": ", model.status().message()));
+}
+
+std::string SerializeCheckpoint(const Model& model) {
+  Safetensors file;
+  file.metadata[kConfig] = FormatConfig(model.config);
+  for (const ParamSpec& spec : Layout(model.config).specs) {
+    const std::span<const float> values(model.params.data() + spec.offset,
+                                        spec.size);
+    file.tensors[spec.name] = {"F32", spec.shape, std::as_bytes(values)};
+  }
+  return SerializeSafetensors(file);
+}
+
+absl::Status SaveCheckpoint(const Model& model, const std::string& path) {
+  return WriteFileAtomically(path, SerializeCheckpoint(model));
+}
+
+}  // namespace mre

@@ -1,0 +1,31 @@
+// A model in a safetensors file: tensor names and "mre.config" <-> Model.
+#ifndef MRE_MODEL_IO_CHECKPOINT_H_
+#define MRE_MODEL_IO_CHECKPOINT_H_
+
+#include <cstddef>
+#include <span>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "model/net/layout.h"
+
+namespace mre {
+
+// INVALID_ARGUMENT names the tensor, config field or byte that is wrong: a
+// missing or unknown tensor, a shape other than the config's, a dtype other
+// than F32 and BF16, a value that is not finite.
+absl::StatusOr<Model> ParseCheckpoint(std::span<const std::byte> bytes);
+
+// Maps the file and parses it; errors carry the path.
+absl::StatusOr<Model> LoadCheckpoint(const std::string& path);
+
+// The file's bytes; tensors are stored in F32.
+std::string SerializeCheckpoint(const Model& model);
+
+// Replaces the file atomically.
+absl::Status SaveCheckpoint(const Model& model, const std::string& path);
+
+}  // namespace mre
+
+#endif  // MRE_MODEL_IO_CHECKPOINT_H_
