@@ -1,0 +1,101 @@
+#include "model/engine/packed_model.h"
+
+#include <cmath>
+
+#include "model/base/status_macros.h"
+
+namespace mre {
+namespace {
+
+void Append(std::span<const float> from, std::vector<float>& to) {
+  to.insert(to.end(), from.begin(), from.end());
+}
+
+}  // namespace
+
+PackedModel::PackedModel(const ModelConfig& config, Precision precision)
+    : config_(config), cost_(CostOf(config)), precision_(precision) {}
+
+absl::StatusOr<std::unique_ptr<const PackedModel>> PackedModel::Create(
+    const Model& model, Precision precision) {
+  std::unique_ptr<PackedModel> packed(new PackedModel(model.config, precision));
+  RETURN_IF_ERROR(packed->Pack(model.params));
+  return packed;
+}
+
+absl::Status PackedModel::Pack(std::span<const float> params) {
+  const Layout layout(config_);
+  const int64_t d = config_.width;
+  const auto create = [](std::unique_ptr<LinearOp>& op, int64_t in, int64_t out,
+                         Activation activation, Precision precision) {
+    auto created = LinearOp::Create({in, out, activation, precision});
+    if (!created.ok()) return created.status();
+    op = *std::move(created);
+    return absl::OkStatus();
+  };
+  RETURN_IF_ERROR(create(stem_op_, config_.input.size(), d,
+                         config_.stem_activation, Precision::kF32));
+  RETURN_IF_ERROR(create(context_op_, d, config_.context, Activation::kNone,
+                         Precision::kF32));
+  RETURN_IF_ERROR(create(gates_op_, config_.context, config_.total_experts(),
+                         Activation::kNone, Precision::kF32));
+  RETURN_IF_ERROR(
+      create(up_op_, d, config_.hidden, Activation::kRelu, precision_));
+  RETURN_IF_ERROR(
+      create(down_op_, config_.hidden, d, Activation::kNone, precision_));
+  RETURN_IF_ERROR(create(head_op_, d, config_.num_classes(), Activation::kNone,
+                         precision_));
+
+  const auto pack = [&](const LinearOp& op, const Slot& weight,
+                        const Slot& bias) {
+    return op.Pack(weight.of(params), bias.of(params));
+  };
+  stem_.push_back(pack(*stem_op_, layout.stem_weight, layout.stem_bias));
+  context_.push_back(
+      pack(*context_op_, layout.context_weight, layout.context_bias));
+  head_.push_back(pack(*head_op_, layout.head_weight, layout.head_bias));
+  for (int64_t e = 0; e < config_.total_experts(); ++e) {
+    experts_.push_back(
+        {pack(*up_op_, layout.up_weight[e], layout.up_bias[e]),
+         pack(*down_op_, layout.down_weight[e], layout.down_bias[e])});
+  }
+  // All layers' gates in one product.
+  std::vector<float> gates;
+  std::vector<float> gate_biases;
+  for (int64_t l = 0; l < config_.layers; ++l) {
+    Append(layout.gate_weight[l].of(params), gates);
+    Append(layout.gate_bias[l].of(params), gate_biases);
+    if (l > 0) Append(layout.transition[l].of(params), transitions_);
+    Append(layout.norm_weight[l].of(params), norms_);
+    Append(layout.norm_bias[l].of(params), norms_);
+  }
+  gates_.push_back(gates_op_->Pack(gates, gate_biases));
+  Append(layout.head_norm_weight.of(params), norms_);
+  Append(layout.head_norm_bias.of(params), norms_);
+  return absl::OkStatus();
+}
+
+void PackedModel::Stem(const float* x, int64_t rows, float* h) const {
+  stem_op_->Apply(stem_[0], x, rows, h);
+}
+
+void PackedModel::Router(const float* h, int64_t rows, float* scratch,
+                         float* logits) const {
+  context_op_->Apply(context_[0], h, rows, scratch);
+  for (int64_t i = 0; i < rows * config_.context; ++i) {
+    scratch[i] = std::tanh(scratch[i]);
+  }
+  gates_op_->Apply(gates_[0], scratch, rows, logits);
+}
+
+void PackedModel::Expert(int64_t expert, const float* x, int64_t rows,
+                         float* scratch, float* y) const {
+  up_op_->Apply(experts_[expert].up, x, rows, scratch);
+  down_op_->Apply(experts_[expert].down, scratch, rows, y);
+}
+
+void PackedModel::Head(const float* x, int64_t rows, float* logits) const {
+  head_op_->Apply(head_[0], x, rows, logits);
+}
+
+}  // namespace mre
