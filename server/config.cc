@@ -1,0 +1,78 @@
+#include "server/config.h"
+
+#include <CLI/CLI.hpp>
+
+#include "model/math/parallel.h"
+
+namespace mre {
+
+Precision ChosenPrecision(const ServerConfig& config) {
+  if (config.precision == "bf16") return Precision::kBf16;
+  if (config.precision == "f32") return Precision::kF32;
+  return CpuPrefersBf16() ? Precision::kBf16 : Precision::kF32;
+}
+
+CommandLine ParseCommandLine(int argc, char** argv) {
+  CommandLine line;
+  ServerConfig& config = line.config;
+  CLI::App app(
+      "mre-server: anytime predictions from Mixtures of Raytraced Experts over "
+      "gRPC.\n\nWhen it can serve it prints one line to stdout:\n"
+      "  mre-server ready grpc=HOST:PORT metrics=HOST:PORT models=N\n"
+      "SIGTERM drains it and ends it with status 0.",
+      "mre-server");
+  app.option_defaults()->always_capture_default();
+  app.add_option("--model_repository", config.model_repository,
+                 "Directory of <name>/<version>/model.safetensors")
+      ->required();
+  app.add_option("--host", config.host, "Address to listen on, both ports");
+  app.add_option("--grpc_port", config.grpc_port, "gRPC port; 0: a free one")
+      ->check(CLI::Range(0, 65535));
+  app.add_option("--metrics_port", config.metrics_port,
+                 "Port of GET /metrics; 0: a free one")
+      ->check(CLI::Range(0, 65535));
+  app.add_option("--threads", config.threads,
+                 "Threads of the matrix products; more than 1 pays only for "
+                 "wide models and large batches")
+      ->check(CLI::Range(1, 1024));
+  app.add_option("--precision", config.precision,
+                 "Of experts and head: auto, f32 or bf16 (auto: bf16 where the "
+                 "CPU has AMX)")
+      ->check(CLI::IsMember({"auto", "f32", "bf16"}));
+  app.add_option("--max_active_rows", config.max_active_rows,
+                 "Rows computed at once")
+      ->check(CLI::Range(1, 1 << 20));
+  app.add_option("--max_queued_rows", config.max_queued_rows,
+                 "Rows that may wait; more are refused with RESOURCE_EXHAUSTED")
+      ->check(CLI::Range(1, 1 << 24));
+  app.add_option("--max_rows_per_request", config.max_rows_per_request,
+                 "Rows that one request may carry; at most --max_queued_rows")
+      ->check(CLI::Range(1, 1 << 20));
+  app.add_option("--drain_seconds", config.drain_seconds,
+                 "How long running rows may go on after SIGTERM")
+      ->check(CLI::Range(0.0, 86400.0));
+  app.set_config("--config", "", "File of flag=value lines; flags win");
+  app.allow_config_extras(CLI::config_extras_mode::error);
+  app.set_version_flag("--version",
+                       std::string("mre-server ") + kServerVersion);
+  try {
+    app.parse(argc, argv);
+    // The default must not outgrow a queue that was made smaller.
+    if (app.count("--max_rows_per_request") == 0) {
+      config.max_rows_per_request =
+          std::min(config.max_rows_per_request, config.max_queued_rows);
+    }
+    if (config.max_rows_per_request > config.max_queued_rows) {
+      throw CLI::ValidationError(
+          "--max_rows_per_request",
+          "expected at most --max_queued_rows, or no such request could ever "
+          "be admitted");
+    }
+    line.run = true;
+  } catch (const CLI::ParseError& error) {
+    line.exit_code = app.exit(error) == 0 ? 0 : 2;
+  }
+  return line;
+}
+
+}  // namespace mre

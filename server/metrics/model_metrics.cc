@@ -1,0 +1,163 @@
+#include "server/metrics/model_metrics.h"
+
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+
+namespace mre {
+namespace {
+
+using prometheus::Histogram;
+using prometheus::Labels;
+using Buckets = Histogram::BucketBoundaries;
+
+// `per_decade` steps a decade from 10^low to 10^high.
+Buckets Decades(int low, int high, const std::vector<double>& steps) {
+  Buckets buckets;
+  for (int exponent = low; exponent < high; ++exponent) {
+    for (const double step : steps) {
+      buckets.push_back(step * std::pow(10.0, exponent));
+    }
+  }
+  buckets.push_back(std::pow(10.0, high));
+  return buckets;
+}
+
+// 10 us to 10 s.
+Buckets Seconds() { return Decades(-5, 1, {1, 2.5, 5}); }
+
+Buckets PowersOfTwo(int last) {
+  Buckets buckets;
+  for (int i = 0; i <= last; ++i) buckets.push_back(std::ldexp(1.0, i));
+  return buckets;
+}
+
+Buckets Shares() {
+  return {0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999, 1};
+}
+
+Buckets StepCounts(int64_t experts) {
+  Buckets buckets = {0, 1, 2, 3, 4, 6, 8, 12, 16, 24};
+  for (double steps = 32; steps < experts; steps *= 2) buckets.push_back(steps);
+  buckets.push_back(static_cast<double>(std::max<int64_t>(experts, 32)));
+  return buckets;
+}
+
+class Builder {
+ public:
+  Builder(prometheus::Registry& registry, Labels labels)
+      : registry_(registry), labels_(std::move(labels)) {}
+
+  prometheus::Counter* Counter(const char* name, const char* help,
+                               const Labels& more = {}) {
+    return &prometheus::BuildCounter()
+                .Name(name)
+                .Help(help)
+                .Register(registry_)
+                .Add(With(more));
+  }
+  Histogram* Distribution(const char* name, const char* help,
+                          const Buckets& buckets) {
+    return &prometheus::BuildHistogram()
+                .Name(name)
+                .Help(help)
+                .Register(registry_)
+                .Add(labels_, buckets);
+  }
+
+ private:
+  Labels With(const Labels& more) const {
+    Labels all = labels_;
+    all.insert(more.begin(), more.end());
+    return all;
+  }
+
+  prometheus::Registry& registry_;
+  const Labels labels_;
+};
+
+}  // namespace
+
+ModelMetrics::ModelMetrics(const ServedModel& model,
+                           prometheus::Registry& registry)
+    : full_macs_(model.model->cost().After(
+          static_cast<uint64_t>(model.model->routing().total()))) {
+  Builder build(registry, {{"model", model.name},
+                           {"version", absl::StrCat(model.version)}});
+  rows_ = build.Counter("mre_rows_total", "Rows that got a final prediction.");
+  for (int reason = 1; reason < kStopReasons; ++reason) {
+    stops_[reason] = build.Counter(
+        "mre_stops_total", "Rows by the reason they stopped for.",
+        {{"reason",
+          std::string(StopReasonName(static_cast<StopReason>(reason)))}});
+  }
+  const RoutingShape shape = model.model->routing();
+  for (int64_t e = 0; e < shape.total(); ++e) {
+    activations_.push_back(build.Counter(
+        "mre_expert_activations_total", "Rows that ran the expert.",
+        {{"layer", absl::StrCat(e / shape.experts)},
+         {"expert", absl::StrCat(e % shape.experts)}}));
+  }
+  macs_ = build.Counter("mre_macs_total", "Multiply-accumulates spent.");
+  macs_saved_ = build.Counter(
+      "mre_macs_saved_total",
+      "Multiply-accumulates that rows did not spend because they stopped "
+      "before every expert had run.");
+  row_steps_ =
+      build.Distribution("mre_row_steps", "Experts run by rows that stopped.",
+                         StepCounts(shape.total()));
+  queue_seconds_ = build.Distribution(
+      "mre_queue_seconds", "From a row's admission to its start.", Seconds());
+  first_prediction_seconds_ = build.Distribution(
+      "mre_first_prediction_seconds",
+      "From a row's admission to its first prediction.", Seconds());
+  step_seconds_ = build.Distribution("mre_step_seconds",
+                                     "Length of one engine step.", Seconds());
+  request_seconds_ = build.Distribution(
+      "mre_request_seconds", "From a request's arrival to its end.", Seconds());
+  step_rows_ = build.Distribution(
+      "mre_step_rows", "Rows that shared one engine step.", PowersOfTwo(12));
+  expert_batch_rows_ = build.Distribution("mre_expert_batch_rows",
+                                          "Rows that shared one expert's "
+                                          "products.",
+                                          PowersOfTwo(12));
+  stop_confidence_ =
+      build.Distribution("mre_stop_confidence",
+                         "Largest probability when a row stopped.", Shares());
+  stop_ray_coverage_ = build.Distribution(
+      "mre_stop_ray_coverage", "Ray coverage when a row stopped.", Shares());
+}
+
+void ModelMetrics::RowStarted(absl::Duration queued) {
+  queue_seconds_->Observe(absl::ToDoubleSeconds(queued));
+}
+
+void ModelMetrics::FirstPrediction(absl::Duration elapsed) {
+  first_prediction_seconds_->Observe(absl::ToDoubleSeconds(elapsed));
+}
+
+void ModelMetrics::Stepped(int64_t rows, uint64_t macs, absl::Duration took) {
+  macs_->Increment(static_cast<double>(macs));
+  step_seconds_->Observe(absl::ToDoubleSeconds(took));
+  step_rows_->Observe(static_cast<double>(rows));
+}
+
+void ModelMetrics::ExpertRan(int64_t expert, int64_t rows) {
+  activations_[expert]->Increment(static_cast<double>(rows));
+  expert_batch_rows_->Observe(static_cast<double>(rows));
+}
+
+void ModelMetrics::RowFinished(StopReason reason, const Progress& progress) {
+  rows_->Increment();
+  stops_[static_cast<int>(reason)]->Increment();
+  macs_saved_->Increment(static_cast<double>(full_macs_ - progress.macs));
+  row_steps_->Observe(progress.step);
+  stop_confidence_->Observe(progress.confidence);
+  stop_ray_coverage_->Observe(progress.ray_coverage);
+}
+
+void ModelMetrics::RequestEnded(absl::Duration took) {
+  request_seconds_->Observe(absl::ToDoubleSeconds(took));
+}
+
+}  // namespace mre

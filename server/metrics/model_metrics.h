@@ -1,0 +1,57 @@
+// One model's Prometheus series, looked up once so that nothing on the hot path
+// searches by label.
+#ifndef MRE_SERVER_METRICS_MODEL_METRICS_H_
+#define MRE_SERVER_METRICS_MODEL_METRICS_H_
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "server/repository/repository.h"
+#include "server/schedule/telemetry.h"
+
+namespace mre {
+
+// Thread-safe. The registry outlives it.
+class ModelMetrics : public ModelTelemetry {
+ public:
+  // Registers every series of the model, at 0. REQUIRES: model.ready().
+  ModelMetrics(const ServedModel& model, prometheus::Registry& registry);
+
+  void RowStarted(absl::Duration queued) override;
+  void FirstPrediction(absl::Duration elapsed) override;
+  void Stepped(int64_t rows, uint64_t macs, absl::Duration took) override;
+  void ExpertRan(int64_t expert, int64_t rows) override;
+  void RowFinished(StopReason reason, const Progress& progress) override;
+
+  // A call of the model ended, `took` after it arrived.
+  void RequestEnded(absl::Duration took);
+
+ private:
+  const uint64_t full_macs_;  // of a row that runs every expert
+  prometheus::Counter* rows_;
+  std::array<prometheus::Counter*, kStopReasons> stops_{};
+  std::vector<prometheus::Counter*> activations_;  // by expert
+  prometheus::Counter* macs_;
+  prometheus::Counter* macs_saved_;
+  prometheus::Histogram* row_steps_;
+  prometheus::Histogram* queue_seconds_;
+  prometheus::Histogram* first_prediction_seconds_;
+  prometheus::Histogram* step_seconds_;
+  prometheus::Histogram* request_seconds_;
+  prometheus::Histogram* step_rows_;
+  prometheus::Histogram* expert_batch_rows_;
+  prometheus::Histogram* stop_confidence_;
+  prometheus::Histogram* stop_ray_coverage_;
+};
+
+}  // namespace mre
+
+#endif  // MRE_SERVER_METRICS_MODEL_METRICS_H_

@@ -1,0 +1,177 @@
+#include "server/repository/repository.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "model/base/log.h"
+#include "model/base/status_macros.h"
+#include "model/io/checkpoint.h"
+
+namespace mre {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char kFileName[] = "model.safetensors";
+
+// Names of the directories directly below `path`, sorted.
+absl::StatusOr<std::vector<std::string>> Directories(const fs::path& path) {
+  std::error_code error;
+  std::vector<std::string> names;
+  fs::directory_iterator entries(path, error);
+  for (; !error && entries != fs::directory_iterator();
+       entries.increment(error)) {
+    std::error_code ignored;
+    if (entries->is_directory(ignored)) {
+      names.push_back(entries->path().filename().string());
+    }
+  }
+  if (error) {
+    return absl::NotFoundError(absl::StrCat(
+        "cannot read the directory ", path.string(), ": ", error.message()));
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+absl::Status LoadVersion(const std::string& path, Precision precision,
+                         ServedModel& served) {
+  ASSIGN_OR_RETURN(const Model model, LoadCheckpoint(path));
+  served.parameters = model.params.size();
+  ASSIGN_OR_RETURN(served.model, PackedModel::Create(model, precision));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+int64_t ParseVersion(absl::string_view directory) {
+  int64_t version = 0;
+  const bool digits =
+      std::all_of(directory.begin(), directory.end(), absl::ascii_isdigit);
+  if (!digits || directory.empty() || directory.front() == '0' ||
+      !absl::SimpleAtoi(directory, &version)) {
+    return 0;
+  }
+  return version;
+}
+
+bool IsModelName(absl::string_view name) {
+  if (name.empty() || name.size() > 128 || name.front() == '.') return false;
+  return std::all_of(name.begin(), name.end(), [](char c) {
+    return absl::ascii_isalnum(c) || c == '.' || c == '_' || c == '-';
+  });
+}
+
+absl::StatusOr<std::unique_ptr<const Repository>> Repository::Load(
+    const std::string& root, Precision precision) {
+  if (precision == Precision::kBf16 && !CpuHasBf16()) {
+    return absl::UnimplementedError(
+        "precision bf16: this CPU has neither AVX512-BF16 nor AMX");
+  }
+  auto repository = std::make_unique<Repository>();
+  int64_t found = 0;
+  int64_t ready = 0;
+  ASSIGN_OR_RETURN(const auto names, Directories(root));
+  for (const std::string& name : names) {
+    if (!IsModelName(name)) {
+      Log(Severity::kWarning,
+          absl::StrCat("skipping ", root, "/", name, ": not a model name"));
+      continue;
+    }
+    ASSIGN_OR_RETURN(const auto versions, Directories(fs::path(root) / name));
+    for (const std::string& directory : versions) {
+      const int64_t version = ParseVersion(directory);
+      if (version == 0) {
+        if (directory != "results") {
+          Log(Severity::kWarning,
+              absl::StrCat("skipping ", root, "/", name, "/", directory,
+                           ": not a version number"));
+        }
+        continue;
+      }
+      const std::string path =
+          (fs::path(root) / name / directory / kFileName).string();
+      ServedModel& served = repository->models_[name][version];
+      served.name = name;
+      served.version = version;
+      ++found;
+      const absl::Status status = LoadVersion(path, precision, served);
+      if (status.ok()) {
+        ++ready;
+        Log(Severity::kInfo,
+            absl::StrCat("loaded ", name, " version ", version, ", ",
+                         served.parameters, " parameters, ",
+                         PrecisionName(precision)));
+      } else {
+        served.error = std::string(status.message());
+        Log(Severity::kError, absl::StrCat("refused ", name, " version ",
+                                           version, ": ", served.error));
+      }
+    }
+  }
+  if (found == 0) {
+    return absl::NotFoundError(absl::StrCat(
+        "no model below ", root, ": expected <name>/<version>/", kFileName));
+  }
+  if (ready == 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("all ", found, " models below ", root, " were refused"));
+  }
+  return repository;
+}
+
+absl::StatusOr<const ServedModel*> Repository::Find(absl::string_view name,
+                                                    int64_t version) const {
+  if (version < 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "model_version: expected 0 (newest) or a positive version, got ",
+        version));
+  }
+  const auto model = models_.find(std::string(name));
+  if (model == models_.end()) {
+    const std::string known = absl::StrJoin(
+        models_, ", ",
+        [](std::string* out, const auto& entry) { out->append(entry.first); });
+    return absl::NotFoundError(absl::StrCat("model_name: no model \"", name,
+                                            "\"; there are: ", known));
+  }
+  const auto& versions = model->second;
+  if (version == 0) {
+    for (auto it = versions.rbegin(); it != versions.rend(); ++it) {
+      if (it->second.ready()) return &it->second;
+    }
+    return absl::UnavailableError(
+        absl::StrCat("no version of model \"", name, "\" is ready"));
+  }
+  const auto it = versions.find(version);
+  if (it == versions.end()) {
+    const std::string known =
+        absl::StrJoin(versions, ", ", [](std::string* out, const auto& entry) {
+          absl::StrAppend(out, entry.first);
+        });
+    return absl::NotFoundError(absl::StrCat("model_version: model \"", name,
+                                            "\" has no version ", version,
+                                            "; there are: ", known));
+  }
+  if (!it->second.ready()) {
+    return absl::UnavailableError(
+        absl::StrCat("model \"", name, "\" version ", version,
+                     " is not ready: ", it->second.error));
+  }
+  return &it->second;
+}
+
+std::vector<const ServedModel*> Repository::List() const {
+  std::vector<const ServedModel*> list;
+  for (const auto& [name, versions] : models_) {
+    for (const auto& [version, served] : versions) list.push_back(&served);
+  }
+  return list;
+}
+
+}  // namespace mre

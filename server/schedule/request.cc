@@ -1,0 +1,114 @@
+#include "server/schedule/request.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace mre {
+
+Request::Request(Spec spec, Listener* listener)
+    : spec_(std::move(spec)),
+      listener_(listener),
+      budget_(spec_.budget),
+      waiting_(spec_.rows, 0),
+      rows_left_(spec_.rows) {}
+
+std::span<const float> Request::input(uint32_t row) const {
+  const size_t size = spec_.model->config().input.size();
+  return std::span(spec_.input).subspan(row * size, size);
+}
+
+bool Request::Take(std::vector<Prediction>& out) {
+  out.clear();
+  bool resume = false;
+  bool finished = false;
+  {
+    absl::MutexLock lock(&mu_);
+    out.swap(outbox_);
+    std::fill(waiting_.begin(), waiting_.end(), 0);
+    resume = std::exchange(paused_, false);
+    finished = rows_left_ == 0;
+  }
+  if (resume) waker_->Wake();
+  return finished;
+}
+
+void Request::Cancel() {
+  cancelled_.store(true, std::memory_order_release);
+  if (waker_ != nullptr) waker_->Wake();
+}
+
+void Request::Stop() {
+  stop_requested_.store(true, std::memory_order_release);
+  waker_->Wake();
+}
+
+void Request::SetBudget(const Budget& budget) {
+  {
+    absl::MutexLock lock(&mu_);
+    budget_ = budget;
+    budget_version_.fetch_add(1, std::memory_order_release);
+  }
+  waker_->Wake();
+}
+
+void Request::Detach() {
+  absl::MutexLock lock(&listener_mu_);
+  listener_ = nullptr;
+}
+
+void Request::Admit(absl::Time now, Waker* waker) {
+  admitted_ = now;
+  waker_ = waker;
+}
+
+Budget Request::budget() const {
+  absl::MutexLock lock(&mu_);
+  return budget_;
+}
+
+bool Request::OutboxFull(uint32_t row) {
+  if (spec_.delivery != Delivery::kAll) return false;
+  absl::MutexLock lock(&mu_);
+  if (waiting_[row] < kOutboxSteps) return false;
+  paused_ = true;
+  return true;
+}
+
+bool Request::Wants(uint32_t step, bool final) const {
+  if (final) return true;
+  return spec_.delivery != Delivery::kFinal && step % spec_.every == 0;
+}
+
+void Request::Put(Prediction prediction) {
+  absl::MutexLock lock(&mu_);
+  const uint32_t row = prediction.row;
+  if (prediction.final()) --rows_left_;
+  if (spec_.delivery != Delivery::kAll && waiting_[row] > 0) {
+    const auto older =
+        std::find_if(outbox_.begin(), outbox_.end(),
+                     [row](const Prediction& p) { return p.row == row; });
+    *older = std::move(prediction);
+    return;
+  }
+  if (spec_.delivery == Delivery::kAll && prediction.final()) {
+    // A row that ends between two steps repeats its last prediction as final;
+    // if that one still waits, it becomes the final one.
+    const auto same =
+        std::find_if(outbox_.begin(), outbox_.end(), [&](const Prediction& p) {
+          return p.row == row && p.step == prediction.step;
+        });
+    if (same != outbox_.end()) {
+      *same = std::move(prediction);
+      return;
+    }
+  }
+  ++waiting_[row];
+  outbox_.push_back(std::move(prediction));
+}
+
+void Request::Notify() {
+  absl::MutexLock lock(&listener_mu_);
+  if (listener_ != nullptr) listener_->OnReady();
+}
+
+}  // namespace mre

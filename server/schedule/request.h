@@ -1,0 +1,134 @@
+// One client's request: what it asks for, what it says while it runs, and its
+// outbox. It is where the transport and the engine thread meet.
+#ifndef MRE_SERVER_SCHEDULE_REQUEST_H_
+#define MRE_SERVER_SCHEDULE_REQUEST_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "model/engine/packed_model.h"
+#include "model/engine/stop_rules.h"
+#include "server/schedule/prediction.h"
+#include "server/schedule/telemetry.h"
+
+namespace mre {
+
+enum class Delivery {
+  kFinal,   // each row's last prediction only
+  kLatest,  // newer predictions replace older untaken ones of the same row
+  kAll,     // none is dropped; a row with kOutboxSteps untaken ones pauses
+};
+
+// Predictions of one row that may wait in an outbox under Delivery::kAll; one
+// more, the final one, always finds room.
+inline constexpr uint32_t kOutboxSteps = 16;
+
+// Thread-safe. Held by a shared_ptr between the transport and the scheduler;
+// whichever lets go last frees it.
+class Request {
+ public:
+  // What a client asked for, validated.
+  struct Spec {
+    std::shared_ptr<const PackedModel> model;
+    // Outlives the request.
+    ModelTelemetry* telemetry = nullptr;
+    uint32_t rows = 1;
+    std::vector<float> input;  // [rows, input size], raw values
+    Budget budget;
+    bool sampled = false;
+    uint64_t seed = 0;
+    uint32_t every = 1;  // each n-th step and the last
+    Delivery delivery = Delivery::kLatest;
+  };
+
+  // Told that the outbox has something new to take.
+  class Listener {
+   public:
+    virtual ~Listener() = default;
+    // On the engine thread: must not block, may call Take.
+    virtual void OnReady() = 0;
+  };
+
+  // Wakes the engine thread; see Scheduler.
+  class Waker {
+   public:
+    virtual ~Waker() = default;
+    virtual void Wake() = 0;
+  };
+
+  // `listener` is called until Detach; it must live that long.
+  Request(Spec spec, Listener* listener);
+
+  const Spec& spec() const { return spec_; }
+  std::span<const float> input(uint32_t row) const;
+
+  // ---- The transport's side.
+
+  // Moves all that waits in the outbox to `out` (overwritten), oldest
+  // first. True when every row's final prediction has been
+  // taken, by this call or before.
+  bool Take(std::vector<Prediction>& out);
+
+  // Frees the rows within one step; nothing more is put in the outbox.
+  void Cancel();
+  // Ends each row with its best prediction so far (CLIENT_STOP).
+  void Stop();
+  // Replaces the budget of all rows that still run.
+  void SetBudget(const Budget& budget);
+  // After it returns the listener is not called again.
+  void Detach();
+
+  // ---- The scheduler's side.
+
+  // At admission, before the request is visible to the engine thread.
+  void Admit(absl::Time now, Waker* waker);
+  absl::Time admitted() const { return admitted_; }
+
+  bool cancelled() const { return cancelled_.load(std::memory_order_acquire); }
+  bool stop_requested() const {
+    return stop_requested_.load(std::memory_order_acquire);
+  }
+  // Changes whenever budget() does.
+  uint32_t budget_version() const {
+    return budget_version_.load(std::memory_order_acquire);
+  }
+  Budget budget() const;
+  // True when `row` must pause (Delivery::kAll only); the next Take then wakes
+  // the engine thread.
+  bool OutboxFull(uint32_t row);
+  // True when a prediction of this step goes into the outbox.
+  bool Wants(uint32_t step, bool final) const;
+  void Put(Prediction prediction);
+  // Calls the listener. REQUIRES: no lock of the listener's is held.
+  void Notify();
+
+ private:
+  const Spec spec_;
+  absl::Time admitted_;     // constant after Admit
+  Waker* waker_ = nullptr;  // constant after Admit; outlives the request
+
+  std::atomic<bool> cancelled_{false};
+  std::atomic<bool> stop_requested_{false};
+  std::atomic<uint32_t> budget_version_{0};
+
+  // Held while the listener is called, so that Detach waits for it.
+  absl::Mutex listener_mu_;
+  Listener* listener_ ABSL_GUARDED_BY(listener_mu_);
+
+  mutable absl::Mutex mu_ ABSL_ACQUIRED_AFTER(listener_mu_);
+  Budget budget_ ABSL_GUARDED_BY(mu_);
+  std::vector<Prediction> outbox_ ABSL_GUARDED_BY(mu_);
+  std::vector<uint32_t> waiting_ ABSL_GUARDED_BY(mu_);  // untaken, a row
+  bool paused_ ABSL_GUARDED_BY(mu_) = false;            // OutboxFull said yes
+  uint32_t rows_left_ ABSL_GUARDED_BY(mu_);  // without final in the outbox
+};
+
+}  // namespace mre
+
+#endif  // MRE_SERVER_SCHEDULE_REQUEST_H_

@@ -1,0 +1,271 @@
+#include "server/schedule/scheduler.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "model/math/parallel.h"
+
+namespace mre {
+namespace {
+
+// How often rows that wait for their readers are looked at without being
+// woken: their budget of time may run out.
+constexpr absl::Duration kPausedPoll = absl::Milliseconds(5);
+
+constexpr absl::Duration kLeastRetry = absl::Milliseconds(1);
+constexpr absl::Duration kMostRetry = absl::Seconds(5);
+
+}  // namespace
+
+Scheduler::Scheduler(const Options& options)
+    : options_(options), thread_([this] { Run(); }) {}
+
+Scheduler::~Scheduler() {
+  {
+    absl::MutexLock lock(&mu_);
+    shutdown_ = true;
+    work_.Signal();
+  }
+  thread_.join();
+}
+
+absl::Status Scheduler::Submit(std::shared_ptr<Request> request) {
+  const int64_t rows = request->spec().rows;
+  absl::MutexLock lock(&mu_);
+  if (draining_) {
+    return absl::UnavailableError("the server is shutting down");
+  }
+  const int64_t queued = queued_rows_.load();
+  if (queued + rows > options_.max_queued_rows) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "the queue is full: ", queued, " rows wait, the request has ", rows,
+        ", the limit is ", options_.max_queued_rows, "; retry later"));
+  }
+  request->Admit(options_.clock->Now(), this);
+  queue_.push_back({std::move(request), 0});
+  queued_rows_.fetch_add(rows);
+  work_.Signal();
+  return absl::OkStatus();
+}
+
+void Scheduler::Drain(absl::Duration limit) {
+  absl::MutexLock lock(&mu_);
+  draining_ = true;
+  drain_deadline_ = options_.clock->Now() + limit;
+  woken_ = true;
+  work_.Signal();
+  while (!queue_.empty() || active_rows_.load() > 0) drained_.Wait(&mu_);
+}
+
+absl::Duration Scheduler::RetryAfter() const {
+  absl::MutexLock lock(&mu_);
+  if (queue_.empty()) return kLeastRetry;
+  // The oldest waiter's age: about how long it takes to get through the queue.
+  const absl::Duration age =
+      options_.clock->Now() - queue_.front().request->admitted();
+  return std::clamp(age, kLeastRetry, kMostRetry);
+}
+
+void Scheduler::Wake() {
+  absl::MutexLock lock(&mu_);
+  woken_ = true;
+  work_.Signal();
+}
+
+void Scheduler::Run() {
+  SetThreads(options_.threads);
+  bool rows_paused = false;
+  while (AwaitWork(rows_paused)) {
+    AdmitFromQueue();
+    bool progressed = false;
+    for (auto& [model, lane] : lanes_) progressed |= RunLane(lane);
+    NotifyTouched();
+    rows_paused = !progressed;
+  }
+}
+
+bool Scheduler::AwaitWork(bool rows_paused) {
+  absl::MutexLock lock(&mu_);
+  while (true) {
+    const int64_t active = active_rows_.load();
+    if (shutdown_) return false;
+    if (queue_.empty() && active == 0) drained_.SignalAll();
+    const bool can_admit = !queue_.empty() && active < options_.max_active_rows;
+    const bool can_step = active > 0 && !rows_paused;
+    if (woken_ || can_admit || can_step) break;
+    if (active == 0) {
+      work_.Wait(&mu_);
+    } else if (work_.WaitWithTimeout(&mu_, kPausedPoll)) {
+      break;
+    }
+  }
+  drain_deadline_seen_ = drain_deadline_;
+  return true;
+}
+
+void Scheduler::AdmitFromQueue() {
+  absl::MutexLock lock(&mu_);
+  if (std::exchange(woken_, false)) {
+    // Requests whose clients have gone make room at once.
+    std::erase_if(queue_, [this](const Waiting& waiting) {
+      if (!waiting.request->cancelled()) return false;
+      queued_rows_.fetch_sub(waiting.request->spec().rows - waiting.next);
+      return true;
+    });
+  }
+  const absl::Time now = options_.clock->Now();
+  while (!queue_.empty() && active_rows_.load() < options_.max_active_rows) {
+    Waiting& first = queue_.front();
+    Begin(first.request, first.next++, now);
+    queued_rows_.fetch_sub(1);
+    active_rows_.fetch_add(1);
+    if (first.next == first.request->spec().rows) queue_.pop_front();
+  }
+}
+
+void Scheduler::Begin(const std::shared_ptr<Request>& request, uint32_t row,
+                      absl::Time now) {
+  const Request::Spec& spec = request->spec();
+  Lane& lane = lanes_[spec.model.get()];
+  if (lane.engine == nullptr) {
+    lane.telemetry = spec.telemetry;
+    Engine::Options options;
+    options.context = lane.telemetry;
+    options.on_expert_batch = [](void* context, int64_t expert, int64_t rows) {
+      static_cast<ModelTelemetry*>(context)->ExpertRan(expert, rows);
+    };
+    lane.engine = std::make_unique<Engine>(spec.model, options);
+  }
+  ActiveRow active;
+  active.request = request;
+  active.row = row;
+  active.handle =
+      lane.engine->Begin(request->input(row), {spec.sampled, spec.seed, row});
+  active.budget_version = request->budget_version();
+  active.budget = request->budget();
+  lane.rows.push_back(std::move(active));
+  lane.telemetry->RowStarted(now - request->admitted());
+}
+
+bool Scheduler::RunLane(Lane& lane) {
+  if (lane.rows.empty()) return false;
+  const absl::Time now = options_.clock->Now();
+  const bool any_left = Sweep(lane, now);
+  if (stepping_.empty()) return any_left;
+  StepRows(lane, now);
+  return true;
+}
+
+bool Scheduler::Sweep(Lane& lane, absl::Time now) {
+  stepping_.clear();
+  size_t kept = 0;
+  for (ActiveRow& row : lane.rows) {
+    const RowDecision decision = Decide(lane, row, now);
+    if (decision.action == RowAction::kFinish) {
+      Deliver(lane, row, decision.reason, now);
+    }
+    if (decision.action == RowAction::kFinish ||
+        decision.action == RowAction::kDrop) {
+      Leave(lane, row);
+      continue;
+    }
+    if (decision.action == RowAction::kStep) stepping_.push_back(kept);
+    ActiveRow& place = lane.rows[kept++];
+    if (&place != &row) place = std::move(row);
+  }
+  const bool any_left = kept < lane.rows.size();
+  lane.rows.resize(kept);
+  return any_left;
+}
+
+void Scheduler::StepRows(Lane& lane, absl::Time start) {
+  handles_.clear();
+  for (const size_t i : stepping_) handles_.push_back(lane.rows[i].handle);
+  lane.engine->Step(handles_);
+  const absl::Time now = options_.clock->Now();
+  const Cost& cost = lane.engine->model().cost();
+  uint64_t macs = 0;
+  bool any_finished = false;
+  for (const size_t i : stepping_) {
+    ActiveRow& row = lane.rows[i];
+    Progress progress = lane.engine->progress(row.handle);
+    progress.elapsed = now - row.request->admitted();
+    macs += progress.step == 0 ? cost.After(0) : cost.OneStep();
+    if (!row.begun) lane.telemetry->FirstPrediction(progress.elapsed);
+    row.begun = true;
+    const StopReason reason = CheckBudget(row.budget, progress);
+    const bool final = reason != StopReason::kNone;
+    if (row.request->Wants(progress.step, final)) {
+      Deliver(lane, row, reason, now);
+    }
+    if (final) {
+      Leave(lane, row);
+      any_finished = true;
+    }
+  }
+  lane.telemetry->Stepped(static_cast<int64_t>(stepping_.size()), macs,
+                          now - start);
+  if (any_finished) {
+    std::erase_if(lane.rows,
+                  [](const ActiveRow& row) { return row.request == nullptr; });
+  }
+}
+
+RowDecision Scheduler::Decide(const Lane& lane, ActiveRow& row,
+                              absl::Time now) const {
+  Request& request = *row.request;
+  const uint32_t version = request.budget_version();
+  if (row.budget_version != version) {
+    row.budget_version = version;
+    row.budget = request.budget();
+  }
+  RowSnapshot snapshot;
+  snapshot.cancelled = request.cancelled();
+  snapshot.begun = row.begun;
+  snapshot.stop_requested = request.stop_requested();
+  snapshot.drain_expired = now >= drain_deadline_seen_;
+  snapshot.budget = row.budget;
+  if (row.begun) {
+    snapshot.outbox_full = request.OutboxFull(row.row);
+    snapshot.progress = lane.engine->progress(row.handle);
+    snapshot.progress.elapsed = now - request.admitted();
+  }
+  return DecideRow(snapshot);
+}
+
+void Scheduler::Deliver(const Lane& lane, const ActiveRow& row,
+                        StopReason reason, absl::Time now) {
+  Progress progress = lane.engine->progress(row.handle);
+  progress.elapsed = now - row.request->admitted();
+  const auto probabilities = lane.engine->probabilities(row.handle);
+  Prediction prediction;
+  prediction.row = row.row;
+  prediction.step = progress.step;
+  prediction.expert = lane.engine->step_info(row.handle).expert;
+  prediction.macs = progress.macs;
+  prediction.elapsed = progress.elapsed;
+  prediction.ray_coverage = progress.ray_coverage;
+  prediction.probabilities.assign(probabilities.begin(), probabilities.end());
+  prediction.stop_reason = reason;
+  row.request->Put(std::move(prediction));
+  if (touched_.empty() || touched_.back() != row.request) {
+    touched_.push_back(row.request);
+  }
+  if (reason != StopReason::kNone) {
+    lane.telemetry->RowFinished(reason, progress);
+  }
+}
+
+void Scheduler::Leave(Lane& lane, ActiveRow& row) {
+  lane.engine->End(row.handle);
+  row.request = nullptr;
+  active_rows_.fetch_sub(1);
+}
+
+void Scheduler::NotifyTouched() {
+  for (const auto& request : touched_) request->Notify();
+  touched_.clear();
+}
+
+}  // namespace mre

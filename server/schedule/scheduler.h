@@ -1,0 +1,130 @@
+// Admits requests into a bounded queue and runs their rows, all in lock-step,
+// on one engine thread.
+//
+// The life of a row: Submit puts its request in the queue (or refuses it); the
+// engine thread begins the row as soon as an active place is free; each pass of
+// the loop asks the step policy about every active row, steps those that may,
+// and puts the new predictions in their requests' outboxes; the row leaves with
+// its final prediction, or at once when its request is cancelled. Rows join and
+// leave at every pass.
+#ifndef MRE_SERVER_SCHEDULE_SCHEDULER_H_
+#define MRE_SERVER_SCHEDULE_SCHEDULER_H_
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "model/base/clock.h"
+#include "model/engine/engine.h"
+#include "server/schedule/request.h"
+#include "server/schedule/step_policy.h"
+
+namespace mre {
+
+// Thread-safe. Outlives every request submitted to it.
+class Scheduler : public Request::Waker {
+ public:
+  struct Options {
+    // Rows computed at once; bounds the memory of run state.
+    int64_t max_active_rows = 1024;
+    // Rows that may wait for a place; more are refused.
+    int64_t max_queued_rows = 4096;
+    // Threads of the matrix products.
+    int threads = 1;
+    const Clock* clock = Clock::Real();
+  };
+
+  explicit Scheduler(const Options& options);
+  // Rows still active or queued are dropped.
+  ~Scheduler() override;
+
+  // Takes all rows of the request or none: RESOURCE_EXHAUSTED when the queue
+  // has no room for them, UNAVAILABLE once draining.
+  absl::Status Submit(std::shared_ptr<Request> request);
+
+  // Stops admission, lets rows run for up to `limit`, ends those that remain
+  // with their best so far (DRAINING), and returns when none is left.
+  void Drain(absl::Duration limit);
+
+  // About how long a request refused now should wait before it tries again.
+  absl::Duration RetryAfter() const;
+
+  int64_t active_rows() const { return active_rows_.load(); }
+  int64_t queued_rows() const { return queued_rows_.load(); }
+
+  void Wake() override;
+
+ private:
+  struct ActiveRow {
+    std::shared_ptr<Request> request;
+    uint32_t row = 0;  // of the request
+    int handle = -1;   // of the engine
+    bool begun = false;
+    uint32_t budget_version = 0;
+    Budget budget;
+  };
+  // All that runs of one model.
+  struct Lane {
+    std::unique_ptr<Engine> engine;
+    ModelTelemetry* telemetry = nullptr;
+    std::vector<ActiveRow> rows;
+  };
+  // A request whose rows from `next` on wait in the queue.
+  struct Waiting {
+    std::shared_ptr<Request> request;
+    uint32_t next = 0;
+  };
+
+  void Run();
+  // Blocks until there is something to do; false: shut down.
+  bool AwaitWork(bool rows_paused);
+  void AdmitFromQueue();
+  void Begin(const std::shared_ptr<Request>& request, uint32_t row,
+             absl::Time now);
+  // One pass over a lane; true when any row stepped or left.
+  bool RunLane(Lane& lane);
+  // Lets rows leave that must, and lists in stepping_ those that may step.
+  // True when any left.
+  bool Sweep(Lane& lane, absl::Time now);
+  void StepRows(Lane& lane, absl::Time now);
+  RowDecision Decide(const Lane& lane, ActiveRow& row, absl::Time now) const;
+  // Puts the row's last prediction in its outbox.
+  void Deliver(const Lane& lane, const ActiveRow& row, StopReason reason,
+               absl::Time now);
+  void Leave(Lane& lane, ActiveRow& row);
+  void NotifyTouched();
+
+  const Options options_;
+  std::atomic<int64_t> active_rows_{0};
+  std::atomic<int64_t> queued_rows_{0};
+
+  mutable absl::Mutex mu_;
+  absl::CondVar work_;     // for the engine thread
+  absl::CondVar drained_;  // for Drain
+  std::deque<Waiting> queue_ ABSL_GUARDED_BY(mu_);
+  bool woken_ ABSL_GUARDED_BY(mu_) = false;
+  bool shutdown_ ABSL_GUARDED_BY(mu_) = false;
+  bool draining_ ABSL_GUARDED_BY(mu_) = false;
+  absl::Time drain_deadline_ ABSL_GUARDED_BY(mu_) = absl::InfiniteFuture();
+
+  // Engine thread only.
+  absl::flat_hash_map<const PackedModel*, Lane> lanes_;
+  absl::Time drain_deadline_seen_ = absl::InfiniteFuture();
+  std::vector<size_t> stepping_;  // of one pass: indices into Lane::rows
+  std::vector<int> handles_;      // theirs
+  // Requests whose outbox has something new.
+  std::vector<std::shared_ptr<Request>> touched_;
+
+  std::thread thread_;  // last, so that it starts when all else is there
+};
+
+}  // namespace mre
+
+#endif  // MRE_SERVER_SCHEDULE_SCHEDULER_H_

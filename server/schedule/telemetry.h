@@ -1,0 +1,32 @@
+// What the scheduler reports about one model, for metrics.
+#ifndef MRE_SERVER_SCHEDULE_TELEMETRY_H_
+#define MRE_SERVER_SCHEDULE_TELEMETRY_H_
+
+#include <cstdint>
+
+#include "absl/time/time.h"
+#include "model/engine/stop_rules.h"
+
+namespace mre {
+
+// Called on the engine thread, so implementations must be quick and must not
+// block. One object a model; it outlives every request of the model.
+class ModelTelemetry {
+ public:
+  virtual ~ModelTelemetry() = default;
+
+  // A row left the queue after `queued`.
+  virtual void RowStarted(absl::Duration queued) = 0;
+  // A row has its step 0, `elapsed` after admission.
+  virtual void FirstPrediction(absl::Duration elapsed) = 0;
+  // One engine step over `rows` rows took `took` and spent `macs`.
+  virtual void Stepped(int64_t rows, uint64_t macs, absl::Duration took) = 0;
+  // Within a step, `rows` rows ran `expert` (l * N + i) together.
+  virtual void ExpertRan(int64_t expert, int64_t rows) = 0;
+  // A row got its final prediction.
+  virtual void RowFinished(StopReason reason, const Progress& progress) = 0;
+};
+
+}  // namespace mre
+
+#endif  // MRE_SERVER_SCHEDULE_TELEMETRY_H_

@@ -1,0 +1,182 @@
+#include "server/server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "model/base/log.h"
+#include "model/base/status_macros.h"
+#include "server/metrics/exporter.h"
+#include "server/metrics/metrics.h"
+#include "server/metrics/process.h"
+#include "server/repository/repository.h"
+#include "server/schedule/scheduler.h"
+#include "server/service/anytime_service.h"
+
+namespace mre {
+namespace {
+
+constexpr char kServiceName[] = "mre.v1.AnytimeInference";
+
+// After the drain, how long answers that are complete may take to be sent to
+// readers who are slow.
+constexpr absl::Duration kLastWrites = absl::Seconds(2);
+
+int64_t LargestInput(const Repository& repository) {
+  int64_t largest = 0;
+  for (const ServedModel* model : repository.List()) {
+    if (!model->ready()) continue;
+    largest = std::max(largest, model->model->config().input.size());
+  }
+  return largest;
+}
+
+// One row through every step, so that the first client does not pay for what
+// is made on first use.
+void WarmUp(const ServedModel& served) {
+  Engine engine(served.model);
+  const std::vector<float> input(served.model->config().input.size(), 0.0f);
+  const int row = engine.Begin(input, {});
+  do {
+    engine.Step({&row, 1});
+  } while (!engine.progress(row).exhausted);
+}
+
+class GrpcServer : public Server {
+ public:
+  GrpcServer(const ServerConfig& config,
+             std::unique_ptr<const Repository> repository)
+      : config_(config),
+        repository_(std::move(repository)),
+        metrics_(*repository_, kServerVersion),
+        scheduler_({.max_active_rows = config.max_active_rows,
+                    .max_queued_rows = config.max_queued_rows,
+                    .threads = config.threads}),
+        context_({.repository = repository_.get(),
+                  .scheduler = &scheduler_,
+                  .metrics = &metrics_,
+                  .calls = &calls_,
+                  .max_rows_per_request = config.max_rows_per_request}),
+        service_(context_) {}
+
+  ~GrpcServer() override {
+    if (server_ == nullptr) return;
+    server_->Shutdown(std::chrono::system_clock::now());
+    server_->Wait();
+  }
+
+  absl::Status Listen() {
+    for (const ServedModel* model : repository_->List()) {
+      if (model->ready()) WarmUp(*model);
+    }
+    RETURN_IF_ERROR(ListenForScrapes());
+    RETURN_IF_ERROR(ListenForCalls());
+    server_->GetHealthCheckService()->SetServingStatus(kServiceName, true);
+    return absl::OkStatus();
+  }
+
+  void Drain() override {
+    // "" as well.
+    server_->GetHealthCheckService()->SetServingStatus(false);
+    Log(Severity::kInfo,
+        absl::StrCat("draining: ", scheduler_.active_rows(), " active and ",
+                     scheduler_.queued_rows(), " queued rows have up to ",
+                     config_.drain_seconds, " s"));
+    calls_.Drain();
+    scheduler_.Drain(absl::Seconds(config_.drain_seconds));
+    if (!calls_.AwaitNone(kLastWrites)) {
+      Log(Severity::kWarning, "cancelling calls whose clients do not read");
+    }
+    server_->Shutdown(std::chrono::system_clock::now());
+    Log(Severity::kInfo, "drained");
+  }
+
+  std::string ReadyLine() const override {
+    int64_t ready = 0;
+    for (const ServedModel* model : repository_->List()) {
+      if (model->ready()) ++ready;
+    }
+    return absl::StrCat("mre-server ready grpc=", Address(grpc_port_),
+                        " metrics=", Address(exporter_->port()),
+                        " models=", ready);
+  }
+
+ private:
+  std::string Address(int port) const {
+    const bool ipv6 = config_.host.find(':') != std::string::npos;
+    return ipv6 ? absl::StrCat("[", config_.host, "]:", port)
+                : absl::StrCat(config_.host, ":", port);
+  }
+
+  absl::Status ListenForScrapes() {
+    auto series = std::make_shared<ScrapedSeries>();
+    series->AddGauge(
+        "mre_active_rows", "Rows that are being computed.",
+        [this] { return static_cast<double>(scheduler_.active_rows()); });
+    series->AddGauge("mre_queued_rows", "Rows that wait for a place.", [this] {
+      return static_cast<double>(scheduler_.queued_rows());
+    });
+    AddProcessSeries(*series);
+    auto exporter =
+        Exporter::Start(Address(config_.metrics_port),
+                        {metrics_.collectable(), std::move(series)});
+    if (!exporter.ok()) return exporter.status();
+    exporter_ = *std::move(exporter);
+    return absl::OkStatus();
+  }
+
+  absl::Status ListenForCalls() {
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    grpc::ServerBuilder builder;
+    // The largest request that could be admitted, as FP32, and room for the
+    // rest of the message.
+    const int64_t bytes =
+        config_.max_rows_per_request * LargestInput(*repository_) * 4 +
+        (64 << 10);
+    builder.SetMaxReceiveMessageSize(
+        static_cast<int>(std::clamp<int64_t>(bytes, 1 << 20, 1 << 30)));
+    // Without it two servers could listen on one port and share its clients.
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    builder.AddListeningPort(Address(config_.grpc_port),
+                             grpc::InsecureServerCredentials(), &grpc_port_);
+    builder.RegisterService(&service_);
+    server_ = builder.BuildAndStart();
+    if (server_ == nullptr || grpc_port_ == 0) {
+      return absl::UnavailableError(
+          absl::StrCat("cannot serve gRPC on ", Address(config_.grpc_port)));
+    }
+    return absl::OkStatus();
+  }
+
+  // Destroyed in reverse: what calls work on goes after the gRPC server, which
+  // the destructor has stopped by then.
+  const ServerConfig config_;
+  const std::unique_ptr<const Repository> repository_;
+  Metrics metrics_;
+  OpenCalls calls_;
+  Scheduler scheduler_;
+  const CallContext context_;
+  AnytimeService service_;
+  std::unique_ptr<Exporter> exporter_;
+  int grpc_port_ = 0;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(
+    const ServerConfig& config) {
+  ASSIGN_OR_RETURN(auto repository, Repository::Load(config.model_repository,
+                                                     ChosenPrecision(config)));
+  auto server = std::make_unique<GrpcServer>(config, std::move(repository));
+  RETURN_IF_ERROR(server->Listen());
+  return server;
+}
+
+}  // namespace mre

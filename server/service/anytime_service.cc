@@ -1,0 +1,52 @@
+#include "server/service/anytime_service.h"
+
+#include "server/service/convert.h"
+#include "server/service/interactive_call.h"
+#include "server/service/predict_calls.h"
+
+namespace mre {
+
+grpc::ServerUnaryReactor* AnytimeService::Predict(
+    grpc::CallbackServerContext* rpc, const v1::PredictRequest* request,
+    v1::PredictUpdate* response) {
+  return StartPredict(context_, rpc, request, response);
+}
+
+grpc::ServerWriteReactor<v1::PredictUpdate>* AnytimeService::PredictStream(
+    grpc::CallbackServerContext* rpc, const v1::PredictRequest* request) {
+  return StartPredictStream(context_, rpc, request);
+}
+
+grpc::ServerBidiReactor<v1::PredictControl, v1::PredictUpdate>*
+AnytimeService::PredictInteractive(grpc::CallbackServerContext* rpc) {
+  return StartPredictInteractive(context_, rpc);
+}
+
+grpc::ServerUnaryReactor* AnytimeService::ListModels(
+    grpc::CallbackServerContext* rpc, const v1::ListModelsRequest* /*request*/,
+    v1::ListModelsResponse* response) {
+  CallRecord record(context_, "ListModels");
+  for (const ServedModel* model : context_.repository->List()) {
+    FillModelInfo(*model, response->add_models());
+  }
+  record.End(grpc::StatusCode::OK);
+  grpc::ServerUnaryReactor* reactor = rpc->DefaultReactor();
+  reactor->Finish(grpc::Status::OK);
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* AnytimeService::GetModel(
+    grpc::CallbackServerContext* rpc, const v1::GetModelRequest* request,
+    v1::ModelInfo* response) {
+  CallRecord record(context_, "GetModel");
+  const auto model = context_.repository->Find(request->model_name(),
+                                               request->model_version());
+  if (model.ok()) FillModelInfo(**model, response);
+  const grpc::Status status = ToGrpcStatus(model.status());
+  record.End(status.error_code());
+  grpc::ServerUnaryReactor* reactor = rpc->DefaultReactor();
+  reactor->Finish(status);
+  return reactor;
+}
+
+}  // namespace mre

@@ -1,0 +1,122 @@
+#include "server/service/call.h"
+
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "model/base/status_macros.h"
+
+namespace mre {
+
+grpc::Status ToGrpcStatus(const absl::Status& status) {
+  return grpc::Status(static_cast<grpc::StatusCode>(status.code()),
+                      std::string(status.message()));
+}
+
+absl::string_view CodeName(grpc::StatusCode code) {
+  // absl's canonical codes are gRPC's; only its spelling of CANCELLED and OK
+  // is needed here, and both agree.
+  static const std::string kNames[] = {"OK",
+                                       "CANCELLED",
+                                       "UNKNOWN",
+                                       "INVALID_ARGUMENT",
+                                       "DEADLINE_EXCEEDED",
+                                       "NOT_FOUND",
+                                       "ALREADY_EXISTS",
+                                       "PERMISSION_DENIED",
+                                       "RESOURCE_EXHAUSTED",
+                                       "FAILED_PRECONDITION",
+                                       "ABORTED",
+                                       "OUT_OF_RANGE",
+                                       "UNIMPLEMENTED",
+                                       "INTERNAL",
+                                       "UNAVAILABLE",
+                                       "DATA_LOSS",
+                                       "UNAUTHENTICATED"};
+  const auto index = static_cast<size_t>(code);
+  return index < std::size(kNames) ? kNames[index] : kNames[2];
+}
+
+void OpenCalls::Enter(DrainableCall* call) {
+  bool drain = false;
+  {
+    absl::MutexLock lock(&mu_);
+    ++open_;
+    if (call != nullptr) drainable_.insert(call);
+    drain = draining_ && call != nullptr;
+  }
+  if (drain) call->Drain();
+}
+
+void OpenCalls::Leave(DrainableCall* call) {
+  absl::MutexLock lock(&mu_);
+  --open_;
+  if (call != nullptr) drainable_.erase(call);
+}
+
+void OpenCalls::Drain() {
+  // The lock is held so that no call leaves while it is told; calls never
+  // enter or leave with a lock of their own held.
+  absl::MutexLock lock(&mu_);
+  draining_ = true;
+  for (DrainableCall* call : drainable_) call->Drain();
+}
+
+bool OpenCalls::AwaitNone(absl::Duration limit) {
+  const auto none = [this] {
+    mu_.AssertHeld();
+    return open_ == 0;
+  };
+  absl::MutexLock lock(&mu_);
+  return mu_.AwaitWithTimeout(absl::Condition(&none), limit);
+}
+
+void CallRecord::End(grpc::StatusCode code) {
+  context_.metrics->RequestEnded(model_, method_, CodeName(code));
+  if (model_ != nullptr) {
+    context_.metrics->ForModel(*model_)->RequestEnded(context_.clock->Now() -
+                                                      arrived_);
+  }
+}
+
+absl::StatusOr<Admitted> Admit(const CallContext& context,
+                               const v1::PredictRequest& message,
+                               bool final_only, Request::Listener* listener,
+                               CallRecord* record) {
+  ASSIGN_OR_RETURN(
+      const ServedModel* model,
+      context.repository->Find(message.model_name(), message.model_version()));
+  if (record != nullptr) record->set_model(model);
+  ASSIGN_OR_RETURN(Request::Spec spec,
+                   ParseRequest(message, *model, context.max_rows_per_request));
+  spec.telemetry = context.metrics->ForModel(*model);
+  if (final_only) spec.delivery = Delivery::kFinal;
+  Admitted admitted;
+  admitted.request = std::make_shared<Request>(std::move(spec), listener);
+  admitted.model = model;
+  admitted.output = ParseOutput(message.output());
+  admitted.request_id = message.request_id();
+  return admitted;
+}
+
+int64_t RetryAfterMillis(const Scheduler& scheduler) {
+  return std::max<int64_t>(absl::ToInt64Milliseconds(scheduler.RetryAfter()),
+                           1);
+}
+
+void AddPushback(const absl::Status& status, const Scheduler& scheduler,
+                 grpc::CallbackServerContext* context) {
+  if (!absl::IsResourceExhausted(status)) return;
+  context->AddTrailingMetadata("grpc-retry-pushback-ms",
+                               absl::StrCat(RetryAfterMillis(scheduler)));
+}
+
+grpc::Status CancelStatus(const grpc::CallbackServerContext& context) {
+  if (context.deadline() <= std::chrono::system_clock::now()) {
+    return {grpc::StatusCode::DEADLINE_EXCEEDED,
+            "the call's deadline passed; its rows were freed"};
+  }
+  return {grpc::StatusCode::CANCELLED, "the client cancelled the call"};
+}
+
+}  // namespace mre

@@ -1,0 +1,113 @@
+// What every prediction call shares: the parts of the server it works on, and
+// how it is counted when it ends.
+#ifndef MRE_SERVER_SERVICE_CALL_H_
+#define MRE_SERVER_SERVICE_CALL_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "model/base/clock.h"
+#include "proto/mre/v1/anytime.pb.h"
+#include "server/metrics/metrics.h"
+#include "server/repository/repository.h"
+#include "server/schedule/scheduler.h"
+#include "server/service/convert.h"
+
+namespace mre {
+
+// The same code and message.
+grpc::Status ToGrpcStatus(const absl::Status& status);
+
+// "INVALID_ARGUMENT" and so on.
+absl::string_view CodeName(grpc::StatusCode code);
+
+// A call that the server can be asked to bring to an end.
+class DrainableCall {
+ public:
+  virtual ~DrainableCall() = default;
+  // Ends the call as soon as nothing it was asked for still runs.
+  virtual void Drain() = 0;
+};
+
+// The open calls of the service: counted so that a drain can wait for them.
+// Thread-safe.
+class OpenCalls {
+ public:
+  void Enter(DrainableCall* call);  // null: only counted
+  void Leave(DrainableCall* call);
+  // Tells every call, and every one that enters later, to drain.
+  void Drain();
+  // False when calls were still open at the deadline.
+  bool AwaitNone(absl::Duration limit);
+
+ private:
+  absl::Mutex mu_;
+  int64_t open_ ABSL_GUARDED_BY(mu_) = 0;
+  bool draining_ ABSL_GUARDED_BY(mu_) = false;
+  absl::flat_hash_set<DrainableCall*> drainable_ ABSL_GUARDED_BY(mu_);
+};
+
+// What calls work on. All outlive every call.
+struct CallContext {
+  const Repository* repository = nullptr;
+  Scheduler* scheduler = nullptr;
+  Metrics* metrics = nullptr;
+  OpenCalls* calls = nullptr;
+  int64_t max_rows_per_request = 256;
+  const Clock* clock = Clock::Real();
+};
+
+// Counts one call from its arrival to its end. Used by one call only.
+class CallRecord {
+ public:
+  // method: the rpc's bare name.
+  CallRecord(const CallContext& context, const char* method)
+      : context_(context), method_(method), arrived_(context.clock->Now()) {}
+
+  void set_model(const ServedModel* model) { model_ = model; }
+  // Once, when the outcome is known.
+  void End(grpc::StatusCode code);
+
+ private:
+  const CallContext& context_;
+  const char* const method_;
+  const absl::Time arrived_;
+  const ServedModel* model_ = nullptr;
+};
+
+// A request that has been admitted, with what its answers need.
+struct Admitted {
+  std::shared_ptr<Request> request;
+  const ServedModel* model = nullptr;
+  OutputOptions output;
+  std::string request_id;
+};
+
+// Finds the model, checks the request and submits it. `delivery` replaces the
+// message's when `final_only`. `record` learns the model even when it fails.
+absl::StatusOr<Admitted> Admit(const CallContext& context,
+                               const v1::PredictRequest& message,
+                               bool final_only, Request::Listener* listener,
+                               CallRecord* record);
+
+// Milliseconds for `grpc-retry-pushback-ms`.
+int64_t RetryAfterMillis(const Scheduler& scheduler);
+
+// Adds the pushback to the trailing metadata of a call that was refused for
+// lack of room.
+void AddPushback(const absl::Status& status, const Scheduler& scheduler,
+                 grpc::CallbackServerContext* context);
+
+// The code of a call that gRPC cancelled: its deadline's or its client's doing.
+grpc::Status CancelStatus(const grpc::CallbackServerContext& context);
+
+}  // namespace mre
+
+#endif  // MRE_SERVER_SERVICE_CALL_H_

@@ -1,0 +1,25 @@
+// PredictInteractive: many requests on one stream.
+#ifndef MRE_SERVER_SERVICE_INTERACTIVE_CALL_H_
+#define MRE_SERVER_SERVICE_INTERACTIVE_CALL_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include "proto/mre/v1/anytime.pb.h"
+#include "server/service/call.h"
+
+namespace mre {
+
+// Requests that one stream may have open (opened and not yet answered in
+// full). At the limit the server stops reading the stream until one has ended,
+// so a client that does not read cannot make the server remember more.
+inline constexpr size_t kMaxOpenRequests = 1024;
+
+// Starts a call; the reactor it returns belongs to gRPC and deletes itself.
+// `context` outlives the call.
+grpc::ServerBidiReactor<v1::PredictControl, v1::PredictUpdate>*
+StartPredictInteractive(const CallContext& context,
+                        grpc::CallbackServerContext* rpc);
+
+}  // namespace mre
+
+#endif  // MRE_SERVER_SERVICE_INTERACTIVE_CALL_H_

@@ -1,0 +1,194 @@
+#include "server/service/predict_calls.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+namespace mre {
+namespace {
+
+// The life of both calls. The constructor admits the request; the engine thread
+// then calls OnReady, gRPC's threads call the other reactions. `finished_` is
+// set with the one Finish. Locks are taken in the order: the request's
+// listener lock, mu_, the request's outbox.
+
+class PredictCall : public grpc::ServerUnaryReactor, public Request::Listener {
+ public:
+  PredictCall(const CallContext& context, grpc::CallbackServerContext* rpc,
+              const v1::PredictRequest* message, v1::PredictUpdate* response)
+      : context_(context),
+        rpc_(rpc),
+        response_(response),
+        record_(context, "Predict") {
+    context_.calls->Enter(nullptr);
+    absl::StatusOr<Admitted> admitted =
+        Admit(context_, *message, /*final_only=*/true, this, &record_);
+    absl::MutexLock lock(&mu_);
+    absl::Status status = admitted.status();
+    if (status.ok()) {
+      admitted_ = *std::move(admitted);
+      status = context_.scheduler->Submit(admitted_.request);
+    }
+    if (!status.ok()) {
+      AddPushback(status, *context_.scheduler, rpc_);
+      End(ToGrpcStatus(status));
+    }
+  }
+
+  void OnReady() override {
+    absl::MutexLock lock(&mu_);
+    if (finished_) return;
+    std::vector<Prediction> batch;
+    const bool all = admitted_.request->Take(batch);
+    std::move(batch.begin(), batch.end(), std::back_inserter(finals_));
+    if (!all) return;
+    std::sort(
+        finals_.begin(), finals_.end(),
+        [](const Prediction& a, const Prediction& b) { return a.row < b.row; });
+    FillUpdate(finals_, admitted_.request_id, *admitted_.model,
+               admitted_.output, response_);
+    End(grpc::Status::OK);
+  }
+
+  void OnCancel() override {
+    absl::MutexLock lock(&mu_);
+    if (finished_) return;
+    admitted_.request->Cancel();
+    End(CancelStatus(*rpc_));
+  }
+
+  void OnDone() override {
+    if (admitted_.request != nullptr) admitted_.request->Detach();
+    context_.calls->Leave(nullptr);
+    delete this;
+  }
+
+ private:
+  void End(const grpc::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    finished_ = true;
+    record_.End(status.error_code());
+    Finish(status);
+  }
+
+  const CallContext& context_;
+  grpc::CallbackServerContext* const rpc_;
+  v1::PredictUpdate* const response_;
+  CallRecord record_;
+  Admitted admitted_;  // constant once submitted
+
+  absl::Mutex mu_;
+  bool finished_ ABSL_GUARDED_BY(mu_) = false;
+  std::vector<Prediction> finals_ ABSL_GUARDED_BY(mu_);
+};
+
+class StreamCall : public grpc::ServerWriteReactor<v1::PredictUpdate>,
+                   public Request::Listener {
+ public:
+  StreamCall(const CallContext& context, grpc::CallbackServerContext* rpc,
+             const v1::PredictRequest* message)
+      : context_(context), rpc_(rpc), record_(context, "PredictStream") {
+    context_.calls->Enter(nullptr);
+    context_.metrics->StreamOpened();
+    absl::StatusOr<Admitted> admitted =
+        Admit(context_, *message, /*final_only=*/false, this, &record_);
+    absl::MutexLock lock(&mu_);
+    absl::Status status = admitted.status();
+    if (status.ok()) {
+      admitted_ = *std::move(admitted);
+      status = context_.scheduler->Submit(admitted_.request);
+    }
+    if (!status.ok()) {
+      AddPushback(status, *context_.scheduler, rpc_);
+      End(ToGrpcStatus(status));
+    }
+  }
+
+  void OnReady() override {
+    absl::MutexLock lock(&mu_);
+    if (!writing_ && !finished_) WriteNext();
+  }
+
+  void OnWriteDone(bool ok) override {
+    absl::MutexLock lock(&mu_);
+    writing_ = false;
+    if (finished_) return;
+    if (cancelled_ || !ok) {
+      // A write fails only when the call is over.
+      admitted_.request->Cancel();
+      End(CancelStatus(*rpc_));
+    } else {
+      WriteNext();
+    }
+  }
+
+  void OnCancel() override {
+    absl::MutexLock lock(&mu_);
+    if (finished_) return;
+    admitted_.request->Cancel();
+    cancelled_ = true;
+    // Finish must wait for a write in flight; that write fails soon.
+    if (!writing_) End(CancelStatus(*rpc_));
+  }
+
+  void OnDone() override {
+    if (admitted_.request != nullptr) admitted_.request->Detach();
+    context_.metrics->StreamClosed();
+    context_.calls->Leave(nullptr);
+    delete this;
+  }
+
+ private:
+  void WriteNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    const bool last = admitted_.request->Take(batch_);
+    if (batch_.empty()) {
+      if (last) End(grpc::Status::OK);
+      return;
+    }
+    update_.Clear();
+    FillUpdate(batch_, admitted_.request_id, *admitted_.model, admitted_.output,
+               &update_);
+    writing_ = true;
+    if (last) {
+      finished_ = true;
+      record_.End(grpc::StatusCode::OK);
+      StartWriteAndFinish(&update_, grpc::WriteOptions(), grpc::Status::OK);
+    } else {
+      StartWrite(&update_);
+    }
+  }
+
+  void End(const grpc::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    finished_ = true;
+    record_.End(status.error_code());
+    Finish(status);
+  }
+
+  const CallContext& context_;
+  grpc::CallbackServerContext* const rpc_;
+  CallRecord record_;
+  Admitted admitted_;  // constant once submitted
+
+  absl::Mutex mu_;
+  bool writing_ ABSL_GUARDED_BY(mu_) = false;
+  bool cancelled_ ABSL_GUARDED_BY(mu_) = false;
+  bool finished_ ABSL_GUARDED_BY(mu_) = false;
+  std::vector<Prediction> batch_ ABSL_GUARDED_BY(mu_);
+  v1::PredictUpdate update_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace
+
+grpc::ServerUnaryReactor* StartPredict(const CallContext& context,
+                                       grpc::CallbackServerContext* rpc,
+                                       const v1::PredictRequest* message,
+                                       v1::PredictUpdate* response) {
+  return new PredictCall(context, rpc, message, response);
+}
+
+grpc::ServerWriteReactor<v1::PredictUpdate>* StartPredictStream(
+    const CallContext& context, grpc::CallbackServerContext* rpc,
+    const v1::PredictRequest* message) {
+  return new StreamCall(context, rpc, message);
+}
+
+}  // namespace mre
