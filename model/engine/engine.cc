@@ -148,15 +148,20 @@ void Engine::RunExperts(std::span<const int> rows) {
 
 void Engine::Route(int row) {
   Row& state = rows_[row];
-  state.progress.ray_coverage = TraceRays(
+  Progress& progress = state.progress;
+  const float coverage = TraceRays(
       routing_, probabilities_.data() + row * routing_.probabilities(),
       active_.data() + row * routing_.total(), rates_.data());
   const Routing& routing = state.routing;
   state.next_expert =
       routing.sampled ? DrawByRate(rates_, DrawKey(routing.seed, routing.row,
-                                                   state.progress.step))
+                                                   progress.step))
                       : LargestRate(rates_);
-  state.progress.exhausted = state.next_expert < 0;
+  progress.exhausted = state.next_expert < 0;
+  // Coverage never falls and ends at 1; sums of rounded floats might not.
+  progress.ray_coverage =
+      progress.exhausted ? 1.0f
+                         : std::clamp(coverage, progress.ray_coverage, 1.0f);
 }
 
 void Engine::RunHead(std::span<const int> rows) {

@@ -1,5 +1,6 @@
 #include "model/io/checkpoint.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -18,6 +19,10 @@ static_assert(std::endian::native == std::endian::little,
               "checkpoints are little-endian and read without swapping");
 
 constexpr char kConfig[] = "mre.config";
+// Deepest nesting of the config's JSON; ours is 3. Writing JSON recurses.
+constexpr int kMaxConfigDepth = 64;
+// A tensor's entry in the header takes more bytes than this.
+constexpr int64_t kMinEntryBytes = 48;
 
 absl::Status BadTensor(const ParamSpec& spec, absl::string_view what) {
   return absl::InvalidArgumentError(
@@ -26,6 +31,32 @@ absl::Status BadTensor(const ParamSpec& spec, absl::string_view what) {
 
 std::string ShapeText(const std::vector<int64_t>& shape) {
   return absl::StrCat("[", absl::StrJoin(shape, ","), "]");
+}
+
+// Brackets of the JSON text that are open at once, at most.
+int NestingDepth(absl::string_view text) {
+  int depth = 0;
+  int deepest = 0;
+  bool quoted = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (quoted) {
+      if (c == '\\') ++i;
+      quoted = c != '"';
+    } else if (c == '"') {
+      quoted = true;
+    } else if (c == '[' || c == '{') {
+      deepest = std::max(deepest, ++depth);
+    } else if (c == ']' || c == '}') {
+      --depth;
+    }
+  }
+  return deepest;
+}
+
+// Tensors that a model of this config has.
+int64_t TensorCount(const ModelConfig& config) {
+  return 8 + config.layers * 5 - 1 + 4 * config.total_experts();
 }
 
 // Copies the tensor's values into `out` as f32.
@@ -65,6 +96,9 @@ absl::StatusOr<Model> ParseCheckpoint(std::span<const std::byte> bytes) {
     return absl::InvalidArgumentError(
         "__metadata__ has no \"mre.config\": not a checkpoint of this server");
   }
+  if (NestingDepth(config_text->second) > kMaxConfigDepth) {
+    return absl::InvalidArgumentError("mre.config: nested too deeply");
+  }
   Model model;
   ASSIGN_OR_RETURN(model.config, ParseConfig(config_text->second));
   // Two bytes a value at least: a config that promises more than the file
@@ -73,6 +107,12 @@ absl::StatusOr<Model> ParseCheckpoint(std::span<const std::byte> bytes) {
   if (count > static_cast<int64_t>(bytes.size() / 2)) {
     return absl::InvalidArgumentError(absl::StrCat(
         "mre.config asks for ", count, " parameters, the file has only ",
+        bytes.size(), " bytes"));
+  }
+  const int64_t tensors = TensorCount(model.config);
+  if (tensors > static_cast<int64_t>(bytes.size()) / kMinEntryBytes) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "mre.config asks for ", tensors, " tensors, too many for the file's ",
         bytes.size(), " bytes"));
   }
   const Layout layout(model.config);

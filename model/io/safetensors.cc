@@ -52,19 +52,19 @@ absl::StatusOr<json> ParseHeader(absl::string_view text) {
   std::vector<std::set<std::string>> names;
   std::string problem;
   const auto check = [&](int depth, json::parse_event_t event, json& parsed) {
-    using enum json::parse_event_t;
     if (depth > kMaxDepth && problem.empty()) {
       problem = "header is nested too deeply";
     }
-    if (event == object_start) names.emplace_back();
-    if (event == object_end && !names.empty()) names.pop_back();
-    if (event == key && !names.empty() &&
+    if (event == json::parse_event_t::object_start) names.emplace_back();
+    if (event == json::parse_event_t::object_end && !names.empty())
+      names.pop_back();
+    if (event == json::parse_event_t::key && !names.empty() &&
         !names.back().insert(parsed.get<std::string>()).second &&
         problem.empty()) {
       problem = absl::StrCat("header names \"", parsed.get<std::string>(),
                              "\" twice");
     }
-    return true;
+    return problem.empty();  // keeps no values once there is one
   };
   json header = json::parse(text.begin(), text.end(), check,
                             /*allow_exceptions=*/false);
@@ -106,15 +106,23 @@ absl::StatusOr<TensorView> ParseTensor(absl::string_view name,
     return BadTensor(name,
                      absl::StrCat("unknown dtype \"", tensor.dtype, "\""));
   }
-  // The product is bounded by the data at hand before each multiplication.
+  // Of the dimensions other than 0, so that no partial product overflows.
   uint64_t size = element;
+  bool empty = false;
   for (const json& item : *shape) {
     ASSIGN_OR_RETURN(const uint64_t dim, Unsigned(item, name, "shape"));
-    if (dim != 0 && size > data.size() / dim) {
+    if (dim == 0) {
+      empty = true;
+    } else if (size > INT64_MAX / dim) {
       return BadTensor(name, "shape needs more bytes than the file has");
+    } else {
+      size *= dim;
     }
-    size *= dim;
     tensor.shape.push_back(static_cast<int64_t>(dim));
+  }
+  if (empty) size = 0;
+  if (size > data.size()) {
+    return BadTensor(name, "shape needs more bytes than the file has");
   }
   ASSIGN_OR_RETURN(const uint64_t begin,
                    Unsigned((*offsets)[0], name, "data_offsets"));

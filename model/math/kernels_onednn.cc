@@ -13,6 +13,8 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <dnnl.hpp>
 #include <string>
@@ -91,6 +93,8 @@ dnnl::inner_product_forward::primitive_desc Describe(
     const LinearOp::Shape& shape, int64_t rows, const memory::desc& weights) {
   const memory::data_type type = TypeOf(shape.precision);
   dnnl::primitive_attr attributes;
+  // The library's own scratchpad belongs to the thread that made the primitive.
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   if (shape.activation == Activation::kRelu) {
     dnnl::post_ops relu;
     relu.append_eltwise(1.0f, dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);
@@ -134,6 +138,7 @@ struct LinearOp::Rep {
     dnnl::inner_product_forward primitive;
     memory::desc src;
     memory::desc dst;
+    memory::desc scratchpad;
   };
   std::vector<Block> blocks;  // ascending in rows
   memory::desc weights;
@@ -166,7 +171,8 @@ absl::StatusOr<std::unique_ptr<LinearOp>> LinearOp::Create(const Shape& shape) {
     const auto add = [&](int64_t rows) {
       const auto pd = Describe(shape, rows, rep->weights);
       rep->blocks.push_back({rows, dnnl::inner_product_forward(pd),
-                             pd.src_desc(), pd.dst_desc()});
+                             pd.src_desc(), pd.dst_desc(),
+                             pd.scratchpad_desc()});
     };
     // The layout that one middling row count prefers serves all of them.
     const auto pd =
@@ -222,6 +228,7 @@ void LinearOp::ApplyOnOneThread(const Weights& weights, const float* x,
   const OneThread one_thread;
   thread_local dnnl::stream stream(Cpu());
   thread_local std::vector<uint16_t> narrow;
+  thread_local std::vector<std::max_align_t> scratch;
   const bool bf16 = shape_.precision == Precision::kBf16;
   while (rows > 0) {
     const Rep::Block& block = rep_->For(rows);
@@ -234,9 +241,14 @@ void LinearOp::ApplyOnOneThread(const Weights& weights, const float* x,
     }
     const memory src(block.src, Cpu(), const_cast<void*>(source));
     const memory dst(block.dst, Cpu(), y);
+    scratch.resize(std::max(
+        scratch.size(),
+        block.scratchpad.get_size() / sizeof(std::max_align_t) + 1));
+    const memory scratchpad(block.scratchpad, Cpu(), scratch.data());
     block.primitive.execute(stream, {{DNNL_ARG_SRC, src},
                                      {DNNL_ARG_WEIGHTS, weights.rep().weight},
                                      {DNNL_ARG_BIAS, weights.rep().bias},
+                                     {DNNL_ARG_SCRATCHPAD, scratchpad},
                                      {DNNL_ARG_DST, dst}});
     x += taken * shape_.in;
     y += taken * shape_.out;

@@ -1,0 +1,117 @@
+#include "client/cc/client.h"
+
+#include <utility>
+
+#include "absl/memory/memory.h"
+#include "absl/strings/str_cat.h"
+#include "client/cc/connection.h"
+#include "client/cc/health.h"
+#include "client/cc/rpc_status.h"
+#include "model/base/status_macros.h"
+
+namespace mre {
+namespace {
+
+// A refused connection is tried again this soon, so that a server that is just
+// starting is found quickly.
+constexpr int kFirstRetryMs = 100;
+constexpr int kLastRetryMs = 2000;
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Client>> Client::Connect(
+    const ClientOptions& options) {
+  if (options.target.empty()) {
+    return absl::InvalidArgumentError("the server's address is empty");
+  }
+  if (options.max_message_bytes <= 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "max_message_bytes is ", options.max_message_bytes, ", not positive"));
+  }
+  grpc::ChannelArguments args;
+  args.SetMaxSendMessageSize(options.max_message_bytes);
+  args.SetMaxReceiveMessageSize(options.max_message_bytes);
+  args.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  args.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kFirstRetryMs);
+  args.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kFirstRetryMs);
+  args.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kLastRetryMs);
+  auto channel = grpc::CreateCustomChannel(
+      options.target, grpc::InsecureChannelCredentials(), args);
+  const absl::Time deadline = absl::Now() + options.connect_timeout;
+  if (!channel->WaitForConnected(absl::ToChronoTime(deadline))) {
+    return absl::UnavailableError(
+        absl::StrCat("no connection to ", options.target, " within ",
+                     absl::FormatDuration(options.connect_timeout)));
+  }
+  return absl::WrapUnique(
+      new Client(std::make_unique<Connection>(std::move(channel))));
+}
+
+Client::Client(std::unique_ptr<Connection> connection)
+    : connection_(std::move(connection)) {}
+
+Client::~Client() = default;
+
+absl::StatusOr<v1::PredictUpdate> Client::Predict(
+    const v1::PredictRequest& request, const CallOptions& call) const {
+  grpc::ClientContext context;
+  Configure(call, context);
+  v1::PredictUpdate update;
+  RETURN_IF_ERROR(FromRpcStatus(
+      connection_->stub().Predict(&context, request, &update), context));
+  return update;
+}
+
+absl::Status Client::Stream(
+    const v1::PredictRequest& request,
+    absl::FunctionRef<bool(const v1::PredictUpdate&)> on_update,
+    const CallOptions& call) const {
+  grpc::ClientContext context;
+  Configure(call, context);
+  const auto reader = connection_->stub().PredictStream(&context, request);
+  v1::PredictUpdate update;
+  bool wanted = true;
+  while (reader->Read(&update)) {
+    if (!wanted) continue;  // Cancelled: what was under way is thrown away.
+    wanted = on_update(update);
+    if (!wanted) context.TryCancel();
+  }
+  const grpc::Status status = reader->Finish();
+  return wanted ? FromRpcStatus(status, context) : absl::OkStatus();
+}
+
+std::unique_ptr<InteractiveSession> Client::OpenSession(
+    const CallOptions& call) const {
+  return absl::WrapUnique(new InteractiveSession(*connection_, call));
+}
+
+absl::StatusOr<v1::ListModelsResponse> Client::ListModels(
+    const CallOptions& call) const {
+  grpc::ClientContext context;
+  Configure(call, context);
+  v1::ListModelsResponse response;
+  RETURN_IF_ERROR(FromRpcStatus(
+      connection_->stub().ListModels(&context, {}, &response), context));
+  return response;
+}
+
+absl::StatusOr<v1::ModelInfo> Client::GetModel(const std::string& name,
+                                               int64_t version,
+                                               const CallOptions& call) const {
+  grpc::ClientContext context;
+  Configure(call, context);
+  v1::GetModelRequest request;
+  request.set_model_name(name);
+  request.set_model_version(version);
+  v1::ModelInfo info;
+  RETURN_IF_ERROR(FromRpcStatus(
+      connection_->stub().GetModel(&context, request, &info), context));
+  return info;
+}
+
+absl::StatusOr<ServingStatus> Client::Health(const std::string& service,
+                                             const CallOptions& call) const {
+  return CheckHealth(*connection_, service, call);
+}
+
+}  // namespace mre

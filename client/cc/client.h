@@ -1,0 +1,110 @@
+// A client of mre-server.
+//
+//   ASSIGN_OR_RETURN(auto client, mre::Client::Connect({"127.0.0.1:8001"}));
+//   mre::v1::PredictRequest request;  // model_name, input, budget ...
+//   RETURN_IF_ERROR(client->Stream(request, [](const auto& update) {
+//     for (const auto& prediction : update.predictions()) Show(prediction);
+//     return true;  // false: enough, cancel
+//   }));
+//
+// The protocol's messages (proto/mre/v1/anytime.proto) are the data types.
+//
+// Errors: the server's status code and message as they are, whatever the call.
+// UNAVAILABLE also stands for a lost or refused connection, DEADLINE_EXCEEDED
+// for CallOptions.timeout. Nothing is retried here; RetryAfter() tells when the
+// server wants to be asked again.
+#ifndef MRE_CLIENT_CC_CLIENT_H_
+#define MRE_CLIENT_CC_CLIENT_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "client/cc/interactive_session.h"
+#include "proto/mre/v1/anytime.pb.h"
+
+namespace mre {
+
+struct ClientOptions {
+  // HOST:PORT of the server. The connection is direct (no HTTP proxy) and not
+  // encrypted.
+  std::string target = "127.0.0.1:8001";
+  // Connect() tries this long until the connection stands.
+  absl::Duration connect_timeout = absl::Seconds(5);
+  // The largest message that is sent or accepted, in bytes.
+  int max_message_bytes = 64 << 20;
+};
+
+struct CallOptions {
+  // The call ends with DEADLINE_EXCEEDED when this has passed. (A Budget's
+  // max_time instead ends a row with its best prediction and OK.)
+  absl::Duration timeout = absl::InfiniteDuration();
+};
+
+// What grpc.health.v1 says of a service.
+enum class ServingStatus { kUnknown, kServing, kNotServing };
+
+// One connection. Thread-safe: any number of calls may run at once on it. It
+// reconnects by itself when the connection is lost; calls made meanwhile fail
+// with UNAVAILABLE.
+class Client {
+ public:
+  // UNAVAILABLE when no connection stands within connect_timeout;
+  // INVALID_ARGUMENT for options that cannot work.
+  static absl::StatusOr<std::unique_ptr<Client>> Connect(
+      const ClientOptions& options);
+
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+  // REQUIRES: no call runs and every session is gone.
+  ~Client();
+
+  // The final prediction of each row of the request.
+  absl::StatusOr<v1::PredictUpdate> Predict(const v1::PredictRequest& request,
+                                            const CallOptions& call = {}) const;
+
+  // Calls `on_update` on the calling thread with each update, in order, and
+  // returns when the stream has ended. Cancels the call and returns OK as soon
+  // as `on_update` returns false. A slow `on_update` holds the stream up
+  // (Output.delivery says what then happens to the steps).
+  absl::Status Stream(
+      const v1::PredictRequest& request,
+      absl::FunctionRef<bool(const v1::PredictUpdate&)> on_update,
+      const CallOptions& call = {}) const;
+
+  // A stream on which many requests run and can be steered. The timeout is the
+  // whole session's. This Client must outlive the session.
+  std::unique_ptr<InteractiveSession> OpenSession(
+      const CallOptions& call = {}) const;
+
+  absl::StatusOr<v1::ListModelsResponse> ListModels(
+      const CallOptions& call = {}) const;
+  // version 0: the newest that is ready. NOT_FOUND when there is none.
+  absl::StatusOr<v1::ModelInfo> GetModel(const std::string& name,
+                                         int64_t version = 0,
+                                         const CallOptions& call = {}) const;
+
+  // The health of `service` ("": the server as a whole). NOT_FOUND when the
+  // server knows no such service.
+  absl::StatusOr<ServingStatus> Health(const std::string& service = "",
+                                       const CallOptions& call = {}) const;
+
+ private:
+  explicit Client(std::unique_ptr<Connection> connection);
+
+  const std::unique_ptr<Connection> connection_;
+};
+
+// How long the server asked the client to wait before it tries again, when
+// `status` is from a call of this library and the server said so. The message
+// says the same in words.
+std::optional<absl::Duration> RetryAfter(const absl::Status& status);
+
+}  // namespace mre
+
+#endif  // MRE_CLIENT_CC_CLIENT_H_

@@ -1,0 +1,40 @@
+// What the library's files share of gRPC. Not for users of the library, whose
+// headers (client.h, interactive_session.h) show no gRPC.
+#ifndef MRE_CLIENT_CC_CONNECTION_H_
+#define MRE_CLIENT_CC_CONNECTION_H_
+
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "client/cc/client.h"
+#include "proto/mre/v1/anytime.grpc.pb.h"
+
+namespace mre {
+
+// The channel and the stub on it. Thread-safe, as both are.
+class Connection {
+ public:
+  explicit Connection(std::shared_ptr<grpc::Channel> channel)
+      : channel_(std::move(channel)),
+        stub_(v1::AnytimeInference::NewStub(channel_)) {}
+
+  const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
+  v1::AnytimeInference::Stub& stub() const { return *stub_; }
+
+ private:
+  const std::shared_ptr<grpc::Channel> channel_;
+  const std::unique_ptr<v1::AnytimeInference::Stub> stub_;
+};
+
+// Applies `options` to a call that has not begun.
+inline void Configure(const CallOptions& options, grpc::ClientContext& call) {
+  if (options.timeout == absl::InfiniteDuration()) return;
+  call.set_deadline(absl::ToChronoTime(absl::Now() + options.timeout));
+}
+
+}  // namespace mre
+
+#endif  // MRE_CLIENT_CC_CONNECTION_H_

@@ -1,0 +1,56 @@
+// What the command line says, as plain data. main.cc fills it.
+#ifndef MRE_CLIENT_CLI_FLAGS_H_
+#define MRE_CLIENT_CLI_FLAGS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace mre {
+
+// Exactly one of idx, image and raw should be set; Input::Read() checks it.
+struct InputFlags {
+  std::string idx;     // IDX file of images, gz or not.
+  uint64_t index = 0;  // The first image of it to send.
+  uint64_t count = 1;  // How many.
+  std::string labels;  // IDX file of their true classes; may be empty.
+  std::string image;   // PNG file.
+  std::string raw;     // File of the bytes of one input.
+};
+
+// One of each field of mre.v1.Budget.
+struct BudgetFlags {
+  uint32_t max_steps = 0;
+  uint64_t max_macs = 0;
+  std::string max_time;  // "5ms"; empty: no limit.
+  float min_confidence = 0;
+  float min_ray_coverage = 0;
+  uint32_t stable_steps = 0;
+};
+
+struct Flags {
+  std::string server = "127.0.0.1:8001";
+  std::string connect_timeout = "5s";
+  std::string deadline;  // "1s"; empty: none.
+
+  std::string model;  // Empty: the first that is ready.
+  int64_t model_version = 0;
+  std::string service;  // health: whose.
+
+  InputFlags input;
+  BudgetFlags budget;
+  bool sampled = false;
+  uint64_t seed = 0;
+  uint32_t top_k = 0;
+  bool probabilities = false;
+  uint32_t every = 0;
+  std::string delivery;  // "latest" or "all"; empty: as suits the output.
+
+  bool json = false;
+  bool plain = false;
+  std::string pace;  // stream: "40ms"; empty: as suits the output.
+};
+
+}  // namespace mre
+
+#endif  // MRE_CLIENT_CLI_FLAGS_H_

@@ -1,0 +1,141 @@
+#include "client/cli/input.h"
+
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "client/cli/gzip.h"
+#include "model/base/file.h"
+#include "model/base/status_macros.h"
+
+namespace mre {
+namespace {
+
+// Of an uncompressed file: well above any data set of this format.
+constexpr size_t kMaxFileBytes = size_t{4} << 30;
+
+absl::Status WithPath(const std::string& path, const absl::Status& status) {
+  return {status.code(), absl::StrCat(path, ": ", status.message())};
+}
+
+absl::StatusOr<Idx> ReadIdx(const std::string& path) {
+  ASSIGN_OR_RETURN(std::string bytes, ReadFile(path));
+  if (IsGzip(bytes)) {
+    auto content = Gunzip(bytes, kMaxFileBytes);
+    if (!content.ok()) return WithPath(path, content.status());
+    bytes = *std::move(content);
+  }
+  auto idx = ParseIdx(bytes);
+  if (!idx.ok()) return WithPath(path, idx.status());
+  return idx;
+}
+
+// Whether both hold the same values: a last dimension of 1 says nothing.
+bool SameShape(std::vector<int64_t> a, std::vector<int64_t> b) {
+  while (!a.empty() && a.back() == 1) a.pop_back();
+  while (!b.empty() && b.back() == 1) b.pop_back();
+  return a == b;
+}
+
+// The number of values of `shape` when it is at most `limit`.
+std::optional<size_t> Elements(const std::vector<int64_t>& shape,
+                               size_t limit) {
+  size_t product = 1;
+  for (const int64_t size : shape) {
+    if (size <= 0 || static_cast<uint64_t>(size) > limit / product) {
+      return std::nullopt;
+    }
+    product *= static_cast<size_t>(size);
+  }
+  return product;
+}
+
+// The picture of a tensor, when it is an image.
+std::optional<Image> AsImage(const std::string& data,
+                             const std::vector<int64_t>& shape) {
+  auto image = ImageOfShape(shape);
+  if (!image.ok()) return std::nullopt;
+  image->pixels = data;
+  return *std::move(image);
+}
+
+}  // namespace
+
+absl::StatusOr<Input> Input::Read(const InputFlags& flags) {
+  const int kinds =
+      !flags.idx.empty() + !flags.image.empty() + !flags.raw.empty();
+  if (kinds != 1) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "exactly one of --idx, --image and --raw is needed, not ", kinds));
+  }
+  Input input;
+  if (flags.idx.empty()) {
+    input.kind_ = flags.image.empty() ? Kind::kRaw : Kind::kPng;
+    input.path_ = flags.image.empty() ? flags.raw : flags.image;
+    ASSIGN_OR_RETURN(input.bytes_, ReadFile(input.path_));
+    return input;
+  }
+  input.kind_ = Kind::kIdx;
+  input.path_ = flags.idx;
+  ASSIGN_OR_RETURN(input.images_, ReadIdx(flags.idx));
+  const size_t available = input.images_.count;
+  if (flags.count == 0 || flags.index >= available ||
+      flags.count > available - flags.index) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(flags.idx, " holds ", available, " images: --index ",
+                     flags.index, " --count ", flags.count, " is outside"));
+  }
+  input.first_ = flags.index;
+  input.count_ = flags.count;
+  if (flags.labels.empty()) return input;
+  ASSIGN_OR_RETURN(input.labels_, ReadIdx(flags.labels));
+  if (!input.labels_->item_shape.empty() || input.labels_->count != available) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(flags.labels, " is not a list of ", available,
+                     " labels, one for each image of ", flags.idx));
+  }
+  return input;
+}
+
+absl::StatusOr<Sample> Input::At(size_t i,
+                                 const std::vector<int64_t>& shape) const {
+  Sample sample;
+  sample.name = path_.substr(path_.rfind('/') + 1);
+  std::string* data = sample.tensor.mutable_data();
+  switch (kind_) {
+    case Kind::kIdx: {
+      const size_t index = first_ + i;
+      sample.name = absl::StrCat("image ", index);
+      if (!SameShape(images_.item_shape, shape)) {
+        return absl::InvalidArgumentError(absl::StrCat(
+            path_, ": its images are ", ShapeText(images_.item_shape),
+            ", the model takes ", ShapeText(shape)));
+      }
+      *data = std::string(images_.Item(index));
+      if (labels_.has_value()) {
+        sample.truth = static_cast<uint8_t>(labels_->data[index]);
+      }
+      break;
+    }
+    case Kind::kPng: {
+      auto image = DecodePng(bytes_, shape);
+      if (!image.ok()) return WithPath(path_, image.status());
+      *data = std::move(image->pixels);
+      break;
+    }
+    case Kind::kRaw:
+      if (Elements(shape, bytes_.size()) != bytes_.size()) {
+        return absl::InvalidArgumentError(absl::StrCat(
+            path_, " holds ", bytes_.size(), " bytes, the model takes ",
+            ShapeText(shape), ", one byte a value"));
+      }
+      *data = bytes_;
+      break;
+  }
+  sample.tensor.set_datatype(v1::DATA_TYPE_UINT8);
+  sample.tensor.mutable_shape()->Add(shape.begin(), shape.end());
+  sample.image = AsImage(*data, shape);
+  return sample;
+}
+
+}  // namespace mre

@@ -1,0 +1,190 @@
+// mre: the command line client. CLI11, and the exceptions it throws, stay in
+// this file.
+#include <CLI/CLI.hpp>
+#include <exception>
+#include <iostream>
+#include <string>
+
+#include "client/cli/commands.h"
+#include "client/cli/flags.h"
+
+namespace {
+
+constexpr char kExamples[] = R"(Examples:
+  mre models
+  mre health --server=10.0.0.7:8001
+  mre stream --idx t10k-images-idx3-ubyte.gz --index 7
+  mre stream --idx t10k-images-idx3-ubyte.gz --count 20 --min_confidence 0.9 \
+      --labels t10k-labels-idx1-ubyte.gz
+  mre predict --image shoe.png --max_time 5ms --max_macs 200000
+  mre stream --raw input.bin --max_steps 4 --json | jq .predictions[].step
+
+Exit codes: 0 ok; 1 the call failed (health: not serving); 2 bad usage, or input
+that cannot be read or does not fit the model.
+)";
+
+constexpr char kInput[] = "Input (exactly one of --idx, --image, --raw)";
+constexpr char kBudget[] = "Budget (the first limit that holds stops a row)";
+constexpr char kOutput[] = "Output";
+constexpr char kConnection[] = "Connection";
+
+void AddConnection(CLI::App& app, mre::Flags& flags) {
+  app.add_option("--server", flags.server, "Where mre-server listens")
+      ->type_name("HOST:PORT")
+      ->capture_default_str()
+      ->group(kConnection);
+  app.add_option("--connect_timeout", flags.connect_timeout,
+                 "How long to try to connect")
+      ->type_name("TIME")
+      ->capture_default_str()
+      ->group(kConnection);
+  app.add_option("--deadline", flags.deadline,
+                 "Fail with DEADLINE_EXCEEDED after this; none by default")
+      ->type_name("TIME")
+      ->group(kConnection);
+}
+
+void AddInput(CLI::App& app, mre::InputFlags& input) {
+  auto* idx =
+      app.add_option("--idx", input.idx, "IDX file of images, gzipped or not")
+          ->type_name("FILE")
+          ->group(kInput);
+  app.add_option("--image", input.image,
+                 "PNG image of the model's height and width")
+      ->type_name("FILE")
+      ->group(kInput);
+  app.add_option("--raw", input.raw, "The bytes of one input, one byte a value")
+      ->type_name("FILE")
+      ->group(kInput);
+  app.add_option("--index", input.index, "The image of the IDX file, from 0")
+      ->type_name("N")
+      ->needs(idx)
+      ->group(kInput);
+  app.add_option("--count", input.count,
+                 "How many images of the IDX file, from --index on")
+      ->type_name("K")
+      ->needs(idx)
+      ->group(kInput);
+  app.add_option("--labels", input.labels,
+                 "IDX file of the images' true classes, to compare with")
+      ->type_name("FILE")
+      ->needs(idx)
+      ->group(kInput);
+}
+
+void AddBudget(CLI::App& app, mre::BudgetFlags& budget) {
+  app.add_option("--max_steps", budget.max_steps, "Experts to run at most")
+      ->type_name("N")
+      ->group(kBudget);
+  app.add_option("--max_macs", budget.max_macs,
+                 "Multiply-accumulates to spend at most")
+      ->type_name("N")
+      ->group(kBudget);
+  app.add_option("--max_time", budget.max_time,
+                 "The best answer within this time, such as 5ms")
+      ->type_name("TIME")
+      ->group(kBudget);
+  app.add_option("--min_confidence", budget.min_confidence,
+                 "Stop when the largest probability reaches this")
+      ->type_name("0..1")
+      ->group(kBudget);
+  app.add_option("--min_ray_coverage", budget.min_ray_coverage,
+                 "Stop when this share of the rays reaches the output")
+      ->type_name("0..1")
+      ->group(kBudget);
+  app.add_option("--stable_steps", budget.stable_steps,
+                 "Stop when the answer has stayed for this many steps")
+      ->type_name("N")
+      ->group(kBudget);
+}
+
+void AddPrediction(CLI::App& app, mre::Flags& flags) {
+  AddInput(app, flags.input);
+  AddBudget(app, flags.budget);
+  app.add_option("--model", flags.model,
+                 "Name of the model; the first that is ready by default")
+      ->type_name("NAME");
+  app.add_option("--model_version", flags.model_version,
+                 "0: the newest that is ready")
+      ->type_name("N");
+  auto* sampled =
+      app.add_flag("--sampled", flags.sampled,
+                   "Draw the order of experts instead of the likeliest one");
+  app.add_option("--seed", flags.seed, "Seed of --sampled")
+      ->type_name("N")
+      ->needs(sampled);
+  app.add_option("--top_k", flags.top_k, "Classes to send; 0: 5")
+      ->type_name("N")
+      ->group(kOutput);
+  app.add_flag("--probabilities", flags.probabilities,
+               "Send the probability of every class")
+      ->group(kOutput);
+  app.add_flag("--json", flags.json, "One line of protobuf JSON an update")
+      ->group(kOutput);
+}
+
+// What only `mre stream` has.
+void AddStream(CLI::App& app, mre::Flags& flags) {
+  app.add_option("--every", flags.every, "Send each n-th step and the last")
+      ->type_name("N")
+      ->group(kOutput);
+  app.add_option("--delivery", flags.delivery,
+                 "Whether steps may be skipped when the reader is slow: "
+                 "latest (they may) or all; the picture asks for all")
+      ->check(CLI::IsMember({"latest", "all"}))
+      ->group(kOutput);
+  app.add_flag("--plain", flags.plain,
+               "Lines of text on a terminal too (so does NO_COLOR)")
+      ->group(kOutput);
+  app.add_option("--pace", flags.pace,
+                 "Pause after each step that is shown; 40ms for the picture, "
+                 "none otherwise")
+      ->type_name("TIME")
+      ->group(kOutput);
+}
+
+int Run(int argc, char** argv) {
+  mre::Flags flags;
+  CLI::App app{
+      "Predictions that get better with every expert that runs, from an "
+      "mre-server.",
+      "mre"};
+  app.footer(kExamples);
+  app.require_subcommand(1);
+  auto* stream =
+      app.add_subcommand("stream", "Watch a prediction improve step by step");
+  auto* predict =
+      app.add_subcommand("predict", "The final prediction under a budget");
+  auto* models = app.add_subcommand("models", "The models of the server");
+  auto* health = app.add_subcommand("health", "Whether the server serves");
+  for (auto* command : {stream, predict, models, health}) {
+    AddConnection(*command, flags);
+    command->footer(kExamples);
+  }
+  for (auto* command : {stream, predict}) AddPrediction(*command, flags);
+  AddStream(*stream, flags);
+  models->add_flag("--json", flags.json, "One line of protobuf JSON")
+      ->group(kOutput);
+  health->add_option("--service", flags.service,
+                     "One gRPC service; the whole server by default");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? mre::kExitOk : mre::kExitUsage;
+  }
+  if (*stream) return mre::RunStream(flags);
+  if (*predict) return mre::RunPredict(flags);
+  if (*models) return mre::RunModels(flags);
+  return mre::RunHealth(flags);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return Run(argc, argv);
+  } catch (const std::exception& error) {
+    std::cerr << "mre: " << error.what() << std::endl;
+    return mre::kExitUsage;
+  }
+}

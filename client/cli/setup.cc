@@ -1,0 +1,92 @@
+#include "client/cli/setup.h"
+
+#include <iostream>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "client/cli/commands.h"
+#include "client/cli/request.h"
+#include "client/cli/text.h"
+#include "model/base/status_macros.h"
+
+namespace mre {
+namespace {
+
+// The model that the flags name; without a name, the first that is ready.
+absl::StatusOr<v1::ModelInfo> FindModel(const Flags& flags,
+                                        const Client& client,
+                                        const CallOptions& call) {
+  if (!flags.model.empty()) {
+    return client.GetModel(flags.model, flags.model_version, call);
+  }
+  ASSIGN_OR_RETURN(const v1::ListModelsResponse list, client.ListModels(call));
+  for (const v1::ModelInfo& model : list.models()) {
+    if (model.state() != v1::MODEL_STATE_READY) continue;
+    return client.GetModel(model.model_name(), flags.model_version, call);
+  }
+  return absl::NotFoundError(
+      absl::StrCat(flags.server, " has no model that is ready"));
+}
+
+}  // namespace
+
+int FailCall(const absl::Status& status) {
+  std::cerr << "mre: " << ErrorText(status) << std::endl;
+  return kExitFailed;
+}
+
+int FailUsage(const absl::Status& status) {
+  std::cerr << "mre: " << Printable(status.message()) << std::endl;
+  return kExitUsage;
+}
+
+v1::PredictRequest Setup::RequestFor(size_t i) const {
+  v1::PredictRequest result = request;
+  result.set_request_id(samples[i].name);
+  *result.mutable_input() = samples[i].tensor;
+  return result;
+}
+
+int Connect(const Flags& flags, std::unique_ptr<Client>& client) {
+  ClientOptions options;
+  options.target = flags.server;
+  const auto timeout =
+      ParseDurationFlag("connect_timeout", flags.connect_timeout);
+  if (!timeout.ok()) return FailUsage(timeout.status());
+  options.connect_timeout = *timeout;
+  auto connected = Client::Connect(options);
+  if (!connected.ok()) return FailCall(connected.status());
+  client = *std::move(connected);
+  return kExitOk;
+}
+
+int Prepare(const Flags& flags, Setup& setup) {
+  auto request = MakeRequest(flags);
+  if (!request.ok()) return FailUsage(request.status());
+  setup.request = *std::move(request);
+  const auto call = MakeCallOptions(flags);
+  if (!call.ok()) return FailUsage(call.status());
+  setup.call = *call;
+  const auto input = Input::Read(flags.input);
+  if (!input.ok()) return FailUsage(input.status());
+
+  if (const int exit = Connect(flags, setup.client); exit != kExitOk) {
+    return exit;
+  }
+  auto model = FindModel(flags, *setup.client, setup.call);
+  if (!model.ok()) return FailCall(model.status());
+  setup.model = *std::move(model);
+  setup.request.set_model_name(setup.model.model_name());
+  setup.request.set_model_version(setup.model.model_version());
+
+  const std::vector<int64_t> shape(setup.model.input_shape().begin(),
+                                   setup.model.input_shape().end());
+  for (size_t i = 0; i < input->size(); ++i) {
+    auto sample = input->At(i, shape);
+    if (!sample.ok()) return FailUsage(sample.status());
+    setup.samples.push_back(*std::move(sample));
+  }
+  return kExitOk;
+}
+
+}  // namespace mre
