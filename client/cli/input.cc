@@ -4,7 +4,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "client/cli/gzip.h"
+#include "model/base/gzip.h"
 #include "model/base/file.h"
 #include "model/base/status_macros.h"
 

@@ -10,7 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "client/cli/flags.h"
-#include "client/cli/idx.h"
+#include "model/base/idx.h"
 #include "client/cli/image.h"
 #include "proto/mre/v1/anytime.pb.h"
 

@@ -241,9 +241,9 @@ void LinearOp::ApplyOnOneThread(const Weights& weights, const float* x,
     }
     const memory src(block.src, Cpu(), const_cast<void*>(source));
     const memory dst(block.dst, Cpu(), y);
-    scratch.resize(std::max(
-        scratch.size(),
-        block.scratchpad.get_size() / sizeof(std::max_align_t) + 1));
+    scratch.resize(
+        std::max(scratch.size(),
+                 block.scratchpad.get_size() / sizeof(std::max_align_t) + 1));
     const memory scratchpad(block.scratchpad, Cpu(), scratch.data());
     block.primitive.execute(stream, {{DNNL_ARG_SRC, src},
                                      {DNNL_ARG_WEIGHTS, weights.rep().weight},

@@ -1,4 +1,4 @@
-#include "client/cli/idx.h"
+#include "model/base/idx.h"
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"

@@ -1,4 +1,4 @@
-#include "client/cli/gzip.h"
+#include "model/base/gzip.h"
 
 #include <zlib.h>
 

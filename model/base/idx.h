@@ -1,8 +1,8 @@
 // IDX, the format of the MNIST family's files. A big-endian header: two zero
 // bytes, the element type, the number of dimensions, then each dimension as 32
 // bits; then the elements, row-major.
-#ifndef MRE_CLIENT_CLI_IDX_H_
-#define MRE_CLIENT_CLI_IDX_H_
+#ifndef MRE_MODEL_BASE_IDX_H_
+#define MRE_MODEL_BASE_IDX_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -37,4 +37,4 @@ absl::StatusOr<Idx> ParseIdx(absl::string_view bytes);
 
 }  // namespace mre
 
-#endif  // MRE_CLIENT_CLI_IDX_H_
+#endif  // MRE_MODEL_BASE_IDX_H_

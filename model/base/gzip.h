@@ -1,6 +1,6 @@
 // Reading gzip files.
-#ifndef MRE_CLIENT_CLI_GZIP_H_
-#define MRE_CLIENT_CLI_GZIP_H_
+#ifndef MRE_MODEL_BASE_GZIP_H_
+#define MRE_MODEL_BASE_GZIP_H_
 
 #include <cstddef>
 #include <string>
@@ -20,4 +20,4 @@ absl::StatusOr<std::string> Gunzip(absl::string_view bytes, size_t max_bytes);
 
 }  // namespace mre
 
-#endif  // MRE_CLIENT_CLI_GZIP_H_
+#endif  // MRE_MODEL_BASE_GZIP_H_

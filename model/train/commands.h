@@ -1,0 +1,43 @@
+// What `mre-train fit`, `eval` and `info` do once their flags are read.
+#ifndef MRE_MODEL_TRAIN_COMMANDS_H_
+#define MRE_MODEL_TRAIN_COMMANDS_H_
+
+#include <atomic>
+#include <cstdint>
+#include <set>
+#include <string>
+
+#include "absl/status/status.h"
+#include "model/train/fit_options.h"
+
+namespace mre {
+
+struct FitCommand {
+  FitOptions options;
+  // Names of the flags that the user gave.
+  std::set<std::string> given;
+  std::string resume;  // state file; empty: start anew
+};
+
+// Trains and writes the checkpoint to options.out; progress goes to stderr, the
+// final table to stdout. CANCELLED, with a hint how to go on, once `stop` turns
+// true. INVALID_ARGUMENT for a mistake in the flags.
+absl::Status RunFit(const FitCommand& command, const std::atomic<bool>& stop);
+
+struct EvalCommand {
+  std::string checkpoint;
+  std::string dataset = "fashion-mnist";
+  std::string data_dir;
+  int64_t steps = 0;       // 0: all experts
+  int64_t validation = 0;  // the last N training images instead of the test's
+  bool json = false;
+  int threads = 0;
+};
+absl::Status RunEval(const EvalCommand& command);
+
+// Prints what a checkpoint is: config, costs, tensors, training record.
+absl::Status RunInfo(const std::string& checkpoint);
+
+}  // namespace mre
+
+#endif  // MRE_MODEL_TRAIN_COMMANDS_H_

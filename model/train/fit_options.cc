@@ -1,0 +1,175 @@
+#include "model/train/fit_options.h"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "model/base/status_macros.h"
+#include "model/train/batches.h"
+#include "model/train/schedule.h"
+
+namespace mre {
+namespace {
+
+using nlohmann::ordered_json;
+
+// Most images a batch and most epochs: far above any use, and products of them
+// stay far from overflow.
+constexpr int64_t kMaxBatch = 1 << 16;
+constexpr int64_t kMaxEpochs = 1 << 20;
+
+absl::Status Bad(absl::string_view flag, absl::string_view expected,
+                 absl::string_view got) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("--", flag, ": expected ", expected, ", got ", got));
+}
+
+absl::Status InRange(absl::string_view flag, int64_t value, int64_t least,
+                     int64_t most) {
+  if (value >= least && value <= most) return absl::OkStatus();
+  return Bad(flag, absl::StrCat("a number in [", least, ", ", most, "]"),
+             absl::StrCat(value));
+}
+
+absl::Status InRange(absl::string_view flag, double value, double least,
+                     double most) {
+  if (value >= least && value <= most) return absl::OkStatus();
+  return Bad(flag, absl::StrCat("a number in [", least, ", ", most, "]"),
+             absl::StrCat(value));
+}
+
+ordered_json RecipeJson(const FitOptions& options) {
+  ordered_json json = ordered_json::object();
+  VisitRecipe(options, [&](const char* name, const auto& field, const char*) {
+    json[name] = field;
+  });
+  return json;
+}
+
+// Reads one member; false when it is missing or of another type.
+bool Read(const ordered_json& value, std::string& field) {
+  if (!value.is_string()) return false;
+  field = value.get<std::string>();
+  return true;
+}
+bool Read(const ordered_json& value, double& field) {
+  if (!value.is_number()) return false;
+  field = value.get<double>();
+  return true;
+}
+template <typename T>
+bool Read(const ordered_json& value, T& field) {
+  if (!value.is_number_integer()) return false;
+  field = value.get<T>();
+  return true;
+}
+
+}  // namespace
+
+absl::Status Validate(const FitOptions& o) {
+  RETURN_IF_ERROR(InRange("validation", o.validation, 0, INT64_MAX));
+  RETURN_IF_ERROR(InRange("limit_train", o.limit_train, 0, INT64_MAX));
+  RETURN_IF_ERROR(InRange("layers", o.layers, 1, kMaxLayers));
+  RETURN_IF_ERROR(InRange("experts", o.experts, 1, kMaxExpertsPerLayer));
+  RETURN_IF_ERROR(InRange("width", o.width, 1, kMaxDimension));
+  RETURN_IF_ERROR(InRange("hidden", o.hidden, 1, kMaxDimension));
+  RETURN_IF_ERROR(InRange("context", o.context, 1, kMaxDimension));
+  if (o.stem != "none" && o.stem != "relu") {
+    return Bad("stem", "none or relu", absl::StrCat("\"", o.stem, "\""));
+  }
+  RETURN_IF_ERROR(InRange("max_steps", o.max_steps, 1, o.layers * o.experts));
+  RETURN_IF_ERROR(InRange("epochs", o.epochs, 1, kMaxEpochs));
+  RETURN_IF_ERROR(InRange("batch", o.batch, 1, kMaxBatch));
+  RETURN_IF_ERROR(InRange("lr", o.lr, 0.0, 100.0));
+  RETURN_IF_ERROR(ParseSchedule(o.schedule).status());
+  RETURN_IF_ERROR(InRange("weight_decay", o.weight_decay, 0.0, 100.0));
+  RETURN_IF_ERROR(InRange("router_lr", o.router_lr, 0.0, 1000.0));
+  RETURN_IF_ERROR(InRange("clip", o.clip, 0.0, 1e9));
+  RETURN_IF_ERROR(InRange("ema", o.ema, 0.0, 0.999999));
+  RETURN_IF_ERROR(InRange("noise", o.noise, 0.0, 100.0));
+  RETURN_IF_ERROR(InRange("temperature", o.temperature, 1e-3, 1000.0));
+  RETURN_IF_ERROR(ParseExitWeights(o.exit_weights, o.max_steps).status());
+  RETURN_IF_ERROR(ParseAugmentation(o.augment).status());
+  RETURN_IF_ERROR(InRange("threads", int64_t{o.threads}, 0, 1024));
+  RETURN_IF_ERROR(InRange("save_every", o.save_every, 0, INT64_MAX));
+  return InRange("log_every", o.log_every, 1, INT64_MAX);
+}
+
+std::string FormatRecipe(const FitOptions& options) {
+  return RecipeJson(options).dump();
+}
+
+absl::StatusOr<FitOptions> ParseRecipe(absl::string_view text) {
+  const ordered_json json = ordered_json::parse(
+      text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) {
+    return absl::InvalidArgumentError("recipe: expected a JSON object");
+  }
+  FitOptions options;
+  absl::Status status;
+  VisitRecipe(options, [&](const char* name, auto& field, const char*) {
+    const auto it = json.find(name);
+    if (it == json.end() || !Read(*it, field)) {
+      status.Update(absl::InvalidArgumentError(
+          absl::StrCat("recipe: \"", name, "\" is missing or malformed")));
+    }
+  });
+  RETURN_IF_ERROR(status);
+  RETURN_IF_ERROR(Validate(options));
+  return options;
+}
+
+absl::Status CheckSameRecipe(const FitOptions& saved, const FitOptions& given,
+                             const std::set<std::string>& flags) {
+  const ordered_json had = RecipeJson(saved);
+  const ordered_json wanted = RecipeJson(given);
+  for (const auto& [name, value] : had.items()) {
+    if (flags.count(name) == 0 || wanted[name] == value) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("--", name, ": the state was made with ", value.dump(),
+                     " and cannot go on with ", wanted[name].dump(),
+                     "; leave the flag out, or start anew without --resume"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<float>> ParseExitWeights(absl::string_view text,
+                                                    int64_t steps) {
+  const std::vector<absl::string_view> parts = absl::StrSplit(text, ':');
+  double first = 0;
+  double power = 0;
+  if (parts.size() != 2 || !absl::SimpleAtod(parts[0], &first) ||
+      !absl::SimpleAtod(parts[1], &power) || !(first >= 0 && first <= 1000) ||
+      !(std::abs(power) <= 10)) {
+    return Bad("exit_weights", "A:P, such as 0.2:0.5",
+               absl::StrCat("\"", text, "\""));
+  }
+  std::vector<double> weights = {first};
+  double sum = first;
+  for (int64_t t = 1; t <= steps; ++t) {
+    weights.push_back(std::pow(static_cast<double>(t), -power));
+    sum += weights.back();
+  }
+  for (double& weight : weights) weight /= sum;
+  return std::vector<float>(weights.begin(), weights.end());
+}
+
+ModelConfig MakeConfig(const FitOptions& options, const InputConfig& input,
+                       const std::vector<std::string>& classes) {
+  ModelConfig config;
+  config.input = input;
+  config.stem_activation =
+      options.stem == "relu" ? Activation::kRelu : Activation::kNone;
+  config.width = options.width;
+  config.layers = options.layers;
+  config.experts = options.experts;
+  config.hidden = options.hidden;
+  config.context = options.context;
+  config.classes = classes;
+  return config;
+}
+
+}  // namespace mre

@@ -1,0 +1,110 @@
+// What `mre-train fit` can be told.
+#ifndef MRE_MODEL_TRAIN_FIT_OPTIONS_H_
+#define MRE_MODEL_TRAIN_FIT_OPTIONS_H_
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "model/net/config.h"
+
+namespace mre {
+
+// The defaults are the recipe of the checkpoint that ships with the server.
+struct FitOptions {
+  // The recipe: with the data, it decides every bit of the result. Each field's
+  // meaning stands in VisitRecipe, which gives flags, help and JSON.
+  std::string dataset = "fashion-mnist";
+  int64_t validation = 0;
+  int64_t limit_train = 0;
+  int64_t layers = 4;
+  int64_t experts = 8;
+  int64_t width = 64;
+  int64_t hidden = 64;
+  int64_t context = 32;
+  std::string stem = "none";
+  int64_t max_steps = 32;
+  int64_t epochs = 24;
+  int64_t batch = 256;
+  double lr = 3e-3;
+  std::string schedule = "one-cycle";
+  double weight_decay = 0.05;
+  double router_lr = 1;
+  double clip = 1;
+  double ema = 0;
+  double noise = 0.05;
+  double temperature = 1;
+  std::string exit_weights = "0.2:0.5";
+  std::string augment = "shift";
+  uint64_t seed = 0;
+
+  // Where things are and how fast they go; no bit of the result depends on it.
+  std::string data_dir;
+  std::string out;
+  std::string log;         // empty: none
+  int threads = 0;         // 0: as many as the process may use
+  int64_t save_every = 0;  // steps between states; 0: at the end of each epoch
+  int64_t log_every = 50;  // steps between lines of the log
+};
+
+// Calls visit(name, field, help) for each field of the recipe. `Options` is
+// FitOptions or const FitOptions.
+template <typename Options, typename Visit>
+void VisitRecipe(Options& o, Visit visit) {
+  visit("dataset", o.dataset, "data set to learn");
+  visit("validation", o.validation,
+        "hold back the last N training images and evaluate on them instead of "
+        "the test images");
+  visit("limit_train", o.limit_train, "learn the first N images (0: all)");
+  visit("layers", o.layers, "layers of experts");
+  visit("experts", o.experts, "experts a layer");
+  visit("width", o.width, "length of a stream");
+  visit("hidden", o.hidden, "hidden units of an expert");
+  visit("context", o.context, "width of the routing network");
+  visit("stem", o.stem, "activation of the stem: none or relu");
+  visit("max_steps", o.max_steps, "experts to unroll for each image");
+  visit("epochs", o.epochs, "times through the training images");
+  visit("batch", o.batch, "images a batch");
+  visit("lr", o.lr, "peak learning rate");
+  visit("schedule", o.schedule, "one-cycle, cosine or constant");
+  visit("weight_decay", o.weight_decay,
+        "decoupled, of the matrices outside the router");
+  visit("router_lr", o.router_lr, "the router's rate, as a factor");
+  visit("clip", o.clip, "largest norm of the gradient (0: any)");
+  visit("ema", o.ema, "decay of the weights' moving average (0: off)");
+  visit("noise", o.noise, "Gumbel noise in the order of experts");
+  visit("temperature", o.temperature, "of the relaxed choice of an expert");
+  visit("exit_weights", o.exit_weights,
+        "A:P weighs the loss of step 0 with A, that of step t with t^-P");
+  visit("augment", o.augment, "none, flip, shift or flip+shift");
+  visit("seed", o.seed, "of everything random");
+}
+
+// INVALID_ARGUMENT naming the first flag that is out of its bounds.
+absl::Status Validate(const FitOptions& options);
+
+// The recipe as a JSON object, in VisitRecipe's order, and back.
+std::string FormatRecipe(const FitOptions& options);
+absl::StatusOr<FitOptions> ParseRecipe(absl::string_view json);
+
+// INVALID_ARGUMENT naming the first flag among `flags` whose value is not the
+// one in `saved`.
+absl::Status CheckSameRecipe(const FitOptions& saved, const FitOptions& given,
+                             const std::set<std::string>& flags);
+
+// Weight of the loss at steps 0..steps, summing to 1.
+absl::StatusOr<std::vector<float>> ParseExitWeights(absl::string_view text,
+                                                    int64_t steps);
+
+// The model that the options describe, its training record still empty.
+// REQUIRES: Validate(options).ok().
+ModelConfig MakeConfig(const FitOptions& options, const InputConfig& input,
+                       const std::vector<std::string>& classes);
+
+}  // namespace mre
+
+#endif  // MRE_MODEL_TRAIN_FIT_OPTIONS_H_

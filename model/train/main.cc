@@ -1,0 +1,143 @@
+// mre-train: trains, evaluates and describes models. Exit codes: 0 done, 1
+// failed or stopped, 2 wrong usage.
+#include <signal.h>
+
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <thread>
+
+#include "absl/status/status.h"
+#include "model/train/commands.h"
+#include "model/train/dataset.h"
+
+namespace mre {
+namespace {
+
+// Set by the first SIGINT or SIGTERM. A second one kills as usual.
+std::atomic<bool> stop_requested = false;
+
+// Takes both signals on a thread that does nothing else. They stay blocked on
+// all threads started from here on, for oneDNN's products must not be
+// interrupted: their code moves the stack pointer away from the stack, and a
+// signal's frame would then be written over whatever it points to.
+//
+// REQUIRES: no other thread runs yet.
+void StopOnSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::thread([signals] {
+    int signal = 0;
+    sigwait(&signals, &signal);
+    stop_requested.store(true, std::memory_order_relaxed);
+    sigwait(&signals, &signal);
+    std::_Exit(128 + signal);
+  }).detach();
+}
+
+void AddFitFlags(CLI::App& fit, FitCommand& command, std::string& kind,
+                 std::string& precision) {
+  FitOptions& o = command.options;
+  fit.add_option("--out", o.out, "checkpoint to write (model.safetensors)");
+  fit.add_option("--data_dir", o.data_dir,
+                 "directory of the data set's files (default: where the "
+                 "system's package puts them)");
+  fit.add_option("--log", o.log, "write a JSON object a line to this file");
+  fit.add_option("--resume", command.resume,
+                 "go on from the last state of a run, OUT.state");
+  fit.add_option("--kind", kind, "kind of model: mre")->capture_default_str();
+  fit.add_option("--precision", precision, "arithmetic: f32")
+      ->capture_default_str();
+  fit.add_option("--threads", o.threads,
+                 "0: all; the result does not depend on it")
+      ->capture_default_str();
+  fit.add_option("--save_every", o.save_every,
+                 "steps between states (0: only at the end of each epoch)")
+      ->capture_default_str();
+  fit.add_option("--log_every", o.log_every, "steps between lines of the log")
+      ->capture_default_str();
+  VisitRecipe(o, [&](const char* name, auto& field, const char* help) {
+    fit.add_option(std::string("--") + name, field, help)
+        ->capture_default_str();
+  });
+}
+
+void AddEvalFlags(CLI::App& eval, EvalCommand& command) {
+  eval.add_option("--checkpoint", command.checkpoint, "model.safetensors")
+      ->required();
+  eval.add_option("--dataset", command.dataset, DatasetNames())
+      ->capture_default_str();
+  eval.add_option("--data_dir", command.data_dir,
+                  "directory of the data set's files");
+  eval.add_option("--steps", command.steps, "experts to run (0: all)")
+      ->capture_default_str();
+  eval.add_option("--validation", command.validation,
+                  "evaluate on the last N training images instead")
+      ->capture_default_str();
+  eval.add_flag("--json", command.json, "print one JSON object");
+  eval.add_option("--threads", command.threads, "0: all")
+      ->capture_default_str();
+}
+
+absl::Status CheckOnly(const std::string& flag, const std::string& value,
+                       const std::string& only) {
+  if (value == only) return absl::OkStatus();
+  return absl::InvalidArgumentError(flag + ": expected " + only + ", got \"" +
+                                    value + "\"");
+}
+
+absl::Status Dispatch(const CLI::App& fit, const CLI::App& eval,
+                      FitCommand& fit_command, const EvalCommand& eval_command,
+                      const std::string& kind, const std::string& precision,
+                      const std::string& info_file) {
+  if (eval.parsed()) return RunEval(eval_command);
+  if (!fit.parsed()) return RunInfo(info_file);
+  absl::Status status = CheckOnly("--kind", kind, "mre");
+  status.Update(CheckOnly("--precision", precision, "f32"));
+  if (!status.ok()) return status;
+  for (const CLI::Option* option : fit.get_options()) {
+    if (option->count() > 0)
+      fit_command.given.insert(option->get_name().substr(2));
+  }
+  StopOnSignals();
+  return RunFit(fit_command, stop_requested);
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app("Trains Mixtures of Raytraced Experts.", "mre-train");
+  app.require_subcommand(1);
+  CLI::App* fit = app.add_subcommand("fit", "train a model");
+  CLI::App* eval = app.add_subcommand("eval", "accuracy and cost a step");
+  CLI::App* info = app.add_subcommand("info", "describe a checkpoint");
+  FitCommand fit_command;
+  std::string kind = "mre";
+  std::string precision = "f32";
+  AddFitFlags(*fit, fit_command, kind, precision);
+  EvalCommand eval_command;
+  AddEvalFlags(*eval, eval_command);
+  std::string info_file;
+  info->add_option("FILE", info_file, "model.safetensors")->required();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  const absl::Status status = Dispatch(*fit, *eval, fit_command, eval_command,
+                                       kind, precision, info_file);
+  if (status.ok()) return 0;
+  const std::string message(status.message());
+  std::fprintf(stderr, "mre-train: %s\n", message.c_str());
+  const bool usage =
+      absl::IsInvalidArgument(status) && message.compare(0, 2, "--") == 0;
+  return usage ? 2 : 1;
+}
+
+}  // namespace
+}  // namespace mre
+
+int main(int argc, char** argv) { return mre::Main(argc, argv); }

@@ -1,0 +1,101 @@
+#include "model/train/optimizer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+#include "model/math/parallel.h"
+
+namespace mre {
+namespace {
+
+constexpr int64_t kBlock = 1 << 14;
+
+// Calls body(begin, end) for blocks of [0, n), in parallel.
+void ForBlocks(int64_t n, const std::function<void(int64_t, int64_t)>& body) {
+  ParallelFor((n + kBlock - 1) / kBlock, [&](int64_t block) {
+    body(block * kBlock, std::min((block + 1) * kBlock, n));
+  });
+}
+
+// What differs from parameter to parameter in one step.
+struct Rates {
+  float step = 0;  // rate over the first moment's bias correction
+  float keep = 1;  // 1 - rate * weight decay
+};
+
+}  // namespace
+
+void AdamWStep(const AdamWOptions& options, const Layout& layout, double rate,
+               std::span<const float> gradient, AdamWState& state,
+               std::span<float> params) {
+  state.first.resize(layout.total, 0.0f);
+  state.second.resize(layout.total, 0.0f);
+  ++state.steps;
+  const double t = static_cast<double>(state.steps);
+  const double correct1 = 1 - std::pow(options.beta1, t);
+  const float root2 =
+      static_cast<float>(1 / std::sqrt(1 - std::pow(options.beta2, t)));
+  const float beta1 = static_cast<float>(options.beta1);
+  const float beta2 = static_cast<float>(options.beta2);
+  const float epsilon = static_cast<float>(options.epsilon);
+  const auto rates_of = [&](ParamGroup group) {
+    const double own =
+        group == ParamGroup::kRouter ? rate * options.router_rate : rate;
+    const double decay =
+        group == ParamGroup::kMatrix ? own * options.weight_decay : 0;
+    return Rates{static_cast<float>(own / correct1),
+                 static_cast<float>(1 - decay)};
+  };
+  ParallelFor(static_cast<int64_t>(layout.specs.size()), [&](int64_t spec) {
+    const ParamSpec& p = layout.specs[spec];
+    const Rates rates = rates_of(p.group);
+    const float* g = gradient.data() + p.offset;
+    float* first = state.first.data() + p.offset;
+    float* second = state.second.data() + p.offset;
+    float* w = params.data() + p.offset;
+    for (int64_t i = 0; i < p.size; ++i) {
+      first[i] = beta1 * first[i] + (1 - beta1) * g[i];
+      second[i] = beta2 * second[i] + (1 - beta2) * g[i] * g[i];
+      const float scale = std::sqrt(second[i]) * root2 + epsilon;
+      w[i] = rates.keep * w[i] - rates.step * first[i] / scale;
+    }
+  });
+}
+
+double ClipByNorm(double limit, std::span<float> gradient) {
+  const int64_t n = static_cast<int64_t>(gradient.size());
+  std::vector<double> sums((n + kBlock - 1) / kBlock);
+  ForBlocks(n, [&](int64_t begin, int64_t end) {
+    double lanes[8] = {};
+    for (int64_t i = begin; i < end; ++i) {
+      lanes[i % 8] += static_cast<double>(gradient[i]) * gradient[i];
+    }
+    for (const double lane : lanes) sums[begin / kBlock] += lane;
+  });
+  double square = 0;
+  for (const double sum : sums) square += sum;
+  const double norm = std::sqrt(square);
+  if (limit > 0 && norm > limit) {
+    const float scale = static_cast<float>(limit / norm);
+    ForBlocks(n, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) gradient[i] *= scale;
+    });
+  }
+  return norm;
+}
+
+void UpdateAverage(double decay, int64_t steps, std::span<const float> params,
+                   std::span<float> average) {
+  const double t = static_cast<double>(steps);
+  const float share =
+      static_cast<float>(1 - std::min(decay, (1 + t) / (10 + t)));
+  ForBlocks(static_cast<int64_t>(params.size()),
+            [&](int64_t begin, int64_t end) {
+              for (int64_t i = begin; i < end; ++i) {
+                average[i] += share * (params[i] - average[i]);
+              }
+            });
+}
+
+}  // namespace mre

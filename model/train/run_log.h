@@ -1,0 +1,44 @@
+// The log of a training run: one JSON object a line, each with the member
+// "step", the number of steps done when it was written.
+#ifndef MRE_MODEL_TRAIN_RUN_LOG_H_
+#define MRE_MODEL_TRAIN_RUN_LOG_H_
+
+#include <cstdint>
+#include <cstdio>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace mre {
+
+// Appends lines to a file, each flushed at once. Movable, not thread-safe.
+class RunLog {
+ public:
+  // Writes nowhere.
+  RunLog() = default;
+  // Starts the file anew.
+  static absl::StatusOr<RunLog> Create(const std::string& path);
+  // Goes on after step `step`: lines of later steps, and a torn last line, are
+  // dropped. A missing file is created. INVALID_ARGUMENT, and the file stays as
+  // it is, when it holds anything but such lines.
+  static absl::StatusOr<RunLog> Resume(const std::string& path, int64_t step);
+
+  RunLog(RunLog&& other) noexcept;
+  RunLog& operator=(RunLog&& other) noexcept;
+  ~RunLog();
+
+  // `json`: one object, without the line's end.
+  absl::Status Write(absl::string_view json);
+
+ private:
+  RunLog(std::FILE* file, std::string path);
+
+  std::FILE* file_ = nullptr;
+  std::string path_;
+};
+
+}  // namespace mre
+
+#endif  // MRE_MODEL_TRAIN_RUN_LOG_H_
