@@ -1,0 +1,139 @@
+#include "client/cc/client.h"
+
+#include <grpcpp/health_check_service_interface.h>
+#include <gtest/gtest.h>
+
+#include "absl/status/status.h"
+#include "tests/client/fake_server.h"
+
+namespace mre {
+namespace {
+
+v1::PredictRequest Request(const std::string& model, uint32_t max_steps) {
+  v1::PredictRequest request;
+  request.set_model_name(model);
+  request.set_request_id("r");
+  request.mutable_budget()->set_max_steps(max_steps);
+  return request;
+}
+
+class ClientTest : public testing::Test {
+ protected:
+  FakeServer server_;
+  const std::unique_ptr<Client> client_ = server_.Connect();
+};
+
+TEST_F(ClientTest, PredictReturnsTheUpdate) {
+  const auto update = client_->Predict(Request("fake", 3));
+  ASSERT_TRUE(update.ok()) << update.status();
+  EXPECT_EQ(update->request_id(), "r");
+  ASSERT_EQ(update->predictions_size(), 1);
+  EXPECT_EQ(update->predictions(0).step(), 3u);
+}
+
+TEST_F(ClientTest, StreamGivesEveryUpdateInOrder) {
+  uint32_t next = 0;
+  const absl::Status status =
+      client_->Stream(Request("fake", 5), [&](const v1::PredictUpdate& update) {
+        EXPECT_EQ(update.predictions(0).step(), next++);
+        return true;
+      });
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_EQ(next, 6u);
+}
+
+TEST_F(ClientTest, StreamEndsOkWhenTheCallerHasEnough) {
+  int calls = 0;
+  const absl::Status status =
+      client_->Stream(Request("fake", 0),
+                      [&](const v1::PredictUpdate&) { return ++calls < 3; });
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_EQ(calls, 3);
+  server_.server().Shutdown();  // Waits for the handler.
+  EXPECT_EQ(server_.service().cancelled(), 1);
+}
+
+TEST_F(ClientTest, ErrorsKeepCodeMessageAndPushback) {
+  const auto missing = client_->Predict(Request("other", 1));
+  EXPECT_EQ(missing.status(), absl::NotFoundError("no such model"));
+  const auto busy = client_->Predict(Request("busy", 1));
+  EXPECT_EQ(busy.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(busy.status().message(),
+            "the queue is full (the server asks to retry after 20ms)");
+  EXPECT_EQ(RetryAfter(busy.status()), absl::Milliseconds(20));
+  const absl::Status stream = client_->Stream(
+      Request("busy", 1), [](const v1::PredictUpdate&) { return true; });
+  EXPECT_EQ(RetryAfter(stream), absl::Milliseconds(20));
+}
+
+TEST_F(ClientTest, TimeoutEndsTheCall) {
+  CallOptions call;
+  call.timeout = absl::Milliseconds(50);
+  const absl::Status status = client_->Stream(
+      Request("fake", 0), [](const v1::PredictUpdate&) { return true; }, call);
+  EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded) << status;
+}
+
+TEST_F(ClientTest, ListsAndDescribesModels) {
+  const auto list = client_->ListModels();
+  ASSERT_TRUE(list.ok()) << list.status();
+  ASSERT_EQ(list->models_size(), 1);
+  EXPECT_EQ(list->models(0).model_name(), "fake");
+  const auto info = client_->GetModel("fake", 7);
+  ASSERT_TRUE(info.ok()) << info.status();
+  EXPECT_EQ(info->model_name(), "fake");
+  EXPECT_EQ(info->model_version(), 7);
+}
+
+TEST_F(ClientTest, HealthFollowsTheServer) {
+  EXPECT_EQ(client_->Health().value(), ServingStatus::kServing);
+  server_.server().GetHealthCheckService()->SetServingStatus(
+      "mre.v1.AnytimeInference", false);
+  EXPECT_EQ(client_->Health("mre.v1.AnytimeInference").value(),
+            ServingStatus::kNotServing);
+  EXPECT_EQ(client_->Health("nothing").status().code(),
+            absl::StatusCode::kNotFound);
+}
+
+TEST_F(ClientTest, LargerMessagesThanTheLimitAreRefused) {
+  ClientOptions options;
+  options.target = server_.target();
+  options.max_message_bytes = 1000;
+  const auto client = Client::Connect(options);
+  ASSERT_TRUE(client.ok()) << client.status();
+  v1::PredictRequest request = Request("fake", 1);
+  request.mutable_input()->set_data(std::string(2000, 'x'));
+  EXPECT_EQ((*client)->Predict(request).status().code(),
+            absl::StatusCode::kResourceExhausted);
+}
+
+TEST_F(ClientTest, CallsFailWithUnavailableWhenTheServerIsGone) {
+  server_.server().Shutdown();
+  EXPECT_EQ(client_->Predict(Request("fake", 1)).status().code(),
+            absl::StatusCode::kUnavailable);
+}
+
+TEST(ClientConnectTest, GivesUpAfterTheTimeout) {
+  // A port that was free a moment ago.
+  const std::string target = FakeServer().target();
+  ClientOptions options;
+  options.target = target;
+  options.connect_timeout = absl::Milliseconds(50);
+  const auto client = Client::Connect(options);
+  EXPECT_EQ(client.status(), absl::UnavailableError("no connection to " +
+                                                    target + " within 50ms"));
+}
+
+TEST(ClientConnectTest, RefusesOptionsThatCannotWork) {
+  ClientOptions options;
+  options.target = "";
+  EXPECT_EQ(Client::Connect(options).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  options = ClientOptions();
+  options.max_message_bytes = 0;
+  EXPECT_EQ(Client::Connect(options).status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace mre

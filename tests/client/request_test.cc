@@ -1,0 +1,94 @@
+#include "client/cli/request.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+
+namespace mre {
+namespace {
+
+TEST(RequestTest, FillsEveryBudgetField) {
+  BudgetFlags flags;
+  flags.max_steps = 3;
+  flags.max_macs = uint64_t{1} << 40;
+  flags.max_time = "1.0025s";
+  flags.min_confidence = 0.9f;
+  flags.min_ray_coverage = 1;
+  flags.stable_steps = 2;
+  const auto budget = MakeBudget(flags);
+  ASSERT_TRUE(budget.ok()) << budget.status();
+  EXPECT_EQ(budget->max_steps(), 3u);
+  EXPECT_EQ(budget->max_macs(), uint64_t{1} << 40);
+  EXPECT_EQ(budget->max_time().seconds(), 1);
+  EXPECT_EQ(budget->max_time().nanos(), 2'500'000);
+  EXPECT_EQ(budget->min_confidence(), 0.9f);
+  EXPECT_EQ(budget->min_ray_coverage(), 1.0f);
+  EXPECT_EQ(budget->stable_steps(), 2u);
+}
+
+TEST(RequestTest, LeavesAbsentLimitsUnset) {
+  const auto budget = MakeBudget({});
+  ASSERT_TRUE(budget.ok()) << budget.status();
+  EXPECT_FALSE(budget->has_max_time());
+  EXPECT_EQ(budget->ByteSizeLong(), 0u);
+}
+
+TEST(RequestTest, RefusesSharesOutsideZeroToOne) {
+  for (const float value : {-0.1f, 1.1f, NAN, INFINITY}) {
+    BudgetFlags confidence;
+    confidence.min_confidence = value;
+    const auto budget = MakeBudget(confidence);
+    EXPECT_EQ(budget.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_NE(budget.status().message().find("--min_confidence"),
+              absl::string_view::npos);
+    BudgetFlags coverage;
+    coverage.min_ray_coverage = value;
+    EXPECT_FALSE(MakeBudget(coverage).ok());
+  }
+}
+
+TEST(RequestTest, RefusesWhatIsNoLengthOfTime) {
+  for (const char* text : {"5", "-5ms", "fast", "inf", "5 ms", "9000000h"}) {
+    const auto time = ParseDurationFlag("max_time", text);
+    EXPECT_EQ(time.status().code(), absl::StatusCode::kInvalidArgument) << text;
+    EXPECT_NE(time.status().message().find("--max_time"),
+              absl::string_view::npos);
+  }
+  EXPECT_EQ(ParseDurationFlag("pace", "0").value(), absl::ZeroDuration());
+  EXPECT_EQ(ParseDurationFlag("pace", "1m30s").value(), absl::Seconds(90));
+}
+
+TEST(RequestTest, CarriesRoutingAndOutput) {
+  Flags flags;
+  flags.sampled = true;
+  flags.seed = 7;
+  flags.top_k = 2;
+  flags.probabilities = true;
+  flags.every = 4;
+  flags.delivery = "all";
+  const auto request = MakeRequest(flags);
+  ASSERT_TRUE(request.ok()) << request.status();
+  EXPECT_TRUE(request->routing().sampled());
+  EXPECT_EQ(request->routing().seed(), 7u);
+  EXPECT_EQ(request->output().top_k(), 2u);
+  EXPECT_TRUE(request->output().probabilities());
+  EXPECT_EQ(request->output().every(), 4u);
+  EXPECT_EQ(request->output().delivery(), v1::DELIVERY_ALL);
+  flags.delivery = "some";
+  EXPECT_FALSE(MakeRequest(flags).ok());
+}
+
+TEST(RequestTest, HasNoDeadlineUnlessAsked) {
+  Flags flags;
+  EXPECT_EQ(MakeCallOptions(flags)->timeout, absl::InfiniteDuration());
+  flags.deadline = "250ms";
+  EXPECT_EQ(MakeCallOptions(flags)->timeout, absl::Milliseconds(250));
+  flags.deadline = "soon";
+  EXPECT_FALSE(MakeCallOptions(flags).ok());
+}
+
+}  // namespace
+}  // namespace mre

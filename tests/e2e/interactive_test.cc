@@ -1,0 +1,138 @@
+// Many requests on one stream, steered while they run.
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/e2e/server_process.h"
+#include "tests/support/status_matchers.h"
+
+namespace mre {
+namespace {
+
+using testing::HasSubstr;
+
+class InteractiveTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_OK_AND_ASSIGN(server_, ServerProcess::Start());
+    client_ = server_->Connect();
+    ASSERT_NE(client_, nullptr);
+    session_ = client_->OpenSession();
+  }
+
+  static v1::PredictRequest Named(const std::string& id,
+                                  const std::string& model) {
+    v1::PredictRequest request = MakeRequest(model);
+    request.set_request_id(id);
+    return request;
+  }
+
+  // Reads to the stream's end: the last update of each request.
+  absl::Status ReadAll(std::map<std::string, v1::PredictUpdate>& last) {
+    while (true) {
+      ASSIGN_OR_RETURN(const auto update, session_->Read());
+      if (!update.has_value()) return absl::OkStatus();
+      last[update->request_id()] = *update;
+    }
+  }
+
+  static v1::StopReason Reason(const v1::PredictUpdate& update) {
+    if (update.predictions().empty()) return v1::STOP_REASON_UNSPECIFIED;
+    return update.predictions(update.predictions_size() - 1).stop_reason();
+  }
+
+  std::unique_ptr<ServerProcess> server_;
+  std::unique_ptr<Client> client_;
+  std::unique_ptr<InteractiveSession> session_;
+};
+
+TEST_F(InteractiveTest, EachRequestIsSteeredByItsName) {
+  ASSERT_THAT(session_->Open(Named("runs", kQuick)), IsOk());
+  ASSERT_THAT(session_->Open(Named("stopped", kSlow)), IsOk());
+  ASSERT_THAT(session_->Open(Named("shortened", kSlow)), IsOk());
+  ASSERT_THAT(session_->Stop("stopped"), IsOk());
+  v1::Budget budget;
+  budget.set_max_steps(3);
+  ASSERT_THAT(session_->SetBudget("shortened", budget), IsOk());
+  ASSERT_THAT(session_->Stop("never opened"), IsOk());  // no error: too late
+  ASSERT_THAT(session_->CloseWrites(), IsOk());
+  std::map<std::string, v1::PredictUpdate> last;
+  ASSERT_THAT(ReadAll(last), IsOk());
+  ASSERT_EQ(last.size(), 3u);
+  EXPECT_EQ(Reason(last["runs"]), v1::STOP_REASON_EXHAUSTED);
+  EXPECT_EQ(Reason(last["stopped"]), v1::STOP_REASON_CLIENT_STOP);
+  EXPECT_EQ(Reason(last["shortened"]), v1::STOP_REASON_MAX_STEPS);
+}
+
+TEST_F(InteractiveTest, ARefusedRequestLeavesTheOthersAlone) {
+  ASSERT_THAT(session_->Open(Named("good", kQuick)), IsOk());
+  ASSERT_THAT(session_->Open(Named("bad", "nobody")), IsOk());
+  v1::PredictRequest shape = Named("shape", kQuick);
+  shape.mutable_input()->set_shape(1, 3);
+  ASSERT_THAT(session_->Open(shape), IsOk());
+  ASSERT_THAT(session_->Open(Named("later", kQuick)), IsOk());
+  ASSERT_THAT(session_->CloseWrites(), IsOk());
+  std::map<std::string, v1::PredictUpdate> last;
+  ASSERT_THAT(ReadAll(last), IsOk());
+  EXPECT_EQ(Reason(last["good"]), v1::STOP_REASON_EXHAUSTED);
+  EXPECT_EQ(Reason(last["later"]), v1::STOP_REASON_EXHAUSTED);
+  EXPECT_EQ(last["bad"].error().code(),
+            static_cast<int>(absl::StatusCode::kNotFound));
+  EXPECT_THAT(last["shape"].error().message(), HasSubstr("input.shape"));
+}
+
+TEST_F(InteractiveTest, ANameCanBeUsedAgainOnceItsRequestHasEnded) {
+  for (int round = 0; round < 3; ++round) {
+    ASSERT_THAT(session_->Open(Named("again", kQuick)), IsOk());
+    bool final = false;
+    while (!final) {
+      ASSERT_OK_AND_ASSIGN(const auto update, session_->Read());
+      ASSERT_TRUE(update.has_value());
+      final = Reason(*update) == v1::STOP_REASON_EXHAUSTED;
+    }
+  }
+  ASSERT_THAT(session_->CloseWrites(), IsOk());
+  std::map<std::string, v1::PredictUpdate> rest;
+  EXPECT_THAT(ReadAll(rest), IsOk());
+}
+
+TEST_F(InteractiveTest, BreakingTheProtocolEndsTheStream) {
+  ASSERT_THAT(session_->Open(Named("twice", kSlow)), IsOk());
+  ASSERT_THAT(session_->Open(Named("twice", kSlow)), IsOk());
+  std::map<std::string, v1::PredictUpdate> last;
+  EXPECT_THAT(ReadAll(last), StatusIs(absl::StatusCode::kInvalidArgument,
+                                      HasSubstr("still open")));
+  EXPECT_TRUE(server_->AwaitNoRows(absl::Seconds(5)));
+}
+
+TEST_F(InteractiveTest, ManyRequestsShareTheStream) {
+  constexpr int kRequests = 200;
+  for (int i = 0; i < kRequests; ++i) {
+    ASSERT_THAT(session_->Open(Named(absl::StrCat("r", i), kQuick)), IsOk());
+  }
+  ASSERT_THAT(session_->CloseWrites(), IsOk());
+  std::map<std::string, v1::PredictUpdate> last;
+  ASSERT_THAT(ReadAll(last), IsOk());
+  EXPECT_EQ(last.size(), static_cast<size_t>(kRequests));
+  for (const auto& [id, update] : last) {
+    EXPECT_EQ(Reason(update), v1::STOP_REASON_EXHAUSTED) << id;
+  }
+}
+
+TEST_F(InteractiveTest, ASessionThatVanishesFreesItsRows) {
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_THAT(session_->Open(Named(absl::StrCat("r", i), kSlow)), IsOk());
+  }
+  ASSERT_THAT(session_->Read(), IsOk());
+  session_->Cancel();
+  EXPECT_TRUE(server_->AwaitNoRows(absl::Seconds(5)));
+  EXPECT_LT(server_->Metrics().Sum("mre_expert_activations_total"),
+            20 * kSlowSteps);
+}
+
+}  // namespace
+}  // namespace mre

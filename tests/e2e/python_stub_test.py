@@ -1,0 +1,87 @@
+"""A Python client made from the published proto alone, against the server.
+
+What the README shows for Python is this file's `predict` and `stream`.
+"""
+import argparse
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+try:
+    import grpc
+    import grpc_tools  # noqa: F401
+except ImportError:
+    print("skipped: needs python3-grpcio and python3-grpc-tools")
+    sys.exit(77)
+
+IMAGES = pathlib.Path("/usr/share/datasets/fashion-mnist")
+
+
+def start_server(binary, repository):
+    server = subprocess.Popen(
+        [binary, f"--model_repository={repository}", "--grpc_port=0",
+         "--metrics_port=0"], stdout=subprocess.PIPE, text=True)
+    fields = dict(word.split("=") for word in server.stdout.readline().split()
+                  if "=" in word)
+    return server, fields["grpc"]
+
+
+def generate_stubs(source, out):
+    subprocess.check_call(
+        [sys.executable, "-m", "grpc_tools.protoc", f"-I{source}",
+         f"--python_out={out}", f"--grpc_python_out={out}",
+         f"{source}/proto/mre/v1/anytime.proto"])
+    sys.path.insert(0, out)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--server", required=True)
+    parser.add_argument("--source", required=True)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as out:
+        generate_stubs(args.source, out)
+        from proto.mre.v1 import anytime_pb2 as pb
+        from proto.mre.v1 import anytime_pb2_grpc as rpc
+        server, target = start_server(args.server,
+                                      f"{args.source}/model/zoo")
+        try:
+            check(pb, rpc.AnytimeInferenceStub(grpc.insecure_channel(target)))
+        finally:
+            server.terminate()
+            code = server.wait(60)
+    assert code == 0, f"the server ended with {code}"
+    print("1 passed, 0 failed")
+
+
+def check(pb, stub):
+    request = pb.PredictRequest(
+        model_name="fashion-mnist",
+        input=pb.Tensor(datatype=pb.DATA_TYPE_UINT8, shape=[28, 28, 1],
+                        data=bytes(range(256)) * 3 + bytes(16)),
+        budget=pb.Budget(max_steps=6),
+        output=pb.Output(delivery=pb.DELIVERY_ALL, top_k=3))
+    steps = [p for update in stub.PredictStream(request)
+             for p in update.predictions]
+    assert [p.step for p in steps] == list(range(7)), steps
+    assert steps[-1].final
+    assert steps[-1].stop_reason == pb.STOP_REASON_MAX_STEPS
+
+    final = stub.Predict(request).predictions[0]
+    assert final.top[0] == steps[-1].top[0], (final, steps[-1])
+    assert len(final.top) == 3
+    print(f"{final.top[0].label} {final.top[0].probability:.3f} "
+          f"after {final.step} experts, {final.macs} MACs")
+
+    request.input.shape[0] = 27
+    try:
+        stub.Predict(request)
+        raise AssertionError("a wrong shape was accepted")
+    except grpc.RpcError as error:
+        assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
+        assert "input.shape" in error.details()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+"""Writes the seed files under tests/fuzz/corpus/; the same files every time.
+
+Usage: make_corpus.py [DIR]     (default: corpus/ beside this script)
+
+A new fuzz target gets a function here that yields (file name, bytes).
+"""
+
+import gzip
+import json
+import os
+import struct
+import sys
+import zlib
+
+
+def safetensors(header, data=b""):
+    text = json.dumps(header, separators=(",", ":")).encode()
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def config(width=2, layers=2, experts=2, hidden=3, context=2, classes=2,
+           **more):
+    return {
+        "format": 1, "kind": "mre",
+        "input": {"shape": [1, 2, 1], "scale": 0.5, "mean": [0.25],
+                  "std": [0.5]},
+        "stem": {"kind": "linear", "activation": "none"},
+        "width": width, "layers": layers, "experts": experts,
+        "expert": {"kind": "mlp", "hidden": hidden},
+        "router": {"context": context, "sharing": 1},
+        "classes": [f"c{i}" for i in range(classes)],
+        "training": {"note": "made for fuzzing"}, **more
+    }
+
+
+def shapes(c):
+    d, m, r, n = (c["width"], c["expert"]["hidden"], c["router"]["context"],
+                  c["experts"])
+    h, w, channels = c["input"]["shape"]
+    classes = len(c["classes"])
+    yield "stem.weight", [d, h * w * channels]
+    yield "stem.bias", [d]
+    yield "router.context.weight", [r, d]
+    yield "router.context.bias", [r]
+    for l in range(c["layers"]):
+        yield f"router.{l}.gate.weight", [n, r]
+        yield f"router.{l}.gate.bias", [n]
+        if l > 0:
+            yield f"router.{l}.transition", [n, n]
+        yield f"layers.{l}.norm.weight", [d]
+        yield f"layers.{l}.norm.bias", [d]
+        for i in range(n):
+            expert = f"layers.{l}.experts.{i}"
+            yield expert + ".up.weight", [m, d]
+            yield expert + ".up.bias", [m]
+            yield expert + ".down.weight", [d, m]
+            yield expert + ".down.bias", [d]
+    yield "head.norm.weight", [d]
+    yield "head.norm.bias", [d]
+    yield "head.weight", [classes, d]
+    yield "head.bias", [classes]
+
+
+def checkpoint(c, bf16=False):
+    header = {"__metadata__": {"mre.config": json.dumps(c)}}
+    data = b""
+    for name, shape in shapes(c):
+        count = 1
+        for dim in shape:
+            count *= dim
+        begin = len(data)
+        for i in range(count):
+            value = ((len(data) * 7 + i * 13) % 64 - 31) / 32
+            raw = struct.pack("<f", value)
+            data += raw[2:] if bf16 else raw
+        header[name] = {"dtype": "BF16" if bf16 else "F32", "shape": shape,
+                        "data_offsets": [begin, len(data)]}
+    return safetensors(header, data)
+
+
+def tensor(dtype, shape, begin, end):
+    return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+
+
+def safetensors_fuzz():
+    yield "empty", safetensors({})
+    yield "metadata", safetensors({"__metadata__": {"a": "b"}})
+    yield "one", safetensors({"a": tensor("F32", [2, 1], 0, 8)}, b"12345678")
+    yield "two", safetensors({"b": tensor("BF16", [2], 1, 5),
+                              "a": tensor("U8", [], 0, 1)}, b"12345")
+    yield "no_elements", safetensors({"a": tensor("F64", [3, 0], 0, 0)})
+    yield "overlap", safetensors({"a": tensor("U8", [2], 0, 2),
+                                  "b": tensor("U8", [2], 1, 3)}, b"123")
+    yield "huge", safetensors({"a": tensor("F32", [2**32, 2**32], 0, 4)},
+                              b"1234")
+    yield "long_header", struct.pack("<Q", 2**63) + b"{}"
+    yield "nested", safetensors({"a": [[[[[[1]]]]]]})
+
+
+def checkpoint_fuzz():
+    yield "f32", checkpoint(config())
+    yield "bf16", checkpoint(config(), bf16=True)
+    yield "smallest", checkpoint(config(1, 1, 1, 1, 1, 1))
+    yield "relu", checkpoint(
+        config(stem={"kind": "linear", "activation": "relu"}))
+    yield "too_wide", checkpoint(config()).replace(
+        b'\\"width\\": 2', b'\\"width\\": 9')
+
+
+def config_fuzz():
+    yield "small", json.dumps(config()).encode()
+    yield "shipped", json.dumps(config(64, 4, 8, 64, 32, 10)).encode()
+    yield "later_format", json.dumps(config(format=2)).encode()
+    yield "escapes", json.dumps(config(classes=0) | {
+        "classes": ["\u00e9\"\\\n", "\U0001f600"],
+        "training": {"a": [1e-300, -0.0, None, True, {"b": []}]}
+    }).encode()
+    yield "not_json", b'{"format":1,'
+
+
+def idx(dims, data):
+    return (bytes([0, 0, 8, len(dims)])
+            + b"".join(struct.pack(">I", d) for d in dims) + data)
+
+
+def idx_fuzz():
+    yield "labels", idx([3], b"\x00\x01\x02")
+    yield "images", idx([2, 2, 2], bytes(8))
+    yield "gzipped", gzip.compress(idx([2, 2, 2], bytes(8)), mtime=0)
+    yield "truncated", idx([2, 2, 2], bytes(7))
+    yield "huge", idx([2**32 - 1] * 3, b"x")
+    yield "bomb", gzip.compress(bytes(1 << 17), mtime=0)
+
+
+def png(height, width, colour, samples):
+    def chunk(kind, data):
+        return (struct.pack(">I", len(data)) + kind + data
+                + struct.pack(">I", zlib.crc32(kind + data)))
+    rows = b"".join(b"\x00" + bytes(width * samples) for _ in range(height))
+    return (b"\x89PNG\r\n\x1a\n"
+            + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, colour,
+                                         0, 0, 0))
+            + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def png_fuzz():
+    yield "grey", b"\x11\x00" + png(2, 2, 0, 1)
+    yield "rgb", b"\x11\x01" + png(2, 2, 2, 3)
+    yield "rgba", b"\x21\x01" + png(2, 3, 6, 4)
+    yield "truncated", b"\x11\x00" + png(2, 2, 0, 1)[:40]
+
+
+def field(number, wire, value):
+    """One field of a protobuf message."""
+    key = bytes([number << 3 | wire])
+    return key + (bytes([len(value)]) if wire == 2 else b"") + value
+
+
+def request_fuzz():
+    uint8 = field(1, 0, b"\x01")
+    fp32 = field(1, 0, b"\x02")
+    shape = field(2, 2, b"\x02\x02\x01")
+    rows = field(2, 2, b"\x02\x02\x02\x01")
+    name = field(1, 2, b"m")
+    yield "bytes", name + field(3, 2, uint8 + shape + field(3, 2, b"abcd"))
+    yield "rows", name + field(3, 2, uint8 + rows + field(3, 2, b"abcdefgh"))
+    yield "floats", name + field(3, 2, fp32 + shape + field(3, 2, bytes(16)))
+    yield "nan", name + field(
+        3, 2, fp32 + shape + field(3, 2, b"\x00\x00\xc0\x7f" * 4))
+    budget = (field(1, 0, b"\x03") + field(2, 0, b"\x64")
+              + field(3, 2, b"\x10\x05") + field(4, 5, struct.pack("<f", 0.9))
+              + field(5, 5, struct.pack("<f", 0.5)) + field(6, 0, b"\x02"))
+    yield "budget", (name
+                     + field(3, 2, uint8 + shape + field(3, 2, b"abcd"))
+                     + field(4, 2, budget) + field(6, 2, b"\x08\x01\x10\x07")
+                     + field(7, 2, b"\x08\x02\x10\x01\x18\x03\x20\x02"))
+
+
+TARGETS = [checkpoint_fuzz, config_fuzz, idx_fuzz, png_fuzz, request_fuzz,
+           safetensors_fuzz]
+
+
+def main():
+    root = (sys.argv[1] if len(sys.argv) > 1 else os.path.join(
+        os.path.dirname(os.path.abspath(__file__)), "corpus"))
+    for target in TARGETS:
+        directory = os.path.join(root, target.__name__)
+        os.makedirs(directory, exist_ok=True)
+        for name, content in target():
+            with open(os.path.join(directory, name), "wb") as file:
+                file.write(content)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+#include "model/engine/cost.h"
+
+#include <cstdint>
+
+#include "gtest/gtest.h"
+#include "tests/support/random_model.h"
+
+namespace mre {
+namespace {
+
+TEST(CostTest, CountsTheShippedShapeByHand) {
+  const Cost cost = CostOf(FashionConfig());
+  // 784x64, then 64x32 and 32x(4*8) of the router.
+  EXPECT_EQ(cost.stem, 50176u + 2048u + 1024u);
+  EXPECT_EQ(cost.expert, 2u * 64u * 64u);
+  EXPECT_EQ(cost.head, 640u);
+}
+
+// Every weight of a product is multiplied once, so costs and the sizes of the
+// weights must agree.
+TEST(CostTest, IsTheSizeOfTheWeightsThatAStepUses) {
+  for (uint64_t seed = 0; seed < 50; ++seed) {
+    SCOPED_TRACE(seed);
+    const ModelConfig config = RandomConfig(seed);
+    const Layout layout(config);
+    const Cost cost = CostOf(config);
+    uint64_t stem = layout.stem_weight.size + layout.context_weight.size;
+    for (const Slot& gate : layout.gate_weight) stem += gate.size;
+    EXPECT_EQ(cost.stem, stem);
+    for (int64_t e = 0; e < config.total_experts(); ++e) {
+      EXPECT_EQ(cost.expert, static_cast<uint64_t>(layout.up_weight[e].size +
+                                                   layout.down_weight[e].size));
+    }
+    EXPECT_EQ(cost.head, static_cast<uint64_t>(layout.head_weight.size));
+  }
+}
+
+TEST(CostTest, StepsAddAnExpertAndAHeadEach) {
+  const Cost cost = {100, 30, 7};
+  EXPECT_EQ(cost.OneStep(), 37u);
+  EXPECT_EQ(cost.After(0), 107u);
+  for (uint64_t step = 0; step < 40; ++step) {
+    EXPECT_EQ(cost.After(step + 1), cost.After(step) + cost.OneStep());
+  }
+}
+
+TEST(CostTest, FitsForTheLargestModelAllowed) {
+  ModelConfig config;
+  config.input = {{1 << 12, 1 << 12, 1}, 1, {0}, {1}};
+  config.width = config.hidden = config.context = kMaxDimension;
+  config.layers = kMaxLayers;
+  config.experts = kMaxExpertsPerLayer;
+  config.classes.resize(kMaxDimension);
+  const Cost cost = CostOf(config);
+  EXPECT_EQ(cost.stem,
+            (uint64_t{1} << 40) + (uint64_t{1} << 32) + (uint64_t{1} << 34));
+  EXPECT_EQ(cost.expert, uint64_t{1} << 33);
+  EXPECT_EQ(cost.head, uint64_t{1} << 32);
+}
+
+}  // namespace
+}  // namespace mre

@@ -1,0 +1,206 @@
+#include "model/math/elementwise.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "model/base/rng.h"
+
+namespace mre {
+namespace {
+
+constexpr uint64_t kSeed = 17;
+constexpr double kEpsilon = std::numeric_limits<float>::epsilon();
+// Around the eight lanes of the sums, and the shapes that models have.
+constexpr int64_t kLengths[] = {1, 2, 7, 8, 9, 10, 16, 63, 64, 65, 300, 784};
+
+std::vector<float> Randoms(Rng& rng, int64_t n, double mean = 0,
+                           double deviation = 1) {
+  std::vector<float> values(n);
+  for (float& value : values) {
+    value = static_cast<float>(mean + deviation * rng.Gaussian());
+  }
+  return values;
+}
+
+std::vector<double> LayerNormOracle(const std::vector<double>& x,
+                                    const std::vector<float>& gain,
+                                    const std::vector<float>& bias) {
+  const auto n = static_cast<double>(x.size());
+  double mean = 0, variance = 0;
+  for (const double value : x) mean += value / n;
+  for (const double value : x) variance += (value - mean) * (value - mean) / n;
+  std::vector<double> y(x.size());
+  for (size_t i = 0; i < x.size(); ++i) {
+    y[i] = (x[i] - mean) / std::sqrt(variance + 1e-5) * gain[i] + bias[i];
+  }
+  return y;
+}
+
+std::vector<double> SoftmaxOracle(const std::vector<double>& x) {
+  const double largest = *std::max_element(x.begin(), x.end());
+  std::vector<double> p(x.size());
+  double sum = 0;
+  for (size_t i = 0; i < x.size(); ++i) sum += p[i] = std::exp(x[i] - largest);
+  for (double& value : p) value /= sum;
+  return p;
+}
+
+std::vector<double> Widen(const std::vector<float>& x) {
+  return {x.begin(), x.end()};
+}
+
+// d loss / d x[i] by central differences in double precision.
+double Slope(std::vector<double> x, size_t i,
+             const std::function<double(const std::vector<double>&)>& loss) {
+  constexpr double kStep = 1e-5;
+  const double at = x[i];
+  x[i] = at + kStep;
+  const double above = loss(x);
+  x[i] = at - kStep;
+  return (above - loss(x)) / (2 * kStep);
+}
+
+double WeightedSum(const std::vector<double>& y, const std::vector<float>& dy) {
+  double sum = 0;
+  for (size_t i = 0; i < y.size(); ++i) sum += y[i] * dy[i];
+  return sum;
+}
+
+TEST(LayerNormTest, MatchesDoubleLoops) {
+  Rng rng(kSeed);
+  for (const int64_t n : kLengths) {
+    SCOPED_TRACE(n);
+    // A mean well above the deviation: the variance must be of differences.
+    const std::vector<float> x = Randoms(rng, n, 30, 2);
+    const std::vector<float> gain = Randoms(rng, n, 1, 0.3);
+    const std::vector<float> bias = Randoms(rng, n);
+    std::vector<float> y(n);
+    float stats[2];
+    LayerNorm(x.data(), n, gain.data(), bias.data(), y.data(), stats);
+    const std::vector<double> expected = LayerNormOracle(Widen(x), gain, bias);
+    // The mean is off by some epsilons of 30, which n = 1 magnifies by
+    // 1 / sqrt(1e-5); other lengths have a deviation near 2.
+    const double scale = n == 1 ? 0 : 40;
+    for (int64_t i = 0; i < n; ++i) {
+      EXPECT_NEAR(y[i], expected[i], (scale + 8) * kEpsilon * 8) << i;
+    }
+  }
+}
+
+TEST(LayerNormTest, WritesTheSameWithoutStats) {
+  Rng rng(kSeed);
+  const std::vector<float> x = Randoms(rng, 65), gain = Randoms(rng, 65),
+                           bias = Randoms(rng, 65);
+  std::vector<float> with(65), without(65);
+  float stats[2];
+  LayerNorm(x.data(), 65, gain.data(), bias.data(), with.data(), stats);
+  LayerNorm(x.data(), 65, gain.data(), bias.data(), without.data(), nullptr);
+  EXPECT_EQ(with, without);
+}
+
+TEST(LayerNormTest, GivesTheBiasForAConstantRow) {
+  const std::vector<float> x(10, 3.5f), gain(10, 2.0f), bias(10, 0.25f);
+  std::vector<float> y(10);
+  LayerNorm(x.data(), 10, gain.data(), bias.data(), y.data(), nullptr);
+  for (const float value : y) EXPECT_FLOAT_EQ(value, 0.25f);
+}
+
+TEST(LayerNormTest, BackwardMatchesCentralDifferences) {
+  Rng rng(kSeed);
+  for (const int64_t n : {2, 7, 8, 10, 65}) {
+    SCOPED_TRACE(n);
+    const std::vector<float> x = Randoms(rng, n, 0.5);
+    const std::vector<float> gain = Randoms(rng, n, 1, 0.3);
+    const std::vector<float> bias = Randoms(rng, n);
+    const std::vector<float> dy = Randoms(rng, n);
+    std::vector<float> y(n), dx(n, 99.0f), dgain(n, 3.0f), dbias(n, -2.0f);
+    float stats[2];
+    LayerNorm(x.data(), n, gain.data(), bias.data(), y.data(), stats);
+    LayerNormBackward(dy.data(), x.data(), stats, n, gain.data(), dx.data(),
+                      dgain.data(), dbias.data());
+    const std::vector<double> normal = LayerNormOracle(
+        Widen(x), std::vector<float>(n, 1.0f), std::vector<float>(n, 0.0f));
+    for (int64_t i = 0; i < n; ++i) {
+      const double slope = Slope(Widen(x), i, [&](const auto& at) {
+        return WeightedSum(LayerNormOracle(at, gain, bias), dy);
+      });
+      EXPECT_NEAR(dx[i], slope, 1e-4 * (1 + std::abs(slope))) << i;
+      EXPECT_NEAR(dgain[i], 3.0 + dy[i] * normal[i], 1e-4) << i;
+      EXPECT_NEAR(dbias[i], -2.0 + dy[i], 1e-5) << i;
+    }
+    std::vector<float> alone(n);
+    LayerNormBackward(dy.data(), x.data(), stats, n, gain.data(), alone.data(),
+                      nullptr, nullptr);
+    EXPECT_EQ(alone, dx);
+  }
+}
+
+TEST(SoftmaxTest, MatchesDoubleLoopsAlsoInPlace) {
+  Rng rng(kSeed);
+  for (const int64_t n : kLengths) {
+    SCOPED_TRACE(n);
+    std::vector<float> x = Randoms(rng, n, 0, 5);
+    const std::vector<double> expected = SoftmaxOracle(Widen(x));
+    std::vector<float> p(n);
+    Softmax(x.data(), n, p.data());
+    // exp near its argument's rounding (|x - max| < 64), and n additions.
+    const double relative = (64 + static_cast<double>(n)) * kEpsilon;
+    for (int64_t i = 0; i < n; ++i) {
+      EXPECT_NEAR(p[i], expected[i], relative * expected[i] + 1e-30) << i;
+    }
+    Softmax(x.data(), n, x.data());
+    EXPECT_EQ(x, p);
+  }
+}
+
+TEST(SoftmaxTest, StaysFiniteForHugeLogits) {
+  const std::vector<float> x = {3e38f, -3e38f, 3e38f, 0};
+  std::vector<float> p(4);
+  Softmax(x.data(), 4, p.data());
+  EXPECT_EQ(p, (std::vector<float>{0.5f, 0, 0.5f, 0}));
+}
+
+TEST(SoftmaxTest, BackwardAddsTheCentralDifferences) {
+  Rng rng(kSeed);
+  for (const int64_t n : {1, 2, 8, 10, 65}) {
+    SCOPED_TRACE(n);
+    const std::vector<float> x = Randoms(rng, n), dp = Randoms(rng, n);
+    std::vector<float> p(n), dx(n, 0.5f);
+    Softmax(x.data(), n, p.data());
+    SoftmaxBackwardAdd(p.data(), dp.data(), n, dx.data());
+    for (int64_t i = 0; i < n; ++i) {
+      const double slope = Slope(Widen(x), i, [&](const auto& at) {
+        return WeightedSum(SoftmaxOracle(at), dp);
+      });
+      EXPECT_NEAR(dx[i], 0.5 + slope, 1e-5) << i;
+    }
+  }
+}
+
+TEST(ElementwiseTest, AddAndAddScaledAndDotMatchLoops) {
+  Rng rng(kSeed);
+  for (const int64_t n : kLengths) {
+    SCOPED_TRACE(n);
+    const std::vector<float> x = Randoms(rng, n), start = Randoms(rng, n);
+    std::vector<float> sum = start, scaled = start;
+    Add(x.data(), n, sum.data());
+    AddScaled(x.data(), 0.75f, n, scaled.data());
+    double dot = 0, magnitude = 0;
+    for (int64_t i = 0; i < n; ++i) {
+      EXPECT_EQ(sum[i], start[i] + x[i]);
+      EXPECT_NEAR(scaled[i], start[i] + 0.75 * x[i], 4 * kEpsilon);
+      dot += double{x[i]} * start[i];
+      magnitude += std::abs(double{x[i]} * start[i]);
+    }
+    EXPECT_NEAR(Dot(x.data(), start.data(), n), dot,
+                (static_cast<double>(n) / 8 + 4) * kEpsilon * magnitude);
+  }
+}
+
+}  // namespace
+}  // namespace mre

@@ -1,0 +1,469 @@
+#include "model/math/kernels.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "model/base/rng.h"
+#include "model/math/kernels_ref.h"
+#include "model/math/parallel.h"
+#include "tests/support/status_matchers.h"
+
+namespace mre {
+namespace {
+
+constexpr double kEpsilon = std::numeric_limits<float>::epsilon();
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+constexpr int64_t kMostRows = 300;
+
+std::vector<float> Randoms(Rng& rng, int64_t n) {
+  std::vector<float> values(n);
+  for (float& value : values) value = static_cast<float>(rng.Gaussian());
+  return values;
+}
+
+// Two sums of the same `length` products, in whatever order, differ by at most
+// this, if the absolute values of the products sum up to `magnitude`.
+double Tolerance(int64_t length, double magnitude) {
+  return 2 * static_cast<double>(length + 1) * kEpsilon / 2 * magnitude;
+}
+
+// One product with its random weights, and a packed LinearOp for it.
+class Product {
+ public:
+  Product(const LinearOp::Shape& shape, uint64_t seed)
+      : shape_(shape), rng_(seed) {
+    weight_ = Randoms(rng_, shape.in * shape.out);
+    bias_ = Randoms(rng_, shape.out);
+    auto op = LinearOp::Create(shape);
+    EXPECT_THAT(op, IsOk());
+    op_ = *std::move(op);
+    weights_.push_back(op_->Pack(weight_, bias_));
+  }
+
+  std::vector<float> RandomRows(int64_t rows) {
+    return Randoms(rng_, rows * shape_.in);
+  }
+
+  // The first `rows` rows of x through the op. Padding is filled with
+  // `padding` before.
+  std::vector<float> Apply(const float* x, int64_t rows,
+                           float padding = 0) const {
+    const int64_t padded = LinearOp::PaddedRows(rows);
+    std::vector<float> in(padded * shape_.in, padding);
+    std::vector<float> out(padded * shape_.out, padding);
+    std::copy_n(x, rows * shape_.in, in.begin());
+    op_->Apply(weights_[0], in.data(), rows, out.data());
+    out.resize(rows * shape_.out);
+    return out;
+  }
+
+  void ExpectNearOracle(int64_t rows) {
+    const std::vector<float> x = RandomRows(rows);
+    const std::vector<float> got = Apply(x.data(), rows);
+    std::vector<float> want(rows * shape_.out);
+    ref::Linear(shape_, weight_.data(), bias_.data(), x.data(), rows,
+                want.data());
+    int bad = 0;
+    for (int64_t i = 0; i < rows * shape_.out; ++i) {
+      const float* row = x.data() + i / shape_.out * shape_.in;
+      const float* column = weight_.data() + i % shape_.out * shape_.in;
+      double magnitude = std::abs(bias_[i % shape_.out]);
+      for (int64_t k = 0; k < shape_.in; ++k) {
+        magnitude += std::abs(double{row[k]} * column[k]);
+      }
+      // Rounding the operands to bf16 is the oracle's too; it can add 2^-7 to
+      // a product's magnitude.
+      const double tolerance = Tolerance(shape_.in, 1.01 * magnitude);
+      if (!(std::abs(got[i] - want[i]) <= tolerance) && ++bad <= 3) {
+        ADD_FAILURE() << "row " << i / shape_.out << " column "
+                      << i % shape_.out << ": " << got[i] << ", expected "
+                      << want[i] << " within " << tolerance;
+      }
+    }
+    EXPECT_EQ(bad, 0);
+  }
+
+  int64_t out() const { return shape_.out; }
+  int64_t in() const { return shape_.in; }
+
+ private:
+  const LinearOp::Shape shape_;
+  Rng rng_;
+  std::vector<float> weight_, bias_;
+  std::unique_ptr<LinearOp> op_;
+  std::vector<LinearOp::Weights> weights_;
+};
+
+std::string NameOf(const LinearOp::Shape& shape) {
+  return absl::StrCat(shape.in, " to ", shape.out,
+                      shape.activation == Activation::kRelu ? " relu " : " ",
+                      PrecisionName(shape.precision));
+}
+
+class LinearOpTest : public testing::TestWithParam<Precision> {
+ protected:
+  void SetUp() override {
+    if (GetParam() == Precision::kBf16 && !CpuHasBf16()) {
+      GTEST_SKIP() << "this CPU has no bf16 products";
+    }
+  }
+  void TearDown() override { SetThreads(AvailableThreads()); }
+};
+
+TEST_P(LinearOpTest, MatchesPlainLoopsForAwkwardShapes) {
+  constexpr int64_t kSizes[] = {1, 7, 8, 10, 63, 64, 65, 128, 200, 784};
+  Rng rng(1);
+  for (const int64_t in : kSizes) {
+    for (const int64_t out : kSizes) {
+      for (const Activation activation :
+           {Activation::kNone, Activation::kRelu}) {
+        const LinearOp::Shape shape{in, out, activation, GetParam()};
+        SCOPED_TRACE(NameOf(shape));
+        Product product(shape, rng.Next());
+        for (const int64_t rows : {1, 5, 17}) {
+          SCOPED_TRACE(rows);
+          product.ExpectNearOracle(rows);
+        }
+        if (HasFailure()) return;
+      }
+    }
+  }
+}
+
+TEST_P(LinearOpTest, MatchesPlainLoopsForAwkwardRowCounts) {
+  const LinearOp::Shape shape{65, 10, Activation::kRelu, GetParam()};
+  Product product(shape, 2);
+  for (const int64_t rows :
+       {1,   2,   3,   7,   8,   9,   11,  13,  15,  16,  17,
+        31,  33,  47,  49,  63,  64,  65,  97,  127, 129, 191,
+        193, 255, 256, 257, 271, 272, 273, 289, 300, 513, 1000}) {
+    SCOPED_TRACE(rows);
+    product.ExpectNearOracle(rows);
+  }
+}
+
+// The promise that lets strangers share a batch.
+TEST_P(LinearOpTest, RowBitsDependOnNeitherCountNorPosition) {
+  struct Case {
+    int64_t in, out;
+  };
+  constexpr Case kCases[] = {{784, 64},  {64, 64},   {64, 10},   {64, 32},
+                             {32, 32},   {10, 7},    {65, 63},   {1, 1},
+                             {128, 64},  {63, 129},  {200, 100}, {8, 1},
+                             {256, 512}, {3072, 96}, {49, 17}};
+  for (const int threads : {1, 2, AvailableThreads()}) {
+    SetThreads(threads);
+    for (const Case& c : kCases) {
+      const LinearOp::Shape shape{c.in, c.out, Activation::kRelu, GetParam()};
+      SCOPED_TRACE(absl::StrCat(NameOf(shape), ", ", threads, " threads"));
+      Product product(shape, 3);
+      const std::vector<float> x = product.RandomRows(kMostRows);
+      std::vector<float> alone;
+      for (int64_t r = 0; r < kMostRows; ++r) {
+        const std::vector<float> y = product.Apply(x.data() + r * c.in, 1);
+        alone.insert(alone.end(), y.begin(), y.end());
+      }
+      int different = 0;
+      const auto compare = [&](int64_t first, int64_t rows) {
+        const std::vector<float> y =
+            product.Apply(x.data() + first * c.in, rows);
+        if (std::memcmp(y.data(), alone.data() + first * c.out,
+                        y.size() * sizeof(float)) != 0 &&
+            ++different <= 5) {
+          ADD_FAILURE() << rows << " rows from row " << first;
+        }
+      };
+      const bool large = c.in * c.out > 30000;
+      for (int64_t rows = 1; rows <= kMostRows; rows += large ? 13 : 1) {
+        compare(0, rows);
+      }
+      compare(0, kMostRows);
+      Rng rng(4);
+      for (int i = 0; i < (large ? 5 : 40); ++i) {
+        const int64_t first = static_cast<int64_t>(rng.Below(kMostRows));
+        compare(first, 1 + static_cast<int64_t>(rng.Below(kMostRows - first)));
+      }
+      EXPECT_EQ(different, 0);
+    }
+  }
+}
+
+TEST_P(LinearOpTest, NanInThePaddingNeverLeaks) {
+  for (const int64_t in : {7, 64, 65}) {
+    const LinearOp::Shape shape{in, 10, Activation::kNone, GetParam()};
+    SCOPED_TRACE(NameOf(shape));
+    Product product(shape, 5);
+    const std::vector<float> x = product.RandomRows(kMostRows);
+    for (int64_t rows = 1; rows <= kMostRows; rows += 7) {
+      EXPECT_EQ(product.Apply(x.data(), rows, kNan),
+                product.Apply(x.data(), rows, 0))
+          << rows << " rows";
+    }
+  }
+}
+
+TEST_P(LinearOpTest, NanInOneRowStaysThere) {
+  Product product({64, 10, Activation::kNone, GetParam()}, 6);
+  std::vector<float> x = product.RandomRows(40);
+  const std::vector<float> clean = product.Apply(x.data(), 40);
+  x[13 * 64 + 5] = kNan;
+  const std::vector<float> dirty = product.Apply(x.data(), 40);
+  for (int64_t i = 0; i < 400; ++i) {
+    if (i / 10 == 13) {
+      EXPECT_TRUE(std::isnan(dirty[i]));
+    } else {
+      EXPECT_EQ(dirty[i], clean[i]) << i;
+    }
+  }
+}
+
+// Reads and writes stay within PaddedRows(rows), and rows are not in x's way.
+TEST_P(LinearOpTest, TouchesNothingPastThePaddedRows) {
+  Product product({9, 11, Activation::kNone, GetParam()}, 7);
+  auto op = LinearOp::Create({9, 11, Activation::kNone, GetParam()});
+  ASSERT_THAT(op, IsOk());
+  const std::vector<float> weight(99, 0.5f), bias(11, 1.0f);
+  const LinearOp::Weights weights = (*op)->Pack(weight, bias);
+  constexpr float kGuard = 12345.0f;
+  for (int64_t rows = 1; rows <= 2 * kMostRows; ++rows) {
+    const int64_t padded = LinearOp::PaddedRows(rows);
+    ASSERT_GE(padded, rows);
+    ASSERT_LE(padded, rows + 64) << "wasteful padding";
+    std::vector<float> x(padded * 9, 1.0f), y((padded + 3) * 11, kGuard);
+    (*op)->Apply(weights, x.data(), rows, y.data());
+    for (int64_t i = 0; i < rows * 11; ++i) ASSERT_EQ(y[i], 5.5f) << rows;
+    for (size_t i = padded * 11; i < y.size(); ++i) {
+      ASSERT_EQ(y[i], kGuard) << rows;
+    }
+    for (const float value : x) ASSERT_EQ(value, 1.0f) << rows;
+  }
+}
+
+// A watcher's thread makes an op that several engine threads then share.
+TEST_P(LinearOpTest, ThreadsShareAnOpThatAnotherThreadMade) {
+  for (const auto& [in, out] : std::vector<std::pair<int64_t, int64_t>>{
+           {65, 63}, {784, 64}, {3072, 96}}) {
+    const LinearOp::Shape shape{in, out, Activation::kRelu, GetParam()};
+    SCOPED_TRACE(NameOf(shape));
+    std::unique_ptr<Product> product;
+    std::thread([&] { product = std::make_unique<Product>(shape, 13); }).join();
+    const std::vector<float> x = product->RandomRows(kMostRows);
+    std::vector<float> want(kMostRows * product->out());
+    std::atomic<int> different = 0;
+    const auto run = [&](int64_t start, int64_t stride, bool compare) {
+      SetThreads(1);
+      for (int64_t first = start; first < kMostRows; first += stride) {
+        const int64_t rows =
+            std::min(compare ? 1 + first % 70 : stride, kMostRows - first);
+        const std::vector<float> y =
+            product->Apply(x.data() + first * product->in(), rows);
+        float* expected = want.data() + first * product->out();
+        if (!compare) std::copy(y.begin(), y.end(), expected);
+        different +=
+            std::memcmp(y.data(), expected, y.size() * sizeof(float)) != 0;
+      }
+    };
+    std::thread([&] { run(0, 32, false); }).join();
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 4; ++i) {
+      threads.emplace_back([&, i] { run(i, 5 + i, true); });
+    }
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(different, 0);
+  }
+}
+
+TEST_P(LinearOpTest, NoRowsIsNoWork) {
+  Product product({9, 11, Activation::kNone, GetParam()}, 8);
+  EXPECT_EQ(LinearOp::PaddedRows(0), 0);
+  const float x = 0;
+  EXPECT_TRUE(product.Apply(&x, 0).empty());
+}
+
+TEST_P(LinearOpTest, PacksOfOneOpStayApart) {
+  const LinearOp::Shape shape{64, 64, Activation::kNone, GetParam()};
+  ASSERT_OK_AND_ASSIGN(const auto op, LinearOp::Create(shape));
+  const std::vector<float> ones(64 * 64, 1.0f), twos(64 * 64, 2.0f);
+  const std::vector<float> zero(64), bias(64, 0.5f);
+  LinearOp::Weights a = op->Pack(ones, zero);
+  const LinearOp::Weights b = op->Pack(twos, bias);
+  const LinearOp::Weights moved = std::move(a);
+  const int64_t padded = LinearOp::PaddedRows(1);
+  const std::vector<float> x(padded * 64, 1.0f);
+  std::vector<float> y(padded * 64);
+  op->Apply(moved, x.data(), 1, y.data());
+  EXPECT_EQ(y[0], 64.0f);
+  op->Apply(b, x.data(), 1, y.data());
+  EXPECT_EQ(y[0], 128.5f);
+}
+
+INSTANTIATE_TEST_SUITE_P(Precisions, LinearOpTest,
+                         testing::Values(Precision::kF32, Precision::kBf16),
+                         [](const auto& param) {
+                           return std::string(PrecisionName(param.param));
+                         });
+
+TEST(RoundToBf16Test, RoundsToNearestTiesToEven) {
+  EXPECT_EQ(ref::RoundToBf16(1.0f), 1.0f);
+  EXPECT_EQ(ref::RoundToBf16(1.0f + 0x1p-8f), 1.0f);                // tie, even
+  EXPECT_EQ(ref::RoundToBf16(1.0f + 3 * 0x1p-8f), 1.0f + 0x1p-6f);  // tie, odd
+  EXPECT_EQ(ref::RoundToBf16(1.0f + 0x1.1p-8f), 1.0f + 0x1p-7f);
+  EXPECT_EQ(ref::RoundToBf16(-1.0f - 0x1.1p-8f), -1.0f - 0x1p-7f);
+  EXPECT_TRUE(std::isinf(ref::RoundToBf16(std::numeric_limits<float>::max())));
+  EXPECT_TRUE(std::isnan(ref::RoundToBf16(kNan)));
+}
+
+struct GemmCase {
+  bool transpose_a, transpose_b;
+  int64_t m, n, k;
+  float beta;
+};
+
+// Runs Gemm with gaps between the stored rows; checks values and gaps.
+void ExpectGemmNearOracle(const GemmCase& c, Rng& rng) {
+  SCOPED_TRACE(absl::StrCat(c.transpose_a ? "A' " : "A ",
+                            c.transpose_b ? "B' " : "B ", c.m, "x", c.n, "x",
+                            c.k, " beta ", c.beta));
+  constexpr int64_t kGap = 3;
+  const int64_t a_rows = c.transpose_a ? c.k : c.m;
+  const int64_t b_rows = c.transpose_b ? c.n : c.k;
+  const int64_t lda = (c.transpose_a ? c.m : c.k) + kGap;
+  const int64_t ldb = (c.transpose_b ? c.k : c.n) + kGap;
+  const int64_t ldc = c.n + kGap;
+  const std::vector<float> a = Randoms(rng, a_rows * lda);
+  const std::vector<float> b = Randoms(rng, b_rows * ldb);
+  const std::vector<float> start = Randoms(rng, c.m * ldc);
+  std::vector<float> got = start, want = start;
+  Gemm(c.transpose_a, c.transpose_b, c.m, c.n, c.k, a.data(), lda, b.data(),
+       ldb, c.beta, got.data(), ldc);
+  ref::Gemm(c.transpose_a, c.transpose_b, c.m, c.n, c.k, a.data(), lda,
+            b.data(), ldb, c.beta, want.data(), ldc);
+  int bad = 0;
+  for (int64_t i = 0; i < c.m; ++i) {
+    for (int64_t j = 0; j < ldc; ++j) {
+      double tolerance = 0;  // the gap between rows stays as it is
+      if (j < c.n) {
+        double magnitude = std::abs(c.beta * start[i * ldc + j]);
+        for (int64_t l = 0; l < c.k; ++l) {
+          magnitude +=
+              std::abs(double{c.transpose_a ? a[l * lda + i] : a[i * lda + l]} *
+                       (c.transpose_b ? b[j * ldb + l] : b[l * ldb + j]));
+        }
+        tolerance = Tolerance(c.k, magnitude);
+      }
+      const float difference = got[i * ldc + j] - want[i * ldc + j];
+      bad += !(std::abs(difference) <= tolerance);
+    }
+  }
+  EXPECT_EQ(bad, 0);
+}
+
+TEST(GemmTest, MatchesPlainLoopsForAwkwardShapes) {
+  Rng rng(9);
+  constexpr int64_t kSizes[] = {1, 7, 10, 64, 65};
+  for (const bool ta : {false, true}) {
+    for (const bool tb : {false, true}) {
+      for (const int64_t m : kSizes) {
+        for (const int64_t n : kSizes) {
+          for (const int64_t k : {1, 8, 63, 300}) {
+            for (const float beta : {0.0f, 1.0f, 0.5f}) {
+              ExpectGemmNearOracle({ta, tb, m, n, k, beta}, rng);
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(GemmTest, EmptyProductsScaleC) {
+  Rng rng(10);
+  for (const float beta : {0.0f, 1.0f, 0.5f}) {
+    ExpectGemmNearOracle({false, false, 5, 6, 0, beta}, rng);
+    ExpectGemmNearOracle({true, false, 0, 6, 4, beta}, rng);
+    ExpectGemmNearOracle({false, true, 5, 0, 4, beta}, rng);
+  }
+}
+
+TEST(GemmTest, BetaZeroDoesNotReadC) {
+  const std::vector<float> a(6, 1.0f), b(6, 2.0f);
+  std::vector<float> c(4, kNan);
+  Gemm(false, false, 2, 2, 3, a.data(), 3, b.data(), 2, 0, c.data(), 2);
+  EXPECT_EQ(c, std::vector<float>(4, 6.0f));
+}
+
+// Shapes of a training step: a weight's gradient sums over all rows.
+TEST(GemmTest, BitsDoNotDependOnThreads) {
+  struct Case {
+    int64_t m, n, k;
+  };
+  constexpr Case kCases[] = {{64, 64, 256},  {64, 784, 256},  {10, 64, 4352},
+                             {8, 8, 20000},  {256, 64, 784},  {32, 64, 256},
+                             {512, 64, 64},  {64, 64, 1031},  {1, 64, 4096},
+                             {1031, 10, 64}, {16, 16, 100000}};
+  Rng rng(11);
+  for (const bool ta : {false, true}) {
+    for (const Case& c : kCases) {
+      const std::vector<float> a = Randoms(rng, c.m * c.k);
+      const std::vector<float> b = Randoms(rng, c.k * c.n);
+      const auto run = [&](int threads) {
+        SetThreads(threads);
+        std::vector<float> out(c.m * c.n);
+        Gemm(ta, false, c.m, c.n, c.k, a.data(), ta ? c.m : c.k, b.data(), c.n,
+             0, out.data(), c.n);
+        return out;
+      };
+      const std::vector<float> one = run(1);
+      for (const int threads : {2, 3, 4, 8}) {
+        const std::vector<float> many = run(threads);
+        EXPECT_EQ(std::memcmp(one.data(), many.data(), one.size() * 4), 0)
+            << c.m << "x" << c.n << "x" << c.k << (ta ? " A'" : "") << " with "
+            << threads << " threads";
+      }
+    }
+  }
+  SetThreads(AvailableThreads());
+}
+
+TEST(ParallelForTest, CallsEachIndexOnce) {
+  for (const int threads : {1, 2, 5}) {
+    SetThreads(threads);
+    for (const int64_t n : {0, 1, 7, 1000}) {
+      std::vector<int> calls(n);
+      ParallelFor(n, [&](int64_t i) { ++calls[i]; });
+      EXPECT_EQ(calls, std::vector<int>(n, 1));
+    }
+  }
+  SetThreads(AvailableThreads());
+}
+
+// What an expert computes inside a ParallelFor is what it computes outside.
+TEST(ParallelForTest, ProductsInsideHaveTheBitsOfProductsOutside) {
+  constexpr int64_t kTasks = 8, m = 70, n = 64, k = 300;
+  Rng rng(12);
+  const std::vector<float> a = Randoms(rng, m * k), b = Randoms(rng, k * n);
+  std::vector<float> outside(m * n);
+  Gemm(false, false, m, n, k, a.data(), k, b.data(), n, 0, outside.data(), n);
+  std::vector<std::vector<float>> inside(kTasks, std::vector<float>(m * n));
+  SetThreads(2);
+  ParallelFor(kTasks, [&](int64_t i) {
+    Gemm(false, false, m, n, k, a.data(), k, b.data(), n, 0, inside[i].data(),
+         n);
+  });
+  for (const auto& result : inside) EXPECT_EQ(result, outside);
+  SetThreads(AvailableThreads());
+}
+
+}  // namespace
+}  // namespace mre

@@ -1,0 +1,131 @@
+#include "model/net/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <tuple>
+
+namespace mre {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+
+ModelConfig SmallConfig() {
+  ModelConfig config;
+  config.input = {{2, 3, 2}, 1.0 / 255, {0.25, 0.5}, {1, 2}};
+  config.stem_activation = Activation::kRelu;
+  config.width = 6;
+  config.layers = 3;
+  config.experts = 2;
+  config.hidden = 5;
+  config.context = 4;
+  config.classes = {"cat", "dög \"quoted\""};
+  config.training = R"({"seed":3,"accuracy":[0.5,0.75]})";
+  return config;
+}
+
+TEST(ConfigTest, SurvivesFormatAndParse) {
+  const ModelConfig config = SmallConfig();
+  const auto parsed = ParseConfig(FormatConfig(config));
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->input.shape, config.input.shape);
+  EXPECT_EQ(parsed->input.scale, config.input.scale);
+  EXPECT_EQ(parsed->input.mean, config.input.mean);
+  EXPECT_EQ(parsed->input.std, config.input.std);
+  EXPECT_EQ(parsed->stem_activation, config.stem_activation);
+  EXPECT_EQ(parsed->width, 6);
+  EXPECT_EQ(parsed->layers, 3);
+  EXPECT_EQ(parsed->experts, 2);
+  EXPECT_EQ(parsed->hidden, 5);
+  EXPECT_EQ(parsed->context, 4);
+  EXPECT_EQ(parsed->classes, config.classes);
+  EXPECT_EQ(json::parse(parsed->training), json::parse(config.training));
+}
+
+TEST(ConfigTest, TrainingRecordMayBeMissing) {
+  json root = json::parse(FormatConfig(SmallConfig()));
+  root.erase("training");
+  const auto parsed = ParseConfig(root.dump());
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->training, "{}");
+}
+
+TEST(ConfigTest, RefusesWhatIsNotAnObject) {
+  for (const char* text : {"", "[]", "3", "{", "{\"format\":1", "null"}) {
+    EXPECT_FALSE(ParseConfig(text).ok()) << text;
+  }
+}
+
+// A field (JSON pointer), a value it must not have, and what the error names.
+using BadField = std::tuple<const char*, const char*, const char*>;
+
+class BadFieldTest : public ::testing::TestWithParam<BadField> {};
+
+TEST_P(BadFieldTest, IsRefusedByName) {
+  const auto& [field, value, name] = GetParam();
+  json root = json::parse(FormatConfig(SmallConfig()));
+  root[json::json_pointer(field)] = json::parse(value);
+  const auto parsed = ParseConfig(root.dump());
+  ASSERT_FALSE(parsed.ok());
+  EXPECT_EQ(parsed.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(parsed.status().message()), HasSubstr(name));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Fields, BadFieldTest,
+    ::testing::Values(
+        BadField("/format", "2", "format"),
+        BadField("/format", "\"1\"", "format"),
+        BadField("/kind", "\"dense\"", "kind"), BadField("/kind", "1", "kind"),
+        BadField("/input", "[]", "input"),
+        BadField("/input/shape", "[2,3]", "input.shape"),
+        BadField("/input/shape", "[2,0,2]", "input.shape"),
+        BadField("/input/shape", "[2,1.5,2]", "input.shape"),
+        BadField("/input/shape", "[16777216,16777216,2]", "input.shape"),
+        BadField("/input/shape", "\"2x3x2\"", "input.shape"),
+        BadField("/input/scale", "0", "input.scale"),
+        BadField("/input/scale", "\"1\"", "input.scale"),
+        BadField("/input/mean", "[1]", "input.mean"),
+        BadField("/input/mean", "[1,null]", "input.mean"),
+        BadField("/input/std", "[1,0]", "input.std"),
+        BadField("/input/std", "[1,-2]", "input.std"),
+        BadField("/stem", "1", "stem"),
+        BadField("/stem/kind", "\"conv\"", "stem.kind"),
+        BadField("/stem/activation", "\"gelu\"", "stem.activation"),
+        BadField("/width", "0", "width"), BadField("/width", "65537", "width"),
+        BadField("/width", "1.5", "width"),
+        BadField("/width", "18446744073709551615", "width"),
+        BadField("/layers", "-1", "layers"),
+        BadField("/layers", "257", "layers"),
+        BadField("/experts", "1025", "experts"),
+        BadField("/expert/kind", "\"conv\"", "expert.kind"),
+        BadField("/expert/hidden", "0", "expert.hidden"),
+        BadField("/router/context", "0", "router.context"),
+        BadField("/router/sharing", "2", "router.sharing"),
+        BadField("/classes", "[]", "classes"),
+        BadField("/classes", "[1]", "classes"),
+        BadField("/classes", "\"cat\"", "classes"),
+        BadField("/training", "\"none\"", "training")));
+
+TEST(ConfigTest, EveryOtherFieldIsRequired) {
+  const json whole = json::parse(FormatConfig(SmallConfig()));
+  for (const char* field :
+       {"/format",          "/kind",        "/input",
+        "/input/shape",     "/input/scale", "/input/mean",
+        "/input/std",       "/stem",        "/stem/kind",
+        "/stem/activation", "/width",       "/layers",
+        "/experts",         "/expert",      "/expert/kind",
+        "/expert/hidden",   "/router",      "/router/context",
+        "/router/sharing",  "/classes"}) {
+    const json::json_pointer pointer(field);
+    json root = whole;
+    root[pointer.parent_pointer()].erase(pointer.back());
+    EXPECT_FALSE(ParseConfig(root.dump()).ok()) << field;
+  }
+}
+
+}  // namespace
+}  // namespace mre

@@ -1,0 +1,326 @@
+#include "model/net/mre_mlp.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "model/base/rng.h"
+#include "model/math/parallel.h"
+
+namespace mre {
+namespace {
+
+constexpr uint64_t kSeed = 11;
+
+ModelConfig SmallConfig(Activation stem) {
+  ModelConfig config;
+  config.input = {{2, 3, 1}, 1, {0}, {1}};
+  config.stem_activation = stem;
+  config.width = 9;  // no multiple of any vector's length
+  config.layers = 3;
+  config.experts = 3;
+  config.hidden = 7;
+  config.context = 4;
+  config.classes = {"a", "b", "c"};
+  return config;
+}
+
+// A model and a batch for it. Every parameter is off its starting value, so
+// that no gradient vanishes by symmetry.
+struct Problem {
+  Problem(const ModelConfig& c, int64_t rows, int64_t steps)
+      : config(c), layout(c), params(InitialParams(c, kSeed)), rows(rows) {
+    Rng rng(kSeed + 1);
+    for (float& p : params) p += static_cast<float>(0.2 * rng.Gaussian());
+    x.resize(rows * c.input.size());
+    for (float& value : x) value = static_cast<float>(rng.Gaussian());
+    for (int64_t b = 0; b < rows; ++b) {
+      labels.push_back(static_cast<uint8_t>(rng.Below(c.num_classes())));
+    }
+    for (int64_t t = 0; t <= steps; ++t) {
+      step_weights.push_back(static_cast<float>(0.5 + rng.Uniform()));
+    }
+    options.steps = steps;
+    options.noise = 0.7f;
+    options.temperature = 0.8f;
+    options.seed = kSeed;
+  }
+
+  double Loss(const UnrollOptions& with, Unrolled& u, float* dlogits) const {
+    Forward(config, layout, params, x.data(), rows, with, u);
+    return ExitLoss(u, config.num_classes(), labels.data(), step_weights,
+                    dlogits);
+  }
+
+  std::vector<float> Gradient(Unrolled& u) const {
+    Forward(config, layout, params, x.data(), rows, options, u);
+    std::vector<float> dlogits(u.logits.size());
+    ExitLoss(u, config.num_classes(), labels.data(), step_weights,
+             dlogits.data());
+    Gradients g;
+    g.params.assign(layout.total, 0.0f);
+    Backward(config, layout, params, x.data(), options, u, dlogits.data(), g);
+    return g.params;
+  }
+
+  ModelConfig config;
+  Layout layout;
+  std::vector<float> params;
+  int64_t rows;
+  std::vector<float> x;
+  std::vector<uint8_t> labels;
+  std::vector<float> step_weights;
+  UnrollOptions options;
+};
+
+class MreMlpTest : public ::testing::TestWithParam<Activation> {};
+
+INSTANTIATE_TEST_SUITE_P(Stems, MreMlpTest,
+                         ::testing::Values(Activation::kNone,
+                                           Activation::kRelu));
+
+// With the order fixed and w = 1 + s - anchor, the loss is a differentiable
+// function of every parameter, the router's too, whose gradient at the anchor
+// is the straight-through one.
+TEST_P(MreMlpTest, EveryGradientAgreesWithCentralDifferences) {
+  Problem problem(SmallConfig(GetParam()), /*rows=*/5, /*steps=*/7);
+  SetThreads(1);  // thousands of forward passes too small to share
+  Unrolled u;
+  const std::vector<float> gradient = problem.Gradient(u);
+  const std::vector<int32_t> order = u.order;
+  std::vector<float> anchor(order.size());
+  for (size_t i = 0; i < order.size(); ++i) {
+    anchor[i] = u.soft[i * problem.config.total_experts() + order[i]];
+  }
+  UnrollOptions fixed = problem.options;
+  fixed.order = order;
+  fixed.anchor = anchor;
+  Unrolled scratch;
+  const auto slope = [&](int64_t i, float epsilon) {
+    const float value = problem.params[i];
+    problem.params[i] = value + epsilon;
+    const double above = problem.Loss(fixed, scratch, nullptr);
+    problem.params[i] = value - epsilon;
+    const double below = problem.Loss(fixed, scratch, nullptr);
+    problem.params[i] = value;
+    return (above - below) / (2.0 * epsilon);
+  };
+  for (const ParamSpec& spec : problem.layout.specs) {
+    double error = 0;
+    double norm = 0;
+    for (int64_t i = spec.offset; i < spec.offset + spec.size; ++i) {
+      // A step that straddles a relu's kink is wrong at that width only, and
+      // the smallest step is the noisiest: the best of three counts.
+      double best = 1e9;
+      for (const float epsilon : {2e-2f, 5e-3f, 2e-3f}) {
+        best = std::min(best, std::abs(slope(i, epsilon) - gradient[i]));
+      }
+      error += best * best;
+      norm += static_cast<double>(gradient[i]) * gradient[i];
+    }
+    // An f32 loss of about 10 is known to 1e-6: over two steps of 5e-3 that is
+    // 1e-4 a value.
+    const double noise = 2e-4 * std::sqrt(static_cast<double>(spec.size));
+    EXPECT_LT(std::sqrt(error), 0.01 * std::sqrt(norm) + noise) << spec.name;
+    EXPECT_GT(std::sqrt(norm), 5 * noise) << spec.name << " is hardly tested";
+  }
+}
+
+TEST_P(MreMlpTest, BatchGradientIsTheMeanOfTheRows) {
+  Problem batch(SmallConfig(GetParam()), /*rows=*/70, /*steps=*/9);
+  batch.options.noise = 0;  // noise depends on a row's place
+  Unrolled u;
+  const std::vector<float> whole = batch.Gradient(u);
+  std::vector<double> mean(whole.size());
+  Problem single = batch;
+  single.rows = 1;
+  for (int64_t b = 0; b < batch.rows; ++b) {
+    const auto x = batch.x.begin() + b * batch.config.input.size();
+    single.x.assign(x, x + batch.config.input.size());
+    single.labels = {batch.labels[b]};
+    const std::vector<float> gradient = single.Gradient(u);
+    for (size_t i = 0; i < mean.size(); ++i) {
+      mean[i] += gradient[i] / static_cast<double>(batch.rows);
+    }
+  }
+  for (size_t i = 0; i < mean.size(); ++i) {
+    EXPECT_NEAR(whole[i], mean[i], 1e-4 + 1e-4 * std::abs(mean[i])) << i;
+  }
+}
+
+// The recurrence, one step after the other, in double and without any sharing
+// of work.
+class StepByStep {
+ public:
+  explicit StepByStep(const Problem& problem)
+      : problem_(problem), config_(problem.config), layout_(problem.layout) {}
+
+  // Appends the logits of step 0 and of each step of `order`.
+  std::vector<double> Logits(int64_t row, const int32_t* order,
+                             int64_t steps) const {
+    const int64_t d = config_.width;
+    std::vector<double> x(config_.input.size());
+    std::copy_n(problem_.x.begin() + row * config_.input.size(), x.size(),
+                x.begin());
+    std::vector<double> h = Linear(layout_.stem_weight, layout_.stem_bias, x);
+    if (config_.stem_activation == Activation::kRelu) Relu(h);
+    std::vector<std::vector<double>> streams(config_.layers + 1, h);
+    std::vector<double> logits;
+    AppendLogits(streams.back(), logits);
+    for (int64_t t = 0; t < steps; ++t) {
+      const int64_t layer = order[t] / config_.experts;
+      std::vector<double> hidden =
+          Linear(layout_.up_weight[order[t]], layout_.up_bias[order[t]],
+                 Norm(streams[layer], layout_.norm_weight[layer],
+                      layout_.norm_bias[layer]));
+      Relu(hidden);
+      const std::vector<double> y = Linear(layout_.down_weight[order[t]],
+                                           layout_.down_bias[order[t]], hidden);
+      for (int64_t k = layer + 1; k <= config_.layers; ++k) {
+        for (int64_t i = 0; i < d; ++i) streams[k][i] += y[i];
+      }
+      AppendLogits(streams.back(), logits);
+    }
+    return logits;
+  }
+
+ private:
+  double Param(const Slot& slot, int64_t i) const {
+    return problem_.params[slot.offset + i];
+  }
+
+  std::vector<double> Linear(const Slot& weight, const Slot& bias,
+                             const std::vector<double>& x) const {
+    std::vector<double> y(bias.size);
+    const int64_t in = static_cast<int64_t>(x.size());
+    for (int64_t i = 0; i < bias.size; ++i) {
+      y[i] = Param(bias, i);
+      for (int64_t j = 0; j < in; ++j) y[i] += Param(weight, i * in + j) * x[j];
+    }
+    return y;
+  }
+
+  static void Relu(std::vector<double>& x) {
+    for (double& value : x) value = std::max(value, 0.0);
+  }
+
+  std::vector<double> Norm(const std::vector<double>& x, const Slot& gain,
+                           const Slot& bias) const {
+    const double n = static_cast<double>(x.size());
+    double mean = 0;
+    for (const double value : x) mean += value / n;
+    double variance = 0;
+    for (const double value : x) {
+      variance += (value - mean) * (value - mean) / n;
+    }
+    std::vector<double> y(x.size());
+    for (size_t i = 0; i < x.size(); ++i) {
+      y[i] = (x[i] - mean) / std::sqrt(variance + 1e-5) * Param(gain, i) +
+             Param(bias, i);
+    }
+    return y;
+  }
+
+  void AppendLogits(const std::vector<double>& z,
+                    std::vector<double>& logits) const {
+    const std::vector<double> y =
+        Linear(layout_.head_weight, layout_.head_bias,
+               Norm(z, layout_.head_norm_weight, layout_.head_norm_bias));
+    logits.insert(logits.end(), y.begin(), y.end());
+  }
+
+  const Problem& problem_;
+  const ModelConfig& config_;
+  const Layout& layout_;
+};
+
+TEST_P(MreMlpTest, LayerMajorEqualsStepByStep) {
+  for (const float noise : {0.0f, 1.0f}) {
+    Problem problem(SmallConfig(GetParam()), /*rows=*/70, /*steps=*/9);
+    problem.options.noise = noise;
+    Unrolled u;
+    problem.Loss(problem.options, u, nullptr);
+    const StepByStep twin(problem);
+    for (int64_t b = 0; b < problem.rows; ++b) {
+      const std::vector<double> expected =
+          twin.Logits(b, u.order.data() + b * u.steps, u.steps);
+      const float* logits = u.logits.data() + b * expected.size();
+      for (size_t i = 0; i < expected.size(); ++i) {
+        ASSERT_NEAR(logits[i], expected[i], 1e-4 * (1 + std::abs(expected[i])))
+            << "row " << b << " value " << i;
+      }
+    }
+  }
+}
+
+TEST_P(MreMlpTest, GreedyOrderFollowsTheLargestRate) {
+  Problem problem(SmallConfig(GetParam()), /*rows=*/20, /*steps=*/9);
+  problem.options.noise = 0;
+  Unrolled u;
+  problem.Loss(problem.options, u, nullptr);
+  const RoutingShape shape{problem.config.layers, problem.config.experts};
+  for (int64_t b = 0; b < problem.rows; ++b) {
+    std::vector<uint8_t> active(shape.total());
+    std::vector<float> rates(shape.total());
+    const float* p = u.probabilities.data() + b * shape.probabilities();
+    for (int64_t t = 0; t < u.steps; ++t) {
+      EXPECT_EQ(u.coverage[b * (u.steps + 1) + t],
+                TraceRays(shape, p, active.data(), rates.data()));
+      ASSERT_EQ(u.order[b * u.steps + t], LargestRate(rates));
+      active[u.order[b * u.steps + t]] = 1;
+    }
+    EXPECT_NEAR(u.coverage[b * (u.steps + 1) + u.steps], 1, 1e-5);
+  }
+}
+
+TEST_P(MreMlpTest, RelaxedChoiceIsADistributionOverCandidates) {
+  const Problem problem(SmallConfig(GetParam()), /*rows=*/20, /*steps=*/9);
+  Unrolled u;
+  problem.Loss(problem.options, u, nullptr);
+  const int64_t total = problem.config.total_experts();
+  for (size_t pair = 0; pair < u.order.size(); ++pair) {
+    double sum = 0;
+    for (int64_t e = 0; e < total; ++e) sum += u.soft[pair * total + e];
+    EXPECT_NEAR(sum, 1, 1e-5);
+    EXPECT_GT(u.soft[pair * total + u.order[pair]], 0);
+    EXPECT_EQ(u.weight[pair], 1);
+  }
+}
+
+TEST_P(MreMlpTest, ResultsDoNotDependOnTheThreadCount) {
+  const Problem problem(SmallConfig(GetParam()), /*rows=*/200, /*steps=*/9);
+  Unrolled u;
+  SetThreads(1);
+  const std::vector<float> alone = problem.Gradient(u);
+  const std::vector<float> logits = u.logits;
+  for (const int threads : {2, 3}) {
+    SetThreads(threads);
+    Unrolled v;
+    EXPECT_EQ(problem.Gradient(v), alone) << threads << " threads";
+    EXPECT_EQ(v.logits, logits) << threads << " threads";
+  }
+}
+
+TEST(ExitLossTest, WeighsTheExits) {
+  Unrolled u;
+  u.rows = 2;
+  u.steps = 1;
+  u.logits = {0, 0, 3, 3, 1, 1, 0, std::log(3.0f)};
+  const uint8_t labels[] = {0, 1};
+  const float weights[] = {0.5f, 2};
+  std::vector<float> dlogits(8);
+  const double log2 = std::log(2.0);
+  EXPECT_NEAR(ExitLoss(u, 2, labels, weights, dlogits.data()),
+              (0.5 * log2 + 2 * log2 + 0.5 * log2 + 2 * std::log(4.0 / 3)) / 2,
+              1e-6);
+  EXPECT_NEAR(dlogits[0], -0.125, 1e-6);
+  EXPECT_NEAR(dlogits[1], 0.125, 1e-6);
+  EXPECT_NEAR(dlogits[6], 0.25, 1e-6);
+  EXPECT_NEAR(dlogits[7], -0.25, 1e-6);
+}
+
+}  // namespace
+}  // namespace mre

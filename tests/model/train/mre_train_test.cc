@@ -1,0 +1,231 @@
+// Runs the real binary on a tiny data set: flags, exit codes, log, and being
+// killed at any moment.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "model/base/file.h"
+#include "model/base/rng.h"
+#include "model/io/checkpoint.h"
+#include "tests/model/train/tiny_data.h"
+
+namespace mre {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class MreTrainTest : public ::testing::Test {
+ protected:
+  MreTrainTest()
+      : dir_(absl::StrCat(::testing::TempDir(), "mre_train_test.", getpid())) {
+    std::filesystem::remove_all(dir_);
+    WriteIdxDataset(dir_, TinySplit(400, 1), TinySplit(40, 2), 8);
+  }
+  ~MreTrainTest() override { std::filesystem::remove_all(dir_); }
+
+  std::string Path(const std::string& name) const { return dir_ + "/" + name; }
+
+  // Flags of a short run that writes `out`.
+  std::vector<std::string> Fit(const std::string& out) const {
+    return {"fit",
+            "--dataset=mnist",
+            "--data_dir=" + dir_,
+            "--out=" + Path(out),
+            "--limit_train=300",
+            "--width=16",
+            "--hidden=16",
+            "--max_steps=6",
+            "--layers=2",
+            "--experts=4",
+            "--batch=20",
+            "--epochs=6",
+            "--ema=0.9",
+            "--threads=1",
+            "--augment=shift"};
+  }
+  std::vector<std::string> Resume(const std::string& out) const {
+    return {"fit", "--data_dir=" + dir_, "--threads=1",
+            "--resume=" + Path(out) + ".state"};
+  }
+
+  // Starts the binary; its output goes to files.
+  pid_t Start(const std::vector<std::string>& args) const {
+    const std::string out = Path("stdout");
+    const std::string err = Path("stderr");
+    std::vector<const char*> argv = {MRE_TRAIN_BINARY};
+    for (const std::string& arg : args) argv.push_back(arg.c_str());
+    argv.push_back(nullptr);
+    const pid_t pid = fork();
+    if (pid == 0) {
+      dup2(open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644), 1);
+      dup2(open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644), 2);
+      execv(argv[0], const_cast<char**>(argv.data()));
+      _exit(127);
+    }
+    return pid;
+  }
+
+  // Exit code, or 128 + the signal that ended it.
+  static int Wait(pid_t pid) {
+    int status = 0;
+    waitpid(pid, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+
+  int Run(const std::vector<std::string>& args) const {
+    return Wait(Start(args));
+  }
+
+  std::string Stderr() const { return *ReadFile(Path("stderr")); }
+  std::string Stdout() const { return *ReadFile(Path("stdout")); }
+
+  // The lines of a log, without what time it was.
+  std::vector<nlohmann::json> Log(const std::string& name) const {
+    std::istringstream text(*ReadFile(Path(name)));
+    std::vector<nlohmann::json> lines;
+    for (std::string line; std::getline(text, line);) {
+      lines.push_back(nlohmann::json::parse(line, nullptr, false));
+      EXPECT_TRUE(lines.back().is_object()) << line;
+      lines.back().erase("seconds");
+    }
+    return lines;
+  }
+
+  const std::string dir_;
+};
+
+std::vector<std::string> With(std::vector<std::string> args,
+                              std::initializer_list<std::string> more) {
+  args.insert(args.end(), more);
+  return args;
+}
+
+TEST_F(MreTrainTest, KilledAtRandomMomentsEndsInTheSameBytes) {
+  ASSERT_EQ(Run(With(Fit("whole"), {"--log=" + Path("whole.log"),
+                                    "--log_every=4", "--save_every=2"})),
+            0)
+      << Stderr();
+  const std::string whole = *ReadFile(Path("whole"));
+  const uint64_t seed = 1;
+  Rng rng(seed);
+  std::vector<std::string> args = Fit("killed");
+  int code = -1;
+  int kills = 0;
+  for (int attempt = 0; attempt < 500 && code != 0; ++attempt) {
+    const pid_t pid = Start(With(args, {"--log=" + Path("killed.log"),
+                                        "--log_every=4", "--save_every=2"}));
+    usleep(static_cast<useconds_t>(rng.Below(60000 + 2000 * attempt)));
+    if (kills < 12) kill(pid, SIGKILL);
+    code = Wait(pid);
+    if (code == 128 + SIGKILL) ++kills;
+    ASSERT_TRUE(code == 0 || code == 128 + SIGKILL) << code << " " << Stderr();
+    if (std::filesystem::exists(Path("killed.state"))) args = Resume("killed");
+  }
+  ASSERT_EQ(code, 0);
+  EXPECT_EQ(*ReadFile(Path("killed")), whole) << "seed " << seed;
+  EXPECT_EQ(Log("killed.log"), Log("whole.log"));
+}
+
+TEST_F(MreTrainTest, SigtermSavesAndSaysHowToGoOn) {
+  ASSERT_EQ(Run(Fit("whole")), 0) << Stderr();
+  const pid_t pid =
+      Start(With(Fit("stopped"), {"--log=" + Path("log"), "--log_every=1"}));
+  // Until training has begun.
+  while (!std::filesystem::exists(Path("log")) ||
+         std::filesystem::file_size(Path("log")) < 500) {
+    ASSERT_EQ(waitpid(pid, nullptr, WNOHANG), 0);
+    usleep(1000);
+  }
+  kill(pid, SIGTERM);
+  const int code = Wait(pid);
+  if (code == 0) GTEST_SKIP() << "the run ended before the signal came";
+  EXPECT_EQ(code, 1);
+  EXPECT_THAT(Stderr(), HasSubstr(absl::StrCat("go on with: mre-train fit "
+                                               "--resume=",
+                                               Path("stopped.state"))));
+  ASSERT_EQ(Run(Resume("stopped")), 0) << Stderr();
+  EXPECT_EQ(*ReadFile(Path("stopped")), *ReadFile(Path("whole")));
+}
+
+TEST_F(MreTrainTest, ResumeRefusesAnotherRecipeByFlag) {
+  ASSERT_EQ(Run(Fit("model")), 0) << Stderr();
+  EXPECT_EQ(Run(With(Resume("model"), {"--lr=0.5"})), 2);
+  EXPECT_THAT(Stderr(), HasSubstr("--lr: the state was made with"));
+  EXPECT_EQ(Run(With(Resume("model"), {"--batch=20"})), 0) << Stderr();
+}
+
+TEST_F(MreTrainTest, CheckpointTellsHowItWasMadeAndNothingElse) {
+  ASSERT_EQ(Run(Fit("model")), 0) << Stderr();
+  const auto model = LoadCheckpoint(Path("model"));
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_THAT(model->config.training, Not(HasSubstr(dir_)));
+  const auto record = nlohmann::json::parse(model->config.training);
+  EXPECT_EQ(record["dataset"], "mnist");
+  EXPECT_EQ(record["epochs"], 6);
+  EXPECT_EQ(record["evaluated_on"], "test");
+  EXPECT_EQ(record["accuracy"].size(), 7);
+}
+
+TEST_F(MreTrainTest, EvalAndInfoDescribeTheCheckpoint) {
+  ASSERT_EQ(Run(Fit("model")), 0) << Stderr();
+  ASSERT_EQ(Run({"eval", "--checkpoint=" + Path("model"), "--dataset=mnist",
+                 "--data_dir=" + dir_, "--steps=6", "--json"}),
+            0)
+      << Stderr();
+  const auto json = nlohmann::json::parse(Stdout());
+  const auto model = LoadCheckpoint(Path("model"));
+  const auto record = nlohmann::json::parse(model->config.training);
+  ASSERT_EQ(json["steps"].size(), 7);
+  for (int t = 0; t < 7; ++t) {
+    EXPECT_EQ(json["steps"][t]["accuracy"], record["accuracy"][t]);
+  }
+  EXPECT_EQ(json["expert_use"].size(), 8);
+  ASSERT_EQ(Run({"info", Path("model")}), 0) << Stderr();
+  EXPECT_THAT(Stdout(), HasSubstr("layers.1.experts.3.down.weight"));
+}
+
+TEST_F(MreTrainTest, LogLinesAreJsonWithSteps) {
+  ASSERT_EQ(Run(With(Fit("model"), {"--log=" + Path("log"), "--log_every=5"})),
+            0)
+      << Stderr();
+  int64_t last = 0;
+  int epochs = 0;
+  for (const auto& line : Log("log")) {
+    EXPECT_GE(line["step"], last);
+    last = line["step"];
+    epochs += line["event"] == "epoch";
+  }
+  EXPECT_EQ(last, 6 * 15);
+  EXPECT_EQ(epochs, 6);
+}
+
+TEST_F(MreTrainTest, WrongUsageExitsWithTwo) {
+  EXPECT_EQ(Run({}), 2);
+  EXPECT_EQ(Run({"fit", "--no_such_flag"}), 2);
+  EXPECT_EQ(Run({"fit", "--lr=fast", "--out=x"}), 2);
+  EXPECT_EQ(Run({"fit", "--kind=dense", "--out=x"}), 2);
+  EXPECT_THAT(Stderr(), HasSubstr("--kind: expected mre"));
+  EXPECT_EQ(Run({"fit", "--precision=bf16", "--out=x"}), 2);
+  EXPECT_EQ(Run({"fit"}), 2);
+  EXPECT_THAT(Stderr(), HasSubstr("--out"));
+  EXPECT_EQ(Run({"--help"}), 0);
+  EXPECT_EQ(Run({"fit", "--help"}), 0);
+  EXPECT_THAT(Stdout(), HasSubstr("--weight_decay"));
+}
+
+TEST_F(MreTrainTest, FailuresExitWithOne) {
+  EXPECT_EQ(Run({"info", Path("missing")}), 1);
+  EXPECT_EQ(Run({"eval", "--checkpoint=" + Path("stderr")}), 1);
+}
+
+}  // namespace
+}  // namespace mre

@@ -1,0 +1,88 @@
+#include "model/train/optimizer.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "model/base/rng.h"
+#include "model/math/parallel.h"
+
+namespace mre {
+namespace {
+
+Layout SmallLayout() {
+  ModelConfig config;
+  config.input = {{4, 4, 1}, 1, {0}, {1}};
+  config.width = 8;
+  config.classes = {"a", "b"};
+  return Layout(config);
+}
+
+TEST(AdamWTest, TwoStepsByHand) {
+  const Layout layout = SmallLayout();
+  AdamWOptions options;
+  options.weight_decay = 0.5;
+  options.router_rate = 0.1;
+  std::vector<float> params(layout.total, 1.0f);
+  AdamWState state;
+  const double rate = 0.01;
+  AdamWStep(options, layout, rate, std::vector<float>(layout.total, 2.0f),
+            state, params);
+  // The first step is rate * sign(gradient), after the decay.
+  const double matrix1 = 1 - rate * 0.5 - rate;
+  EXPECT_NEAR(params[layout.stem_weight.offset], matrix1, 1e-6);
+  EXPECT_NEAR(params[layout.stem_bias.offset], 1 - rate, 1e-6);
+  EXPECT_NEAR(params[layout.norm_weight[0].offset], 1 - rate, 1e-6);
+  EXPECT_NEAR(params[layout.gate_weight[1].offset], 1 - 0.1 * rate, 1e-6);
+  AdamWStep(options, layout, rate, std::vector<float>(layout.total, -1.0f),
+            state, params);
+  // m = (.9 * .2 - .1) / (1 - .81), v = (.999 * .004 + .001) / (1 - .998001).
+  const double step = rate * (0.08 / 0.19) / std::sqrt(0.004996 / 0.001999);
+  EXPECT_NEAR(params[layout.stem_weight.offset],
+              matrix1 * (1 - rate * 0.5) - step, 1e-6);
+  EXPECT_NEAR(params[layout.stem_bias.offset], 1 - rate - step, 1e-6);
+  EXPECT_EQ(state.steps, 2);
+}
+
+TEST(AdamWTest, EveryParameterMovesWhateverTheThreadCount) {
+  const Layout layout = SmallLayout();
+  Rng rng(1);
+  std::vector<float> gradient(layout.total);
+  for (float& g : gradient) g = static_cast<float>(rng.Gaussian());
+  std::vector<std::vector<float>> results;
+  for (const int threads : {1, 3}) {
+    SetThreads(threads);
+    std::vector<float> params(layout.total, 1.0f);
+    AdamWState state;
+    for (int i = 0; i < 3; ++i) {
+      AdamWStep({}, layout, 0.01, gradient, state, params);
+    }
+    for (const float p : params) EXPECT_NE(p, 1.0f);
+    results.push_back(params);
+  }
+  EXPECT_EQ(results[0], results[1]);
+}
+
+TEST(ClipByNormTest, ScalesDownToTheLimitOnly) {
+  std::vector<float> gradient(40000, 0.0f);
+  gradient[0] = 3;
+  gradient[39999] = 4;
+  EXPECT_NEAR(ClipByNorm(10, gradient), 5, 1e-6);
+  EXPECT_EQ(gradient[0], 3);
+  EXPECT_NEAR(ClipByNorm(0, gradient), 5, 1e-6);
+  EXPECT_EQ(gradient[39999], 4);
+  EXPECT_NEAR(ClipByNorm(1, gradient), 5, 1e-6);
+  EXPECT_NEAR(gradient[0], 0.6, 1e-6);
+  EXPECT_NEAR(gradient[39999], 0.8, 1e-6);
+}
+
+TEST(UpdateAverageTest, ForgetsItsStartThenFollowsSlowly) {
+  std::vector<float> average = {0};
+  UpdateAverage(0.99, 0, std::vector<float>{1}, average);
+  EXPECT_NEAR(average[0], 0.9, 1e-6);
+  UpdateAverage(0.99, 1 << 20, std::vector<float>{2}, average);
+  EXPECT_NEAR(average[0], 0.9 + 0.01 * 1.1, 1e-6);
+}
+
+}  // namespace
+}  // namespace mre

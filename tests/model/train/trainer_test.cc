@@ -1,0 +1,158 @@
+#include "model/train/trainer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "model/base/file.h"
+#include "model/io/checkpoint.h"
+#include "model/math/parallel.h"
+#include "tests/model/train/tiny_data.h"
+
+namespace mre {
+namespace {
+
+using ::testing::HasSubstr;
+
+FitOptions SmallOptions() {
+  FitOptions options;
+  options.width = 16;
+  options.hidden = 12;
+  options.layers = 3;
+  options.experts = 3;
+  options.context = 8;
+  options.max_steps = 7;
+  options.batch = 40;
+  options.epochs = 4;
+  options.lr = 5e-3;
+  options.ema = 0.9;
+  options.augment = "shift";
+  return options;
+}
+
+class TrainerTest : public ::testing::Test {
+ protected:
+  TrainerTest()
+      : state_(absl::StrCat(::testing::TempDir(), "trainer_test.state.",
+                            getpid())) {
+    std::filesystem::remove(state_);
+  }
+
+  std::unique_ptr<Trainer> Make(const FitOptions& options) {
+    return std::make_unique<Trainer>(options, data_, data_.test, "test", state_,
+                                     log_, progress_);
+  }
+
+  // The bytes of a whole run's checkpoint.
+  std::string Train(const FitOptions& options) {
+    auto trainer = Make(options);
+    const std::atomic<bool> never = false;
+    const auto finished = trainer->Run(never);
+    EXPECT_TRUE(finished.ok() && *finished) << finished.status();
+    return SerializeCheckpoint(trainer->Result());
+  }
+
+  const std::string state_;
+  Dataset data_ = TinyDataset();
+  RunLog log_;
+  Progress progress_{{.file = std::fopen("/dev/null", "w")}};
+};
+
+TEST_F(TrainerTest, SameSeedSameBytesWhateverTheThreadCount) {
+  SetThreads(1);
+  const std::string one = Train(SmallOptions());
+  EXPECT_EQ(Train(SmallOptions()), one);
+  SetThreads(3);
+  EXPECT_EQ(Train(SmallOptions()), one);
+  FitOptions other = SmallOptions();
+  other.seed = 1;
+  EXPECT_NE(Train(other), one);
+}
+
+TEST_F(TrainerTest, LearnsWhatALinearModelCannot) {
+  FitOptions options = SmallOptions();
+  options.epochs = 60;
+  auto trainer = Make(options);
+  const std::atomic<bool> never = false;
+  ASSERT_TRUE(trainer->Run(never).ok());
+  const Evaluation& evaluation = trainer->evaluation();
+  ASSERT_EQ(evaluation.steps.size(), 8);
+  EXPECT_GT(evaluation.steps.back().accuracy, 0.8);
+  EXPECT_GT(evaluation.steps.back().macs, evaluation.steps[1].macs);
+}
+
+TEST_F(TrainerTest, AStoppedRunGoesOnToTheSameBytes) {
+  FitOptions options = SmallOptions();
+  const std::string whole = Train(options);
+  // Saved in the middle of an epoch, as by --save_every; resumed by another
+  // trainer, stopped at once, and resumed again.
+  options.save_every = 3;
+  Train(options);
+  const std::atomic<bool> at_once = true;
+  auto first = Make(options);
+  ASSERT_FALSE(*first->Run(at_once));
+  for (int64_t steps : {7, 1, 5}) {
+    auto saved = LoadRun(state_);
+    ASSERT_TRUE(saved.ok()) << saved.status();
+    FitOptions part = saved->options;
+    part.save_every = saved->state.step + steps;
+    part.log_every = 2;
+    // Runs to the end, but only its state of `save_every` is looked at.
+    part.epochs = options.epochs;
+    auto trainer = Make(part);
+    ASSERT_TRUE(trainer->Resume(*std::move(saved)).ok());
+    const std::atomic<bool> never = false;
+    ASSERT_TRUE(*trainer->Run(never));
+    EXPECT_EQ(SerializeCheckpoint(trainer->Result()), whole);
+    ASSERT_FALSE(*Make(options)->Run(at_once));
+  }
+}
+
+TEST_F(TrainerTest, RefusesAStateOfOtherData) {
+  const std::atomic<bool> at_once = true;
+  ASSERT_FALSE(*Make(SmallOptions())->Run(at_once));
+  auto saved = LoadRun(state_);
+  ASSERT_TRUE(saved.ok());
+  data_.train.images[0] ^= 1;
+  const absl::Status status = Make(SmallOptions())->Resume(*std::move(saved));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("other data"));
+}
+
+TEST_F(TrainerTest, RefusesDamagedStates) {
+  const std::atomic<bool> at_once = true;
+  ASSERT_FALSE(*Make(SmallOptions())->Run(at_once));
+  const std::string bytes = *ReadFile(state_);
+  for (size_t size = 0; size < bytes.size(); size += 997) {
+    WriteBytes(state_, bytes.substr(0, size));
+    EXPECT_FALSE(LoadRun(state_).ok()) << size;
+  }
+}
+
+TEST(EvaluateTest, SharesAndCoverageEndWhereAllExpertsRan) {
+  ModelConfig config;
+  const Dataset data = TinyDataset();
+  config.input = InputStatistics(data);
+  config.classes = data.classes;
+  config.layers = 2;
+  config.experts = 3;
+  const Model model{config, InitialParams(config, 1)};
+  const Evaluation all = Evaluate(model, data.test, 6);
+  EXPECT_EQ(all.inputs, 50);
+  EXPECT_EQ(all.least_use(), 1);
+  EXPECT_EQ(all.steps[0].coverage, 0);
+  EXPECT_NEAR(all.steps[6].coverage, 1, 1e-5);
+  // stem 64*64 + 32*64 + 32*6, head 64*4, each expert 2*64*64.
+  EXPECT_EQ(all.steps[0].macs, 4096 + 2048 + 192 + 256);
+  EXPECT_EQ(all.steps[6].macs, all.steps[0].macs + 6 * (8192 + 256));
+  const Evaluation some = Evaluate(model, data.test, 2);
+  double runs = 0;
+  for (const double use : some.use) runs += use;
+  EXPECT_NEAR(runs, 2, 1e-9);
+  EXPECT_EQ(some.steps[2].accuracy, all.steps[2].accuracy);
+}
+
+}  // namespace
+}  // namespace mre
