@@ -4,8 +4,8 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "model/base/gzip.h"
 #include "model/base/file.h"
+#include "model/base/gzip.h"
 #include "model/base/status_macros.h"
 
 namespace mre {

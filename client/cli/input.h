@@ -10,8 +10,8 @@
 
 #include "absl/status/statusor.h"
 #include "client/cli/flags.h"
-#include "model/base/idx.h"
 #include "client/cli/image.h"
+#include "model/base/idx.h"
 #include "proto/mre/v1/anytime.pb.h"
 
 namespace mre {

@@ -56,9 +56,12 @@ float TraceRays(const RoutingShape& shape, const float* probabilities,
 }
 
 int64_t LargestRate(std::span<const float> rates) {
-  const auto it = std::max_element(rates.begin(), rates.end());
-  if (it == rates.end() || *it < 0) return -1;
-  return it - rates.begin();
+  int64_t best = -1;
+  for (size_t i = 0; i < rates.size(); ++i) {
+    if (rates[i] < 0) continue;
+    if (best < 0 || rates[i] > rates[best]) best = static_cast<int64_t>(i);
+  }
+  return best;
 }
 
 int64_t DrawByRate(std::span<const float> rates, uint64_t key) {

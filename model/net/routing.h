@@ -40,7 +40,8 @@ struct RoutingShape {
 void RoutingProbabilities(const RoutingShape& shape, const float* logits,
                           const float* transitions, float* probabilities);
 
-// Traces the rays. active: [L*N], 1 for active experts, else 0.
+// Traces the rays. active: [L*N], 1 for active experts, else 0; REQUIRES: each
+// was a candidate when it became active.
 // rates: [L*N], written: the firing rate of each candidate, -1 for the others.
 // A candidate is an inactive expert of layer 0 or one with an active expert in
 // the layer below; no mass can rest elsewhere. Returns the ray coverage.

@@ -72,8 +72,12 @@ class InteractiveCall
   }
 
   void OnDone() override {
+    {
+      absl::MutexLock lock(&mu_);
+      for (auto& [id, open] : open_) ended_.push_back(std::move(open));
+      open_.clear();
+    }
     BuryEnded();
-    for (auto& [id, open] : open_) open->admitted.request->Detach();
     context_.metrics->StreamClosed();
     context_.calls->Leave(this);
     delete this;

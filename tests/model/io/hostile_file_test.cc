@@ -29,7 +29,7 @@ absl::Status Parse(absl::string_view file) {
   const std::span<const std::byte> bytes =
       std::as_bytes(std::span<const char>(file.data(), file.size()));
   StartRecording();
-  const absl::Status status = ParseCheckpoint(bytes).status();
+  absl::Status status = ParseCheckpoint(bytes).status();
   const Allocations used = StopRecording();
   EXPECT_LE(used.largest, 24 * file.size() + 4096) << status;
   EXPECT_LE(used.peak, 64 * file.size() + 16384) << status;
