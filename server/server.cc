@@ -36,8 +36,8 @@ int64_t LargestInput(const Repository& repository) {
   return largest;
 }
 
-// One row through every step, so that the first client does not pay for what
-// is made on first use.
+// One row through every step: touches every weight, and shows that the model
+// runs before anyone is told that it is ready.
 void WarmUp(const ServedModel& served) {
   Engine engine(served.model);
   const std::vector<float> input(served.model->config().input.size(), 0.0f);

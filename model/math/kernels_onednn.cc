@@ -35,18 +35,15 @@ namespace {
 
 using dnnl::memory;
 
-// Row counts that have a primitive of their own, ascending.
-constexpr std::array<int64_t, 22> kBlocks = {1,  2,  3,  4,   5,   6,  7,  8,
-                                             10, 12, 14, 16,  20,  24, 28, 32,
-                                             48, 64, 96, 128, 192, 256};
+// Row counts that have a primitive of their own, ascending. A call is cut into
+// pieces of the largest, which is also what a thread takes at a time: no
+// thread's padding reaches into another's rows.
+constexpr std::array<int64_t, 18> kBlocks = {
+    1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 48, 64};
 constexpr int64_t kLargestBlock = kBlocks.back();
 // Where the implementation is not known to be independent of the row count.
 constexpr int64_t kOnlyBlock = 16;
-
-// Rows that a thread takes at a time: a block of its own, so that no thread's
-// padding reaches into another's rows.
-constexpr int64_t kThreadRows = 64;
-static_assert(kThreadRows % kOnlyBlock == 0);
+static_assert(kLargestBlock % kOnlyBlock == 0);
 
 // While it lives, oneDNN uses the calling thread alone.
 class OneThread {
@@ -108,6 +105,13 @@ dnnl::inner_product_forward::primitive_desc Describe(
   return dnnl::inner_product_forward::primitive_desc(desc, attributes, Cpu());
 }
 
+// The enumerators are sets of bits, not steps of a ladder.
+bool Supports(dnnl::cpu_isa isa) {
+  const auto wanted = static_cast<unsigned>(isa);
+  return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & wanted) ==
+         wanted;
+}
+
 bool IsBatchReduce(const dnnl::inner_product_forward::primitive_desc& pd) {
   return std::strstr(pd.impl_info_str(), "brgemm") != nullptr;
 }
@@ -118,14 +122,9 @@ absl::string_view PrecisionName(Precision precision) {
   return precision == Precision::kBf16 ? "bf16" : "f32";
 }
 
-bool CpuHasBf16() {
-  return __builtin_cpu_supports("avx512bf16") ||
-         dnnl::get_effective_cpu_isa() >= dnnl::cpu_isa::avx512_core_bf16;
-}
+bool CpuHasBf16() { return Supports(dnnl::cpu_isa::avx512_core_bf16); }
 
-bool CpuPrefersBf16() {
-  return dnnl::get_effective_cpu_isa() >= dnnl::cpu_isa::avx512_core_amx;
-}
+bool CpuPrefersBf16() { return Supports(dnnl::cpu_isa::avx512_core_amx); }
 
 struct LinearOp::Weights::Rep {
   memory weight;
@@ -211,14 +210,14 @@ LinearOp::Weights LinearOp::Pack(std::span<const float> weight,
 
 void LinearOp::Apply(const Weights& weights, const float* x, int64_t rows,
                      float* y) const {
-  if (rows <= kThreadRows) {
+  if (rows <= kLargestBlock) {
     ApplyOnOneThread(weights, x, rows, y);
     return;
   }
-  ParallelFor((rows + kThreadRows - 1) / kThreadRows, [&](int64_t i) {
-    const int64_t first = i * kThreadRows;
+  ParallelFor((rows + kLargestBlock - 1) / kLargestBlock, [&](int64_t i) {
+    const int64_t first = i * kLargestBlock;
     ApplyOnOneThread(weights, x + first * shape_.in,
-                     std::min(kThreadRows, rows - first),
+                     std::min(kLargestBlock, rows - first),
                      y + first * shape_.out);
   });
 }

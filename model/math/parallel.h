@@ -1,4 +1,4 @@
-// A parallel loop for the trainer. Results never depend on the thread count as
+// A parallel loop. Results never depend on the thread count as
 // long as the iterations write to disjoint places.
 #ifndef MRE_MODEL_MATH_PARALLEL_H_
 #define MRE_MODEL_MATH_PARALLEL_H_

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -20,6 +21,18 @@
 
 namespace mre {
 namespace {
+
+// So that a run does not find out after its first epoch that it cannot save.
+absl::Status MakeDirectoryOf(const std::string& file) {
+  const auto directory = std::filesystem::path(file).parent_path();
+  std::error_code error;
+  if (!directory.empty()) {
+    std::filesystem::create_directories(directory, error);
+  }
+  if (!error) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "cannot make the directory ", directory.string(), ": ", error.message()));
+}
 
 constexpr char kStateSuffix[] = ".state";
 
@@ -99,6 +112,8 @@ absl::Status RunFit(const FitCommand& command, const std::atomic<bool>& stop) {
         "--out: expected the file to write the checkpoint to");
   }
   RETURN_IF_ERROR(Validate(options));
+  RETURN_IF_ERROR(MakeDirectoryOf(options.out));
+  if (!options.log.empty()) RETURN_IF_ERROR(MakeDirectoryOf(options.log));
   UseThreads(options.threads);
   ASSIGN_OR_RETURN(Dataset data,
                    LoadDataset(options.dataset, options.data_dir));

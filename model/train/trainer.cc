@@ -1,5 +1,6 @@
 #include "model/train/trainer.h"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -94,7 +95,7 @@ absl::StatusOr<bool> Trainer::Run(const std::atomic<bool>& stop) {
       RETURN_IF_ERROR(Save());
       return false;
     }
-    Step();
+    RETURN_IF_ERROR(Step());
     if (state_.step % options_.log_every == 0) RETURN_IF_ERROR(LogStep());
     if (state_.step % batches_.per_epoch() == 0) {
       RETURN_IF_ERROR(EndEpoch());
@@ -111,7 +112,7 @@ absl::StatusOr<bool> Trainer::Run(const std::atomic<bool>& stop) {
   return true;
 }
 
-void Trainer::Step() {
+absl::Status Trainer::Step() {
   const int64_t epoch = state_.step / batches_.per_epoch();
   batches_.Load(epoch, state_.step % batches_.per_epoch());
   UnrollOptions unroll;
@@ -125,6 +126,11 @@ void Trainer::Step() {
   const double loss =
       ExitLoss(unrolled_, config_.num_classes(), batches_.labels().data(),
                exit_weights_, dlogits_.data());
+  if (!std::isfinite(loss)) {
+    return absl::AbortedError(absl::StrCat(
+        "the loss is not finite at step ", state_.step,
+        ": training diverged; try a lower --lr, or --clip above 0"));
+  }
   gradients_.params.assign(layout_.total, 0.0f);
   Backward(config_, layout_, state_.params, batches_.x(), unroll, unrolled_,
            dlogits_.data(), gradients_);
@@ -141,6 +147,7 @@ void Trainer::Step() {
   progress_.Update(state_.step,
                    absl::StrFormat("epoch %d/%d  loss %.4f", epoch + 1,
                                    options_.epochs, loss));
+  return absl::OkStatus();
 }
 
 absl::Status Trainer::LogStep() {

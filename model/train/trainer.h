@@ -60,7 +60,8 @@ class Trainer {
   int64_t step() const { return state_.step; }
 
  private:
-  void Step();
+  // ABORTED when the loss is not finite; nothing is changed then.
+  absl::Status Step();
   absl::Status LogStep();
   absl::Status EndEpoch();
   absl::Status Save() const;

@@ -83,8 +83,12 @@ absl::StatusOr<std::unique_ptr<const Repository>> Repository::Load(
           absl::StrCat("skipping ", root, "/", name, ": not a model name"));
       continue;
     }
-    ASSIGN_OR_RETURN(const auto versions, Directories(fs::path(root) / name));
-    for (const std::string& directory : versions) {
+    const auto versions = Directories(fs::path(root) / name);
+    if (!versions.ok()) {
+      Log(Severity::kError, versions.status().message());
+      continue;
+    }
+    for (const std::string& directory : *versions) {
       const int64_t version = ParseVersion(directory);
       if (version == 0) {
         if (directory != "results") {

@@ -83,14 +83,16 @@ void Request::Put(Prediction prediction) {
   absl::MutexLock lock(&mu_);
   const uint32_t row = prediction.row;
   if (prediction.final()) --rows_left_;
-  if (spec_.delivery != Delivery::kAll && waiting_[row] > 0) {
-    const auto older =
-        std::find_if(outbox_.begin(), outbox_.end(),
-                     [row](const Prediction& p) { return p.row == row; });
-    *older = std::move(prediction);
+  if (spec_.delivery != Delivery::kAll) {
+    if (waiting_[row] > 0) {
+      outbox_[waiting_[row] - 1] = std::move(prediction);
+    } else {
+      outbox_.push_back(std::move(prediction));
+      waiting_[row] = static_cast<uint32_t>(outbox_.size());
+    }
     return;
   }
-  if (spec_.delivery == Delivery::kAll && prediction.final()) {
+  if (prediction.final()) {
     // A row that ends between two steps repeats its last prediction as final;
     // if that one still waits, it becomes the final one.
     const auto same =

@@ -75,7 +75,8 @@ class Request {
   // taken, by this call or before.
   bool Take(std::vector<Prediction>& out);
 
-  // Frees the rows within one step; nothing more is put in the outbox.
+  // Frees the rows before their next step. What the step at hand yields may
+  // still be put in the outbox.
   void Cancel();
   // Ends each row with its best prediction so far (CLIENT_STOP).
   void Stop();
@@ -124,9 +125,11 @@ class Request {
   mutable absl::Mutex mu_ ABSL_ACQUIRED_AFTER(listener_mu_);
   Budget budget_ ABSL_GUARDED_BY(mu_);
   std::vector<Prediction> outbox_ ABSL_GUARDED_BY(mu_);
-  std::vector<uint32_t> waiting_ ABSL_GUARDED_BY(mu_);  // untaken, a row
-  bool paused_ ABSL_GUARDED_BY(mu_) = false;            // OutboxFull said yes
-  uint32_t rows_left_ ABSL_GUARDED_BY(mu_);  // without final in the outbox
+  // A row: under kAll how many of its predictions are in the outbox, else the
+  // place of its only one there, counted from 1; 0: none.
+  std::vector<uint32_t> waiting_ ABSL_GUARDED_BY(mu_);
+  bool paused_ ABSL_GUARDED_BY(mu_) = false;  // OutboxFull said yes
+  uint32_t rows_left_ ABSL_GUARDED_BY(mu_);   // without final in the outbox
 };
 
 }  // namespace mre

@@ -13,6 +13,13 @@ namespace {
 // woken: their budget of time may run out.
 constexpr absl::Duration kPausedPoll = absl::Milliseconds(5);
 
+// True when a request that waits must be answered now.
+bool Overdue(const Request& request, absl::Time now) {
+  if (request.stop_requested()) return true;
+  const absl::Duration limit = request.budget().max_time;
+  return limit > absl::ZeroDuration() && now - request.admitted() >= limit;
+}
+
 constexpr absl::Duration kLeastRetry = absl::Milliseconds(1);
 constexpr absl::Duration kMostRetry = absl::Seconds(5);
 
@@ -79,10 +86,17 @@ void Scheduler::Run() {
   while (AwaitWork(rows_paused)) {
     AdmitFromQueue();
     bool progressed = false;
+    paused_rows_ = 0;
     for (auto& [model, lane] : lanes_) progressed |= RunLane(lane);
     NotifyTouched();
     rows_paused = !progressed;
   }
+}
+
+bool Scheduler::HasPlace() const {
+  const int64_t active = active_rows_.load();
+  return active - paused_rows_ < options_.max_active_rows &&
+         active < options_.max_active_rows + options_.max_queued_rows;
 }
 
 bool Scheduler::AwaitWork(bool rows_paused) {
@@ -115,13 +129,23 @@ void Scheduler::AdmitFromQueue() {
     });
   }
   const absl::Time now = options_.clock->Now();
-  while (!queue_.empty() && active_rows_.load() < options_.max_active_rows) {
-    Waiting& first = queue_.front();
-    Begin(first.request, first.next++, now);
-    queued_rows_.fetch_sub(1);
-    active_rows_.fetch_add(1);
-    if (first.next == first.request->spec().rows) queue_.pop_front();
+  while (!queue_.empty() && HasPlace()) {
+    BeginNext(queue_.front(), now);
+    if (queue_.front().Empty()) queue_.pop_front();
   }
+  // Who may not wait any longer needs step 0 only, and gets it over the limit.
+  for (Waiting& waiting : queue_) {
+    while (Overdue(*waiting.request, now) && !waiting.Empty()) {
+      BeginNext(waiting, now);
+    }
+  }
+  std::erase_if(queue_, [](const Waiting& waiting) { return waiting.Empty(); });
+}
+
+void Scheduler::BeginNext(Waiting& waiting, absl::Time now) {
+  Begin(waiting.request, waiting.next++, now);
+  queued_rows_.fetch_sub(1);
+  active_rows_.fetch_add(1);
 }
 
 void Scheduler::Begin(const std::shared_ptr<Request>& request, uint32_t row,
@@ -171,6 +195,7 @@ bool Scheduler::Sweep(Lane& lane, absl::Time now) {
       continue;
     }
     if (decision.action == RowAction::kStep) stepping_.push_back(kept);
+    if (decision.action == RowAction::kPause) ++paused_rows_;
     ActiveRow& place = lane.rows[kept++];
     if (&place != &row) place = std::move(row);
   }

@@ -32,7 +32,8 @@ namespace mre {
 class Scheduler : public Request::Waker {
  public:
   struct Options {
-    // Rows computed at once; bounds the memory of run state.
+    // Rows computed at once. Rows that pause for a slow reader do not count;
+    // with them at most max_queued_rows more are alive.
     int64_t max_active_rows = 1024;
     // Rows that may wait for a place; more are refused.
     int64_t max_queued_rows = 4096;
@@ -80,18 +81,25 @@ class Scheduler : public Request::Waker {
   struct Waiting {
     std::shared_ptr<Request> request;
     uint32_t next = 0;
+
+    bool Empty() const { return next == request->spec().rows; }
   };
 
   void Run();
   // Blocks until there is something to do; false: shut down.
   bool AwaitWork(bool rows_paused);
   void AdmitFromQueue();
+  // True when one more row may begin. Engine thread only.
+  bool HasPlace() const;
+  // Begins the next row of a request that waits.
+  void BeginNext(Waiting& waiting, absl::Time now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Begin(const std::shared_ptr<Request>& request, uint32_t row,
              absl::Time now);
   // One pass over a lane; true when any row stepped or left.
   bool RunLane(Lane& lane);
   // Lets rows leave that must, and lists in stepping_ those that may step.
-  // True when any left.
+  // True when any row has left.
   bool Sweep(Lane& lane, absl::Time now);
   void StepRows(Lane& lane, absl::Time now);
   RowDecision Decide(const Lane& lane, ActiveRow& row, absl::Time now) const;
@@ -117,6 +125,7 @@ class Scheduler : public Request::Waker {
   // Engine thread only.
   absl::flat_hash_map<const PackedModel*, Lane> lanes_;
   absl::Time drain_deadline_seen_ = absl::InfiniteFuture();
+  int64_t paused_rows_ = 0;       // in the last pass
   std::vector<size_t> stepping_;  // of one pass: indices into Lane::rows
   std::vector<int> handles_;      // theirs
   // Requests whose outbox has something new.

@@ -14,8 +14,6 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
 }
 
 absl::string_view CodeName(grpc::StatusCode code) {
-  // absl's canonical codes are gRPC's; only its spelling of CANCELLED and OK
-  // is needed here, and both agree.
   static const std::string kNames[] = {"OK",
                                        "CANCELLED",
                                        "UNKNOWN",
@@ -79,7 +77,7 @@ void CallRecord::End(grpc::StatusCode code) {
   }
 }
 
-absl::StatusOr<Admitted> Admit(const CallContext& context,
+absl::StatusOr<Admitted> Check(const CallContext& context,
                                const v1::PredictRequest& message,
                                bool final_only, Request::Listener* listener,
                                CallRecord* record) {

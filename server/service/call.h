@@ -82,7 +82,7 @@ class CallRecord {
   const ServedModel* model_ = nullptr;
 };
 
-// A request that has been admitted, with what its answers need.
+// A request that can be submitted, with what its answers need.
 struct Admitted {
   std::shared_ptr<Request> request;
   const ServedModel* model = nullptr;
@@ -90,9 +90,10 @@ struct Admitted {
   std::string request_id;
 };
 
-// Finds the model, checks the request and submits it. `delivery` replaces the
-// message's when `final_only`. `record` learns the model even when it fails.
-absl::StatusOr<Admitted> Admit(const CallContext& context,
+// Finds the model and checks the request. With `final_only` each row's last
+// prediction is all that is delivered, whatever the message asks. `record`
+// learns the model even when the rest fails.
+absl::StatusOr<Admitted> Check(const CallContext& context,
                                const v1::PredictRequest& message,
                                bool final_only, Request::Listener* listener,
                                CallRecord* record);

@@ -65,7 +65,20 @@ absl::StatusOr<uint32_t> Rows(const v1::Tensor& tensor,
   return static_cast<uint32_t>(shape[0]);
 }
 
+// Inputs further from the training data than this, in its standard deviations,
+// mean nothing, and far enough out they would overflow inside the model.
+constexpr double kMostDeviations = 1e6;
+
+bool IsSane(float value, const InputConfig& input) {
+  for (int64_t c = 0; c < input.channels(); ++c) {
+    const double scaled = (value * input.scale - input.mean[c]) / input.std[c];
+    if (!(std::abs(scaled) <= kMostDeviations)) return false;
+  }
+  return true;
+}
+
 absl::StatusOr<std::vector<float>> Values(const v1::Tensor& tensor,
+                                          const InputConfig& input,
                                           int64_t count) {
   int64_t element = 0;
   if (tensor.datatype() == v1::DATA_TYPE_UINT8) element = 1;
@@ -89,12 +102,14 @@ absl::StatusOr<std::vector<float>> Values(const v1::Tensor& tensor,
     return values;
   }
   std::memcpy(values.data(), data.data(), data.size());
-  const auto bad = std::find_if_not(values.begin(), values.end(),
-                                    [](float v) { return std::isfinite(v); });
+  const auto bad =
+      std::find_if_not(values.begin(), values.end(),
+                       [&](float value) { return IsSane(value, input); });
   if (bad != values.end()) {
     return Invalid("input.data",
-                   absl::StrCat("finite numbers, got ", *bad, " as element ",
-                                bad - values.begin()));
+                   absl::StrCat("finite numbers within a million standard "
+                                "deviations of the training data, got ",
+                                *bad, " as element ", bad - values.begin()));
   }
   return values;
 }
@@ -179,7 +194,7 @@ absl::StatusOr<Request::Spec> ParseRequest(const v1::PredictRequest& message,
   spec.model = model.model;
   ASSIGN_OR_RETURN(spec.rows, Rows(message.input(), input, max_rows));
   ASSIGN_OR_RETURN(spec.input,
-                   Values(message.input(), spec.rows * input.size()));
+                   Values(message.input(), input, spec.rows * input.size()));
   ASSIGN_OR_RETURN(spec.budget,
                    ParseBudget(message.budget(), model.model->cost()));
   spec.sampled = message.routing().sampled();

@@ -12,20 +12,24 @@
 namespace mre {
 namespace {
 
+constexpr char kMethod[] = "PredictInteractive";
+
 // Requests with something to send take turns, one update a turn. A request that
 // a client opened is refused in an update of its own; a message that breaks
 // the protocol (no request_id, an id that is still open, no action) ends the
 // stream.
 //
 // Locks are taken in the order: a request's listener lock, mu_, the request's
-// outbox. So a request is detached (which takes the first) only without mu_:
-// requests that have ended rest in ended_ until the next reaction of gRPC's.
+// outbox. Each request counts as a call of its own in the metrics; the stream
+// itself only as an open stream. A request is detached (which takes the first)
+// only without mu_, so requests that have ended rest in ended_ until the next
+// reaction of gRPC's.
 class InteractiveCall
     : public grpc::ServerBidiReactor<v1::PredictControl, v1::PredictUpdate>,
       public DrainableCall {
  public:
   InteractiveCall(const CallContext& context, grpc::CallbackServerContext* rpc)
-      : context_(context), rpc_(rpc), record_(context, "PredictInteractive") {
+      : context_(context), rpc_(rpc) {
     context_.metrics->StreamOpened();
     {
       absl::MutexLock lock(&mu_);
@@ -35,6 +39,10 @@ class InteractiveCall
   }
 
   void OnReadDone(bool ok) override {
+    // Checking a large input takes a while: not under the lock, for which the
+    // engine thread would wait.
+    std::unique_ptr<Open> opened;
+    if (ok && control_.has_open()) opened = Parse();
     absl::MutexLock lock(&mu_);
     reading_ = false;
     if (!ok) {
@@ -43,7 +51,7 @@ class InteractiveCall
       return;
     }
     if (ending_) return;
-    const absl::Status status = Handle(control_);
+    const absl::Status status = Handle(std::move(opened));
     if (!status.ok()) {
       EndWith(ToGrpcStatus(status));
       return;
@@ -90,41 +98,57 @@ class InteractiveCall
   }
 
  private:
-  // One request of the stream.
+  // One request of the stream. The flags are guarded by the call's mu_.
   struct Open : public Request::Listener {
-    explicit Open(InteractiveCall* call) : call(call) {}
+    explicit Open(InteractiveCall* call)
+        : call(call), record(call->context_, kMethod) {}
     void OnReady() override { call->Ready(this); }
 
     InteractiveCall* const call;
+    CallRecord record;
     Admitted admitted;
-    bool ready = false;  // stands in ready_; guarded by the call's mu_
+    absl::Status refusal;  // why it cannot be admitted
+    bool ready = false;    // stands in ready_
+    bool ended = false;    // forgotten; the engine may still say it is ready
   };
 
   void Ready(Open* open) {
     absl::MutexLock lock(&mu_);
-    if (ending_) return;
+    if (ending_ || open->ended) return;
     if (!std::exchange(open->ready, true)) ready_.push_back(open);
     WriteMore();
   }
 
-  absl::Status Handle(const v1::PredictControl& control)
+  // What control_ opens, checked but not submitted.
+  std::unique_ptr<Open> Parse() {
+    auto open = std::make_unique<Open>(this);
+    absl::StatusOr<Admitted> admitted =
+        Check(context_, control_.open(), /*final_only=*/false, open.get(),
+              &open->record);
+    open->refusal = admitted.status();
+    if (admitted.ok()) open->admitted = *std::move(admitted);
+    open->admitted.request_id = control_.request_id();
+    return open;
+  }
+
+  absl::Status Handle(std::unique_ptr<Open> opened)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    const std::string& id = control.request_id();
+    const std::string& id = control_.request_id();
     if (id.empty()) {
       return absl::InvalidArgumentError("request_id: expected a name");
     }
     const auto it = open_.find(id);
-    switch (control.action_case()) {
+    switch (control_.action_case()) {
       case v1::PredictControl::kOpen:
         if (it != open_.end()) {
           return absl::InvalidArgumentError(absl::StrCat(
               "request_id: \"", id, "\" is still open on this stream"));
         }
-        OpenRequest(id, control.open());
+        Submit(id, std::move(opened));
         return absl::OkStatus();
       case v1::PredictControl::kBudget:
         // One that has just ended is no error: its messages crossed ours.
-        if (it != open_.end()) SetBudget(*it->second, id, control.budget());
+        if (it != open_.end()) SetBudget(*it->second, id, control_.budget());
         return absl::OkStatus();
       case v1::PredictControl::kStop:
         if (it != open_.end()) it->second->admitted.request->Stop();
@@ -136,20 +160,16 @@ class InteractiveCall
         "action: expected one of open, budget, stop");
   }
 
-  void OpenRequest(const std::string& id, const v1::PredictRequest& message)
+  void Submit(const std::string& id, std::unique_ptr<Open> open)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    auto open = std::make_unique<Open>(this);
-    absl::StatusOr<Admitted> admitted =
-        Admit(context_, message, /*final_only=*/false, open.get(), &record_);
-    absl::Status status = admitted.status();
+    absl::Status status = open->refusal;
     if (status.ok()) {
-      open->admitted = *std::move(admitted);
-      open->admitted.request_id = id;
       status = context_.scheduler->Submit(open->admitted.request);
     }
     if (status.ok()) {
       open_[id] = std::move(open);
     } else {
+      open->record.End(static_cast<grpc::StatusCode>(status.code()));
       Refuse(id, status);
     }
   }
@@ -164,7 +184,7 @@ class InteractiveCall
     }
     // It cannot go on with a budget that its client no longer wants.
     open.admitted.request->Cancel();
-    Forget(&open);
+    Forget(&open, grpc::StatusCode::INVALID_ARGUMENT);
     Refuse(id, budget.status());
   }
 
@@ -182,7 +202,10 @@ class InteractiveCall
   }
 
   // Takes a request out of open_ and ready_.
-  void Forget(Open* open) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+  void Forget(Open* open, grpc::StatusCode code)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    open->ended = true;
+    open->record.End(code);
     std::erase(ready_, open);
     const auto it = open_.find(open->admitted.request_id);
     ended_.push_back(std::move(it->second));
@@ -224,7 +247,7 @@ class InteractiveCall
     const bool last = admitted.request->Take(batch_);
     FillUpdate(batch_, admitted.request_id, *admitted.model, admitted.output,
                &update_);
-    if (last) Forget(open);
+    if (last) Forget(open, grpc::StatusCode::OK);
   }
 
   // Ends the stream when nothing is left to do on it.
@@ -240,14 +263,16 @@ class InteractiveCall
   void EndWith(const grpc::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     ending_ = true;
     status_ = status;
-    for (auto& [id, open] : open_) open->admitted.request->Cancel();
+    for (auto& [id, open] : open_) {
+      open->admitted.request->Cancel();
+      open->record.End(status.error_code());
+    }
     // Finish must wait for a write in flight.
     if (!writing_) FinishOnce();
   }
 
   void FinishOnce() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     if (std::exchange(finished_, true)) return;
-    record_.End(status_.error_code());
     Finish(status_);
   }
 
@@ -262,10 +287,10 @@ class InteractiveCall
 
   const CallContext& context_;
   grpc::CallbackServerContext* const rpc_;
+  // Of the read in flight, or of the OnReadDone that looks at it.
+  v1::PredictControl control_;
 
   absl::Mutex mu_;
-  CallRecord record_ ABSL_GUARDED_BY(mu_);
-  v1::PredictControl control_ ABSL_GUARDED_BY(mu_);
   v1::PredictUpdate update_ ABSL_GUARDED_BY(mu_);
   std::vector<Prediction> batch_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, std::unique_ptr<Open>> open_ ABSL_GUARDED_BY(mu_);

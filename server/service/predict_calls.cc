@@ -22,7 +22,7 @@ class PredictCall : public grpc::ServerUnaryReactor, public Request::Listener {
         record_(context, "Predict") {
     context_.calls->Enter(nullptr);
     absl::StatusOr<Admitted> admitted =
-        Admit(context_, *message, /*final_only=*/true, this, &record_);
+        Check(context_, *message, /*final_only=*/true, this, &record_);
     absl::MutexLock lock(&mu_);
     absl::Status status = admitted.status();
     if (status.ok()) {
@@ -90,7 +90,7 @@ class StreamCall : public grpc::ServerWriteReactor<v1::PredictUpdate>,
     context_.calls->Enter(nullptr);
     context_.metrics->StreamOpened();
     absl::StatusOr<Admitted> admitted =
-        Admit(context_, *message, /*final_only=*/false, this, &record_);
+        Check(context_, *message, /*final_only=*/false, this, &record_);
     absl::MutexLock lock(&mu_);
     absl::Status status = admitted.status();
     if (status.ok()) {

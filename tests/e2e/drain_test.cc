@@ -63,8 +63,9 @@ std::vector<Outcome> TerminateUnderLoad(const std::string& drain_seconds,
     health = client->Health();
   }
   EXPECT_TRUE(!health.ok() || *health == ServingStatus::kNotServing);
-  EXPECT_THAT(client->Predict(MakeRequest(kQuick)),
-              StatusIs(absl::StatusCode::kUnavailable, testing::_));
+  absl::Status refused;
+  while (refused.ok()) refused = client->Predict(MakeRequest(kQuick)).status();
+  EXPECT_THAT(refused, StatusIs(absl::StatusCode::kUnavailable, testing::_));
   for (std::thread& thread : threads) thread.join();
   *exit_code = server.Wait();
   return outcomes;

@@ -2,6 +2,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -121,6 +122,43 @@ TEST_F(InteractiveTest, ManyRequestsShareTheStream) {
   for (const auto& [id, update] : last) {
     EXPECT_EQ(Reason(update), v1::STOP_REASON_EXHAUSTED) << id;
   }
+}
+
+// Short requests end while their answers are being written, from both sides at
+// once.
+TEST_F(InteractiveTest, ManySessionsOfShortRequestsGetEachAnswerOnce) {
+  constexpr int kSessions = 3;
+  constexpr int kRequests = 600;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kSessions; ++t) {
+    threads.emplace_back([this] {
+      const auto session = client_->OpenSession();
+      std::thread writer([&session] {
+        for (int i = 0; i < kRequests; ++i) {
+          v1::PredictRequest request = Named(absl::StrCat("r", i), kQuick);
+          request.mutable_budget()->set_max_steps(1 + i % 5);
+          EXPECT_THAT(session->Open(request), IsOk());
+        }
+        EXPECT_THAT(session->CloseWrites(), IsOk());
+      });
+      std::map<std::string, int> finals;
+      while (true) {
+        const auto update = session->Read();
+        EXPECT_THAT(update, IsOk());
+        if (!update.ok() || !update->has_value()) break;
+        for (const v1::Prediction& p : (*update)->predictions()) {
+          if (p.final()) ++finals[(*update)->request_id()];
+        }
+      }
+      writer.join();
+      EXPECT_EQ(finals.size(), static_cast<size_t>(kRequests));
+      for (const auto& [id, count] : finals) EXPECT_EQ(count, 1) << id;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(server_->Metrics().Sum("mre_requests_total",
+                                   {"method=\"PredictInteractive\""}),
+            kSessions * kRequests);
 }
 
 TEST_F(InteractiveTest, ASessionThatVanishesFreesItsRows) {

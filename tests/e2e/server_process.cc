@@ -18,6 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
+#include "gtest/gtest.h"
 #include "model/base/status_macros.h"
 
 namespace mre {
@@ -174,10 +175,11 @@ absl::Status ServerProcess::Run(const std::string& repository,
 }
 
 ServerProcess::~ServerProcess() {
-  if (pid_ > 0) {
-    Signal(SIGKILL);
-    Wait();
-  }
+  if (pid_ <= 0) return;
+  // A server that crashed, or cannot end, fails the test that it served.
+  Signal(SIGTERM);
+  const int code = Wait();
+  EXPECT_EQ(code, 0) << "mre-server did not end well";
 }
 
 std::unique_ptr<Client> ServerProcess::Connect() const {

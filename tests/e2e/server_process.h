@@ -46,7 +46,8 @@ class MetricsPage {
   std::map<std::string, double> series_;
 };
 
-// Killed when destroyed, if it still runs.
+// Ended with SIGTERM when destroyed, if it still runs; the test fails unless it
+// then exits with 0.
 class ServerProcess {
  public:
   // Starts the binary on a repository of kQuick and kSlow with free ports and

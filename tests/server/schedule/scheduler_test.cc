@@ -60,6 +60,9 @@ class Telemetry : public ModelTelemetry {
 // Collects everything a request says until it has ended.
 class Collector : public Request::Listener {
  public:
+  // The engine may still be telling it something.
+  ~Collector() override { request->Detach(); }
+
   void OnReady() override {
     if (!take_) return;
     TakeNow();
@@ -276,6 +279,62 @@ TEST_F(SchedulerTest, ASlowReaderPausesItsRowAndNobodyElses) {
   for (uint32_t step = 0; step <= kAllSteps; ++step) {
     EXPECT_EQ(got[step].step, step);
   }
+}
+
+TEST_F(SchedulerTest, PausedRowsHoldNobodysPlace) {
+  Scheduler scheduler({.max_active_rows = 2, .clock = &clock_});
+  auto slow = Make({}, Delivery::kAll, 2);
+  slow->StopTaking();
+  ASSERT_THAT(scheduler.Submit(slow->request), IsOk());
+  while (telemetry_.row_steps < 2 * kOutboxSteps) std::this_thread::yield();
+  auto other = Make(Steps(5), Delivery::kFinal, 2);
+  ASSERT_THAT(scheduler.Submit(other->request), IsOk());
+  EXPECT_EQ(other->Await().size(), 2u);
+  EXPECT_EQ(scheduler.active_rows(), 2);
+  slow->request->Cancel();
+}
+
+TEST_F(SchedulerTest, RowsAliveAreBoundedHoweverManyPause) {
+  Scheduler scheduler(
+      {.max_active_rows = 1, .max_queued_rows = 2, .clock = &clock_});
+  std::vector<std::unique_ptr<Collector>> slow;
+  for (int i = 0; i < 5; ++i) {
+    slow.push_back(Make({}));
+    slow.back()->StopTaking();
+    ASSERT_THAT(scheduler.Submit(slow.back()->request), IsOk());
+    if (i < 3) {
+      while (scheduler.active_rows() < i + 1) std::this_thread::yield();
+    }
+  }
+  EXPECT_EQ(scheduler.active_rows(), 3);
+  EXPECT_EQ(scheduler.queued_rows(), 2);
+  for (const auto& collector : slow) collector->request->Cancel();
+}
+
+TEST_F(SchedulerTest, WhoMayNotWaitInTheQueueIsAnsweredFromStepZero) {
+  Scheduler scheduler({.max_active_rows = 1, .clock = &clock_});
+  // Holds the only place: it is never done, and its reader keeps up.
+  auto holder = Make({}, Delivery::kLatest);
+  absl::Notification release;
+  telemetry_.after_step = [&](int64_t step) {
+    if (step == 2) release.WaitForNotification();
+  };
+  ASSERT_THAT(scheduler.Submit(holder->request), IsOk());
+  while (telemetry_.steps < 2) std::this_thread::yield();
+  Budget hurry;
+  hurry.max_time = absl::Milliseconds(5);
+  auto timed = Make(hurry, Delivery::kFinal);
+  auto stopped = Make({}, Delivery::kFinal);
+  ASSERT_THAT(scheduler.Submit(timed->request), IsOk());
+  ASSERT_THAT(scheduler.Submit(stopped->request), IsOk());
+  clock_.Advance(absl::Milliseconds(6));
+  stopped->request->Stop();
+  release.Notify();
+  const std::vector<Prediction> in_time = timed->Await();
+  EXPECT_EQ(in_time.back().step, 0u);
+  EXPECT_EQ(in_time.back().stop_reason, StopReason::kMaxTime);
+  EXPECT_EQ(stopped->Await().back().stop_reason, StopReason::kClientStop);
+  holder->request->Cancel();
 }
 
 TEST_F(SchedulerTest, APausedRowStillStopsForItsTime) {

@@ -136,6 +136,17 @@ TEST(ParseRequestTest, RefusesNumbersThatAreNotFinite) {
   }
 }
 
+TEST(ParseRequestTest, RefusesNumbersThatWouldOverflowInside) {
+  v1::PredictRequest request = Valid();
+  std::vector<float> values(6, 1.0f);
+  values[2] = 3e38f;
+  request.mutable_input()->set_datatype(v1::DATA_TYPE_FP32);
+  request.mutable_input()->set_data(values.data(), values.size() * 4);
+  EXPECT_THAT(Parse(request),
+              StatusIs(kInvalid, AllOf(HasSubstr("standard deviations"),
+                                       HasSubstr("element 2"))));
+}
+
 TEST(ParseRequestTest, RefusesAnUnknownDelivery) {
   v1::PredictRequest request = Valid();
   request.mutable_output()->set_delivery(static_cast<v1::Delivery>(7));
