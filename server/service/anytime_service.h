@@ -9,8 +9,8 @@
 
 namespace mre {
 
-// Thread-safe. gRPC's threads only parse, enqueue and write here; all
-// computing is the scheduler's.
+// Thread-safe. gRPC's threads parse, check and enqueue here; all computing is
+// the scheduler's.
 class AnytimeService final : public v1::AnytimeInference::CallbackService {
  public:
   // `context` outlives the service, and the service its calls.
