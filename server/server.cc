@@ -115,12 +115,13 @@ class GrpcServer : public Server {
 
   absl::Status ListenForScrapes() {
     auto series = std::make_shared<ScrapedSeries>();
-    series->AddGauge(
-        "mre_active_rows", "Rows that are being computed.",
-        [this] { return static_cast<double>(scheduler_.active_rows()); });
+    // Read in this order, a row that is just starting is never missed.
     series->AddGauge("mre_queued_rows", "Rows that wait for a place.", [this] {
       return static_cast<double>(scheduler_.queued_rows());
     });
+    series->AddGauge(
+        "mre_active_rows", "Rows that are being computed.",
+        [this] { return static_cast<double>(scheduler_.active_rows()); });
     AddProcessSeries(*series);
     auto exporter =
         Exporter::Start(Address(config_.metrics_port),

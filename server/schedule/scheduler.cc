@@ -144,8 +144,10 @@ void Scheduler::AdmitFromQueue() {
 
 void Scheduler::BeginNext(Waiting& waiting, absl::Time now) {
   Begin(waiting.request, waiting.next++, now);
-  queued_rows_.fetch_sub(1);
+  // In this order, so that who reads queued_rows first, then active_rows, never
+  // misses the row.
   active_rows_.fetch_add(1);
+  queued_rows_.fetch_sub(1);
 }
 
 void Scheduler::Begin(const std::shared_ptr<Request>& request, uint32_t row,

@@ -116,9 +116,9 @@ class SchedulerTest : public testing::Test {
     return collector;
   }
 
-  // Ends the request and waits until it has left the scheduler.
+  // Waits until every row has left. (In this order: scheduler.cc, BeginNext.)
   static void AwaitIdle(const Scheduler& scheduler) {
-    while (scheduler.active_rows() + scheduler.queued_rows() > 0) {
+    while (scheduler.queued_rows() > 0 || scheduler.active_rows() > 0) {
       std::this_thread::yield();
     }
   }
