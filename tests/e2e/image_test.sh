@@ -138,7 +138,7 @@ with open(sys.argv[1]) as lines:
     updates = [json.loads(line) for line in lines if line.strip()]
 final = [p for u in updates for p in u["predictions"] if p.get("final")]
 assert len(final) == 1, updates
-assert final[0]["stopReason"] == "STOP_REASON_MAX_STEPS", final
+assert final[0]["stop_reason"] == "STOP_REASON_MAX_STEPS", final
 assert final[0]["step"] == 4, final
 best = final[0]["top"][0]
 assert 0 < best["probability"] <= 1, final
