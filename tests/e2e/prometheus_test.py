@@ -10,21 +10,14 @@ import time
 import urllib.parse
 import urllib.request
 
+from server_process import start_server
+
 CONFIG = """
 global: {{scrape_interval: 1s}}
 scrape_configs:
   - job_name: mre
     static_configs: [{{targets: ["{target}"]}}]
 """
-
-
-def start_server(binary, repository):
-    server = subprocess.Popen(
-        [binary, f"--model_repository={repository}", "--grpc_port=0",
-         "--metrics_port=0"], stdout=subprocess.PIPE, text=True)
-    fields = dict(word.split("=") for word in server.stdout.readline().split()
-                  if "=" in word)
-    return server, fields["grpc"], fields["metrics"]
 
 
 def free_port():

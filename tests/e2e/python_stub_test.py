@@ -3,10 +3,11 @@
 What the README shows for Python is this file's `predict` and `stream`.
 """
 import argparse
-import pathlib
 import subprocess
 import sys
 import tempfile
+
+from server_process import start_server
 
 try:
     import grpc
@@ -14,18 +15,6 @@ try:
 except ImportError:
     print("skipped: needs python3-grpcio and python3-grpc-tools")
     sys.exit(77)
-
-IMAGES = pathlib.Path("/usr/share/datasets/fashion-mnist")
-
-
-def start_server(binary, repository):
-    server = subprocess.Popen(
-        [binary, f"--model_repository={repository}", "--grpc_port=0",
-         "--metrics_port=0"], stdout=subprocess.PIPE, text=True)
-    fields = dict(word.split("=") for word in server.stdout.readline().split()
-                  if "=" in word)
-    return server, fields["grpc"]
-
 
 def generate_stubs(source, out):
     subprocess.check_call(
@@ -44,7 +33,7 @@ def main():
         generate_stubs(args.source, out)
         from proto.mre.v1 import anytime_pb2 as pb
         from proto.mre.v1 import anytime_pb2_grpc as rpc
-        server, target = start_server(args.server,
+        server, target, _ = start_server(args.server,
                                       f"{args.source}/model/zoo")
         try:
             check(pb, rpc.AnytimeInferenceStub(grpc.insecure_channel(target)))

@@ -4,9 +4,10 @@ The messages are so small that their bytes are written out here; no stub of
 these services is needed.
 """
 import argparse
-import subprocess
 import sys
 import time
+
+from server_process import start_server
 
 try:
     import grpc
@@ -17,15 +18,6 @@ except ImportError:
 SERVING = b"\x08\x01"
 NOT_SERVING = b"\x08\x02"
 LIST_SERVICES = b"\x3a\x00"  # ServerReflectionRequest.list_services = ""
-
-
-def start_server(binary, repository):
-    server = subprocess.Popen(
-        [binary, f"--model_repository={repository}", "--grpc_port=0",
-         "--metrics_port=0"], stdout=subprocess.PIPE, text=True)
-    fields = dict(word.split("=") for word in server.stdout.readline().split()
-                  if "=" in word)
-    return server, fields["grpc"]
 
 
 def check_reflection(channel):
@@ -45,7 +37,7 @@ def main():
     parser.add_argument("--server", required=True)
     parser.add_argument("--source", required=True)
     args = parser.parse_args()
-    server, target = start_server(args.server, f"{args.source}/model/zoo")
+    server, target, _ = start_server(args.server, f"{args.source}/model/zoo")
     try:
         channel = grpc.insecure_channel(target)
         check_reflection(channel)
