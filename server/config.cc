@@ -48,6 +48,10 @@ CommandLine ParseCommandLine(int argc, char** argv) {
   app.add_option("--max_rows_per_request", config.max_rows_per_request,
                  "Rows that one request may carry; at most --max_queued_rows")
       ->check(CLI::Range(1, 1 << 20));
+  app.add_option("--stall_seconds", config.stall_seconds,
+                 "How long a client that wants every step may leave its full "
+                 "outbox unread before its call is cancelled; 0: no limit")
+      ->check(CLI::Range(0.0, 86400.0));
   app.add_option("--drain_seconds", config.drain_seconds,
                  "How long running rows may go on after SIGTERM")
       ->check(CLI::Range(0.0, 86400.0));

@@ -23,6 +23,7 @@ struct ServerConfig {
   int64_t max_active_rows = 1024;
   int64_t max_queued_rows = 4096;
   int64_t max_rows_per_request = 256;
+  double stall_seconds = 60;  // 0: no limit
   double drain_seconds = 30;
 };
 

@@ -56,6 +56,9 @@ class GrpcServer : public Server {
         metrics_(*repository_, kServerVersion),
         scheduler_({.max_active_rows = config.max_active_rows,
                     .max_queued_rows = config.max_queued_rows,
+                    .stall_limit = config.stall_seconds == 0
+                                       ? absl::InfiniteDuration()
+                                       : absl::Seconds(config.stall_seconds),
                     .threads = config.threads}),
         context_({.repository = repository_.get(),
                   .scheduler = &scheduler_,

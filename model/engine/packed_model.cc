@@ -46,18 +46,24 @@ absl::Status PackedModel::Pack(std::span<const float> params) {
   RETURN_IF_ERROR(create(head_op_, d, config_.num_classes(), Activation::kNone,
                          precision_));
 
-  const auto pack = [&](const LinearOp& op, const Slot& weight,
-                        const Slot& bias) {
-    return op.Pack(weight.of(params), bias.of(params));
+  const auto pack = [](const LinearOp& op, std::span<const float> weight,
+                       std::span<const float> bias,
+                       std::vector<LinearOp::Weights>& to) {
+    auto packed = op.Pack(weight, bias);
+    if (packed.ok()) to.push_back(*std::move(packed));
+    return packed.status();
   };
-  stem_.push_back(pack(*stem_op_, layout.stem_weight, layout.stem_bias));
-  context_.push_back(
-      pack(*context_op_, layout.context_weight, layout.context_bias));
-  head_.push_back(pack(*head_op_, layout.head_weight, layout.head_bias));
+  RETURN_IF_ERROR(pack(*stem_op_, layout.stem_weight.of(params),
+                       layout.stem_bias.of(params), stem_));
+  RETURN_IF_ERROR(pack(*context_op_, layout.context_weight.of(params),
+                       layout.context_bias.of(params), context_));
+  RETURN_IF_ERROR(pack(*head_op_, layout.head_weight.of(params),
+                       layout.head_bias.of(params), head_));
   for (int64_t e = 0; e < config_.total_experts(); ++e) {
-    experts_.push_back(
-        {pack(*up_op_, layout.up_weight[e], layout.up_bias[e]),
-         pack(*down_op_, layout.down_weight[e], layout.down_bias[e])});
+    RETURN_IF_ERROR(pack(*up_op_, layout.up_weight[e].of(params),
+                         layout.up_bias[e].of(params), up_));
+    RETURN_IF_ERROR(pack(*down_op_, layout.down_weight[e].of(params),
+                         layout.down_bias[e].of(params), down_));
   }
   // All layers' gates in one product.
   std::vector<float> gates;
@@ -69,7 +75,7 @@ absl::Status PackedModel::Pack(std::span<const float> params) {
     Append(layout.norm_weight[l].of(params), norms_);
     Append(layout.norm_bias[l].of(params), norms_);
   }
-  gates_.push_back(gates_op_->Pack(gates, gate_biases));
+  RETURN_IF_ERROR(pack(*gates_op_, gates, gate_biases, gates_));
   Append(layout.head_norm_weight.of(params), norms_);
   Append(layout.head_norm_bias.of(params), norms_);
   return absl::OkStatus();
@@ -90,8 +96,8 @@ void PackedModel::Router(const float* h, int64_t rows, float* scratch,
 
 void PackedModel::Expert(int64_t expert, const float* x, int64_t rows,
                          float* scratch, float* y) const {
-  up_op_->Apply(experts_[expert].up, x, rows, scratch);
-  down_op_->Apply(experts_[expert].down, scratch, rows, y);
+  up_op_->Apply(up_[expert], x, rows, scratch);
+  down_op_->Apply(down_[expert], scratch, rows, y);
 }
 
 void PackedModel::Head(const float* x, int64_t rows, float* logits) const {

@@ -52,11 +52,6 @@ class PackedModel {
   }
 
  private:
-  struct ExpertWeights {
-    LinearOp::Weights up;
-    LinearOp::Weights down;
-  };
-
   PackedModel(const ModelConfig& config, Precision precision);
   absl::Status Pack(std::span<const float> params);
 
@@ -66,7 +61,7 @@ class PackedModel {
   std::unique_ptr<LinearOp> stem_op_, context_op_, gates_op_, up_op_, down_op_,
       head_op_;
   std::vector<LinearOp::Weights> stem_, context_, gates_, head_;  // one each
-  std::vector<ExpertWeights> experts_;
+  std::vector<LinearOp::Weights> up_, down_;                 // by expert
   std::vector<float> transitions_;
   std::vector<float> norms_;  // [L+1, 2, d]
 };

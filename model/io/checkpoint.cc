@@ -19,8 +19,6 @@ static_assert(std::endian::native == std::endian::little,
               "checkpoints are little-endian and read without swapping");
 
 constexpr char kConfig[] = "mre.config";
-// Deepest nesting of the config's JSON; ours is 3. Writing JSON recurses.
-constexpr int kMaxConfigDepth = 64;
 // A tensor's entry in the header takes more bytes than this.
 constexpr int64_t kMinEntryBytes = 48;
 
@@ -31,27 +29,6 @@ absl::Status BadTensor(const ParamSpec& spec, absl::string_view what) {
 
 std::string ShapeText(const std::vector<int64_t>& shape) {
   return absl::StrCat("[", absl::StrJoin(shape, ","), "]");
-}
-
-// Brackets of the JSON text that are open at once, at most.
-int NestingDepth(absl::string_view text) {
-  int depth = 0;
-  int deepest = 0;
-  bool quoted = false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (quoted) {
-      if (c == '\\') ++i;
-      quoted = c != '"';
-    } else if (c == '"') {
-      quoted = true;
-    } else if (c == '[' || c == '{') {
-      deepest = std::max(deepest, ++depth);
-    } else if (c == ']' || c == '}') {
-      --depth;
-    }
-  }
-  return deepest;
 }
 
 // Tensors that a model of this config has.
@@ -95,9 +72,6 @@ absl::StatusOr<Model> ParseCheckpoint(std::span<const std::byte> bytes) {
   if (config_text == file.metadata.end()) {
     return absl::InvalidArgumentError(
         "__metadata__ has no \"mre.config\": not a checkpoint of this server");
-  }
-  if (NestingDepth(config_text->second) > kMaxConfigDepth) {
-    return absl::InvalidArgumentError("mre.config: nested too deeply");
   }
   Model model;
   ASSIGN_OR_RETURN(model.config, ParseConfig(config_text->second));

@@ -65,13 +65,15 @@ class LinearOp {
   static absl::StatusOr<std::unique_ptr<LinearOp>> Create(const Shape& shape);
   ~LinearOp();
 
-  // REQUIRES: weight.size() == in * out (row-major [out,in]),
-  // bias.size() == out.
-  Weights Pack(std::span<const float> weight,
-               std::span<const float> bias) const;
+  // RESOURCE_EXHAUSTED when there is no memory for it. REQUIRES:
+  // weight.size() == in * out (row-major [out,in]), bias.size() == out.
+  absl::StatusOr<Weights> Pack(std::span<const float> weight,
+                               std::span<const float> bias) const;
 
   // x: [rows,in], y: [rows,out], row-major. Both must be readable and writable
   // up to PaddedRows(rows) rows; what lies past `rows` in y is unspecified.
+  // A product that was created and packed cannot be refused: should it fail all
+  // the same, the program ends, as when any small allocation fails.
   void Apply(const Weights& weights, const float* x, int64_t rows,
              float* y) const;
 
@@ -84,7 +86,7 @@ class LinearOp {
   struct Rep;
   LinearOp(const Shape& shape, std::unique_ptr<Rep> rep);
   void ApplyOnOneThread(const Weights& weights, const float* x, int64_t rows,
-                        float* y) const;
+                        float* y) const noexcept;
 
   const Shape shape_;
   const std::unique_ptr<Rep> rep_;

@@ -15,6 +15,8 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <dnnl.hpp>
 #include <string>
@@ -192,8 +194,8 @@ absl::StatusOr<std::unique_ptr<LinearOp>> LinearOp::Create(const Shape& shape) {
   }
 }
 
-LinearOp::Weights LinearOp::Pack(std::span<const float> weight,
-                                 std::span<const float> bias) const {
+absl::StatusOr<LinearOp::Weights> LinearOp::Pack(
+    std::span<const float> weight, std::span<const float> bias) const try {
   dnnl::stream stream(Cpu());
   memory plain(RowMajor(shape_.out, shape_.in, memory::data_type::f32), Cpu(),
                const_cast<float*>(weight.data()));
@@ -206,6 +208,10 @@ LinearOp::Weights LinearOp::Pack(std::span<const float> weight,
   std::memcpy(bias_memory.get_data_handle(), bias.data(), bias.size_bytes());
   return Weights(
       std::make_unique<Weights::Rep>(Weights::Rep{packed, bias_memory}));
+} catch (const dnnl::error& error) {
+  return absl::ResourceExhaustedError(
+      absl::StrCat("oneDNN could not pack weights of ", shape_.in, " to ",
+                   shape_.out, ": ", error.what()));
 }
 
 void LinearOp::Apply(const Weights& weights, const float* x, int64_t rows,
@@ -223,7 +229,7 @@ void LinearOp::Apply(const Weights& weights, const float* x, int64_t rows,
 }
 
 void LinearOp::ApplyOnOneThread(const Weights& weights, const float* x,
-                                int64_t rows, float* y) const {
+                                int64_t rows, float* y) const noexcept {
   const OneThread one_thread;
   thread_local dnnl::stream stream(Cpu());
   thread_local std::vector<uint16_t> narrow;
@@ -276,8 +282,14 @@ void Gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k,
     return;
   }
   const OneThread one_thread;
-  dnnl::sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, 1.0f,
-              a, lda, b, ldb, beta, c, ldc);
+  const dnnl::status status =
+      dnnl::sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k,
+                  1.0f, a, lda, b, ldb, beta, c, ldc);
+  if (status != dnnl::status::success) {
+    std::fprintf(stderr, "oneDNN's sgemm failed with status %d\n",
+                 static_cast<int>(status));
+    std::abort();
+  }
 }
 
 }  // namespace mre

@@ -33,8 +33,8 @@ absl::StatusOr<std::unique_ptr<LinearOp>> LinearOp::Create(const Shape& shape) {
   return std::unique_ptr<LinearOp>(new LinearOp(shape, nullptr));
 }
 
-LinearOp::Weights LinearOp::Pack(std::span<const float> weight,
-                                 std::span<const float> bias) const {
+absl::StatusOr<LinearOp::Weights> LinearOp::Pack(
+    std::span<const float> weight, std::span<const float> bias) const {
   return Weights(std::make_unique<Weights::Rep>(Weights::Rep{
       {weight.begin(), weight.end()}, {bias.begin(), bias.end()}}));
 }

@@ -10,6 +10,9 @@
 namespace mre {
 namespace {
 
+// Deepest nesting of the JSON; ours is 3. Parsing and writing it recurse.
+constexpr int kMaxDepth = 64;
+
 using nlohmann::json;
 
 absl::Status Expected(absl::string_view field, absl::string_view what) {
@@ -90,6 +93,27 @@ absl::StatusOr<InputConfig> ParseInput(const json& object) {
   return input;
 }
 
+// Brackets of the JSON text that are open at once, at most.
+int NestingDepth(absl::string_view text) {
+  int depth = 0;
+  int deepest = 0;
+  bool quoted = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (quoted) {
+      if (c == '\\') ++i;
+      quoted = c != '"';
+    } else if (c == '"') {
+      quoted = true;
+    } else if (c == '[' || c == '{') {
+      deepest = std::max(deepest, ++depth);
+    } else if (c == ']' || c == '}') {
+      --depth;
+    }
+  }
+  return deepest;
+}
+
 absl::Status InBounds(absl::string_view field, int64_t value, int64_t largest) {
   if (value >= 1 && value <= largest) return absl::OkStatus();
   return Expected(
@@ -139,6 +163,9 @@ absl::Status Validate(const ModelConfig& config) {
 }
 
 absl::StatusOr<ModelConfig> ParseConfig(absl::string_view text) {
+  if (NestingDepth(text) > kMaxDepth) {
+    return absl::InvalidArgumentError("mre.config: nested too deeply");
+  }
   const json root = json::parse(text.begin(), text.end(), nullptr,
                                 /*allow_exceptions=*/false);
   if (!root.is_object()) return Expected("(whole)", "a JSON object");

@@ -55,12 +55,15 @@ absl::Status ReadCounters(const std::string& text, TrainState& state) {
     return Expected(kState, absl::StrCat("\"format\":", kFormat));
   }
   if (!number("step") || !json["step"].is_number_unsigned() ||
-      !number("log_loss") || !number("epoch_loss")) {
-    return Expected(kState, "numbers step, log_loss and epoch_loss");
+      !number("log_loss") || !number("log_steps") ||
+      !json["log_steps"].is_number_unsigned() || !number("epoch_loss")) {
+    return Expected(kState,
+                    "numbers step, log_loss, log_steps and epoch_loss");
   }
   state.step = json["step"].get<int64_t>();
   state.adam.steps = state.step;
   state.log_loss = json["log_loss"].get<double>();
+  state.log_steps = json["log_steps"].get<int64_t>();
   state.epoch_loss = json["epoch_loss"].get<double>();
   if (state.step < 0) return Expected(kState, "a step count of 63 bits");
   return absl::OkStatus();
@@ -95,6 +98,7 @@ absl::Status SaveRun(const SavedRun& run, const std::string& path) {
       {"format", kFormat},
       {"step", state.step},
       {"log_loss", state.log_loss},
+      {"log_steps", state.log_steps},
       {"epoch_loss",
        state.epoch_loss}}.dump();
   file.metadata[kRecipe] = FormatRecipe(run.options);

@@ -23,7 +23,8 @@ struct TrainState {
   AdamWState adam;
   std::vector<float> average;  // moving average of params; empty when off
   // Sums of the loss since the last line of the log and since the epoch began.
-  double log_loss = 0;
+  double log_loss = 0;    // sum of the losses not yet logged ...
+  int64_t log_steps = 0;  // ... and how many they are
   double epoch_loss = 0;
 };
 

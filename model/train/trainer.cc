@@ -143,6 +143,7 @@ absl::Status Trainer::Step() {
   }
   ++state_.step;
   state_.log_loss += loss;
+  ++state_.log_steps;
   state_.epoch_loss += loss;
   progress_.Update(state_.step,
                    absl::StrFormat("epoch %d/%d  loss %.4f", epoch + 1,
@@ -154,11 +155,12 @@ absl::Status Trainer::LogStep() {
   ordered_json line;
   line["step"] = state_.step;
   line["event"] = "train";
-  line["loss"] = state_.log_loss / static_cast<double>(options_.log_every);
+  line["loss"] = state_.log_loss / static_cast<double>(state_.log_steps);
   line["lr"] = rate_;
   line["gradient_norm"] = norm_;
   line["seconds"] = absl::ToDoubleSeconds(absl::Now() - begin_);
   state_.log_loss = 0;
+  state_.log_steps = 0;
   return log_.Write(line.dump());
 }
 

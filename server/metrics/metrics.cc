@@ -6,10 +6,12 @@ namespace mre {
 
 Metrics::Metrics(const Repository& repository, absl::string_view version)
     : registry_(std::make_shared<prometheus::Registry>()) {
-  requests_ = &prometheus::BuildCounter()
-                   .Name("mre_requests_total")
-                   .Help("Calls that ended, by gRPC method and status code.")
-                   .Register(*registry_);
+  auto& requests = prometheus::BuildCounter()
+                       .Name("mre_requests_total")
+                       .Help("Calls that ended, by gRPC method and status code.")
+                       .Register(*registry_);
+  no_model_ = std::make_unique<RequestCounters>(
+      requests, prometheus::Labels{{"model", ""}, {"version", ""}});
   open_streams_ = &prometheus::BuildGauge()
                        .Name("mre_open_streams")
                        .Help("Streaming calls that are open.")
@@ -26,35 +28,30 @@ Metrics::Metrics(const Repository& repository, absl::string_view version)
                     .Help("1 when the version can be served, else 0.")
                     .Register(*registry_);
   for (const ServedModel* model : repository.List()) {
-    ready
-        .Add(
-            {{"model", model->name}, {"version", absl::StrCat(model->version)}})
-        .Set(model->ready() ? 1 : 0);
+    const prometheus::Labels labels = {
+        {"model", model->name}, {"version", absl::StrCat(model->version)}};
+    ready.Add(labels).Set(model->ready() ? 1 : 0);
+    PerModel& per_model = models_[model];
+    per_model.requests = std::make_unique<RequestCounters>(requests, labels);
     if (model->ready()) {
-      models_[model] = std::make_unique<ModelMetrics>(*model, *registry_);
+      per_model.metrics = std::make_unique<ModelMetrics>(*model, *registry_);
     }
   }
 }
 
 ModelMetrics* Metrics::ForModel(const ServedModel& model) {
-  return models_.at(&model).get();
+  return models_.at(&model).metrics.get();
 }
 
-void Metrics::RequestEnded(const ServedModel* model, absl::string_view method,
-                           absl::string_view code) {
-  const std::string name = model == nullptr ? "" : model->name;
-  const std::string version =
-      model == nullptr ? "" : absl::StrCat(model->version);
-  absl::MutexLock lock(&mu_);
-  prometheus::Counter*& counter = request_counters_[Key(
-      name, version, std::string(method), std::string(code))];
-  if (counter == nullptr) {
-    counter = &requests_->Add({{"model", name},
-                               {"version", version},
-                               {"method", std::string(method)},
-                               {"code", std::string(code)}});
+void Metrics::RequestEnded(const ServedModel* model, Method method,
+                           absl::StatusCode code, absl::Duration took) {
+  if (model == nullptr) {
+    no_model_->Count(method, code);
+    return;
   }
-  counter->Increment();
+  const PerModel& per_model = models_.at(model);
+  per_model.requests->Count(method, code);
+  if (per_model.metrics != nullptr) per_model.metrics->RequestEnded(took);
 }
 
 }  // namespace mre

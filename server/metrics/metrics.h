@@ -8,13 +8,13 @@
 
 #include <map>
 #include <memory>
-#include <string>
-#include <tuple>
+#include <vector>
 
-#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "server/metrics/model_metrics.h"
+#include "server/metrics/request_counters.h"
 #include "server/repository/repository.h"
 
 namespace mre {
@@ -29,10 +29,10 @@ class Metrics {
   // REQUIRES: model is the repository's and ready.
   ModelMetrics* ForModel(const ServedModel& model);
 
-  // Counts a call that ended. `model` is null when the call did not get as far
-  // as naming a model that exists.
-  void RequestEnded(const ServedModel* model, absl::string_view method,
-                    absl::string_view code);
+  // Counts a call that ended, `took` after it arrived. `model` is the
+  // repository's, or null when the call did not get as far as naming one.
+  void RequestEnded(const ServedModel* model, Method method,
+                    absl::StatusCode code, absl::Duration took);
 
   void StreamOpened() { open_streams_->Increment(); }
   void StreamClosed() { open_streams_->Decrement(); }
@@ -43,15 +43,15 @@ class Metrics {
   }
 
  private:
-  using Key = std::tuple<std::string, std::string, std::string, std::string>;
+  struct PerModel {
+    std::unique_ptr<RequestCounters> requests;
+    std::unique_ptr<ModelMetrics> metrics;  // null: not ready
+  };
 
   const std::shared_ptr<prometheus::Registry> registry_;
-  prometheus::Family<prometheus::Counter>* requests_;
   prometheus::Gauge* open_streams_;
-  std::map<const ServedModel*, std::unique_ptr<ModelMetrics>> models_;
-
-  absl::Mutex mu_;
-  std::map<Key, prometheus::Counter*> request_counters_ ABSL_GUARDED_BY(mu_);
+  std::unique_ptr<RequestCounters> no_model_;
+  std::map<const ServedModel*, PerModel> models_;  // constant once made
 };
 
 }  // namespace mre

@@ -129,8 +129,8 @@ absl::StatusOr<std::unique_ptr<const Repository>> Repository::Load(
   return repository;
 }
 
-absl::StatusOr<const ServedModel*> Repository::Find(absl::string_view name,
-                                                    int64_t version) const {
+absl::StatusOr<const ServedModel*> Repository::Get(absl::string_view name,
+                                                   int64_t version) const {
   if (version < 0) {
     return absl::InvalidArgumentError(absl::StrCat(
         "model_version: expected 0 (newest) or a positive version, got ",
@@ -149,8 +149,7 @@ absl::StatusOr<const ServedModel*> Repository::Find(absl::string_view name,
     for (auto it = versions.rbegin(); it != versions.rend(); ++it) {
       if (it->second.ready()) return &it->second;
     }
-    return absl::UnavailableError(
-        absl::StrCat("no version of model \"", name, "\" is ready"));
+    return &versions.rbegin()->second;
   }
   const auto it = versions.find(version);
   if (it == versions.end()) {
@@ -162,12 +161,18 @@ absl::StatusOr<const ServedModel*> Repository::Find(absl::string_view name,
                                             "\" has no version ", version,
                                             "; there are: ", known));
   }
-  if (!it->second.ready()) {
-    return absl::UnavailableError(
-        absl::StrCat("model \"", name, "\" version ", version,
-                     " is not ready: ", it->second.error));
-  }
   return &it->second;
+}
+
+absl::StatusOr<const ServedModel*> Repository::Find(absl::string_view name,
+                                                    int64_t version) const {
+  ASSIGN_OR_RETURN(const ServedModel* served, Get(name, version));
+  if (!served->ready()) {
+    return absl::UnavailableError(
+        absl::StrCat("model \"", name, "\" version ", served->version,
+                     " is not ready: ", served->error));
+  }
+  return served;
 }
 
 std::vector<const ServedModel*> Repository::List() const {

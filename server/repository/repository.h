@@ -37,8 +37,11 @@ class Repository {
   static absl::StatusOr<std::unique_ptr<const Repository>> Load(
       const std::string& root, Precision precision);
 
-  // The given version, or with 0 the newest one that is ready. NOT_FOUND says
-  // what there is instead, UNAVAILABLE that the version is not ready.
+  // The given version, ready or not; with 0 the newest one that is ready, or
+  // when none is the newest. NOT_FOUND says what there is instead.
+  absl::StatusOr<const ServedModel*> Get(absl::string_view name,
+                                         int64_t version) const;
+  // The same, but UNAVAILABLE when what it finds is not ready.
   absl::StatusOr<const ServedModel*> Find(absl::string_view name,
                                           int64_t version) const;
 

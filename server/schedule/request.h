@@ -53,6 +53,9 @@ class Request {
     virtual ~Listener() = default;
     // On the engine thread: must not block, may call Take.
     virtual void OnReady() = 0;
+    // On the engine thread: a row paused for longer than the scheduler allows.
+    // The request is cancelled by now; the call is to be ended.
+    virtual void OnStalled() = 0;
   };
 
   // Wakes the engine thread; see Scheduler.
@@ -106,8 +109,9 @@ class Request {
   // True when a prediction of this step goes into the outbox.
   bool Wants(uint32_t step, bool final) const;
   void Put(Prediction prediction);
-  // Calls the listener. REQUIRES: no lock of the listener's is held.
+  // Call the listener. REQUIRES: no lock of the listener's is held.
   void Notify();
+  void Abandon();
 
  private:
   const Spec spec_;

@@ -191,8 +191,10 @@ bool Scheduler::Sweep(Lane& lane, absl::Time now) {
     if (decision.action == RowAction::kFinish) {
       Deliver(lane, row, decision.reason, now);
     }
+    if (decision.action == RowAction::kAbandon) row.request->Abandon();
     if (decision.action == RowAction::kFinish ||
-        decision.action == RowAction::kDrop) {
+        decision.action == RowAction::kDrop ||
+        decision.action == RowAction::kAbandon) {
       Leave(lane, row);
       continue;
     }
@@ -255,6 +257,9 @@ RowDecision Scheduler::Decide(const Lane& lane, ActiveRow& row,
   snapshot.budget = row.budget;
   if (row.begun) {
     snapshot.outbox_full = request.OutboxFull(row.row);
+    row.paused_since = snapshot.outbox_full ? std::min(row.paused_since, now)
+                                            : absl::InfiniteFuture();
+    snapshot.stalled = now - row.paused_since >= options_.stall_limit;
     snapshot.progress = lane.engine->progress(row.handle);
     snapshot.progress.elapsed = now - request.admitted();
   }

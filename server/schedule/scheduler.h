@@ -37,6 +37,9 @@ class Scheduler : public Request::Waker {
     int64_t max_active_rows = 1024;
     // Rows that may wait for a place; more are refused.
     int64_t max_queued_rows = 4096;
+    // How long a row may pause because nobody takes its predictions; then its
+    // request is abandoned.
+    absl::Duration stall_limit = absl::InfiniteDuration();
     // Threads of the matrix products.
     int threads = 1;
     const Clock* clock = Clock::Real();
@@ -70,6 +73,7 @@ class Scheduler : public Request::Waker {
     bool begun = false;
     uint32_t budget_version = 0;
     Budget budget;
+    absl::Time paused_since = absl::InfiniteFuture();
   };
   // All that runs of one model.
   struct Lane {

@@ -12,6 +12,7 @@ struct RowSnapshot {
   bool stop_requested = false;  // its client asked for the best so far
   bool drain_expired = false;   // the server must end now
   bool outbox_full = false;     // its reader is behind and wants every step
+  bool stalled = false;         // and has been for too long
   Budget budget;
   Progress progress;  // REQUIRES: begun
 };
@@ -21,6 +22,7 @@ enum class RowAction {
   kPause,   // leave it be until its reader has caught up
   kFinish,  // send its last prediction again, as final
   kDrop,    // forget it
+  kAbandon,  // and end its client's call
 };
 
 struct RowDecision {

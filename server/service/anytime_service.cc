@@ -25,7 +25,7 @@ AnytimeService::PredictInteractive(grpc::CallbackServerContext* rpc) {
 grpc::ServerUnaryReactor* AnytimeService::ListModels(
     grpc::CallbackServerContext* rpc, const v1::ListModelsRequest* /*request*/,
     v1::ListModelsResponse* response) {
-  CallRecord record(context_, "ListModels");
+  CallRecord record(context_, Method::kListModels);
   for (const ServedModel* model : context_.repository->List()) {
     FillModelInfo(*model, response->add_models());
   }
@@ -38,10 +38,13 @@ grpc::ServerUnaryReactor* AnytimeService::ListModels(
 grpc::ServerUnaryReactor* AnytimeService::GetModel(
     grpc::CallbackServerContext* rpc, const v1::GetModelRequest* request,
     v1::ModelInfo* response) {
-  CallRecord record(context_, "GetModel");
-  const auto model = context_.repository->Find(request->model_name(),
-                                               request->model_version());
-  if (model.ok()) FillModelInfo(**model, response);
+  CallRecord record(context_, Method::kGetModel);
+  const auto model = context_.repository->Get(request->model_name(),
+                                              request->model_version());
+  if (model.ok()) {
+    record.set_model(*model);
+    FillModelInfo(**model, response);
+  }
   const grpc::Status status = ToGrpcStatus(model.status());
   record.End(status.error_code());
   grpc::ServerUnaryReactor* reactor = rpc->DefaultReactor();

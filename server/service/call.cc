@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "model/base/log.h"
 #include "model/base/status_macros.h"
 
 namespace mre {
@@ -11,28 +12,6 @@ namespace mre {
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   return grpc::Status(static_cast<grpc::StatusCode>(status.code()),
                       std::string(status.message()));
-}
-
-absl::string_view CodeName(grpc::StatusCode code) {
-  static const std::string kNames[] = {"OK",
-                                       "CANCELLED",
-                                       "UNKNOWN",
-                                       "INVALID_ARGUMENT",
-                                       "DEADLINE_EXCEEDED",
-                                       "NOT_FOUND",
-                                       "ALREADY_EXISTS",
-                                       "PERMISSION_DENIED",
-                                       "RESOURCE_EXHAUSTED",
-                                       "FAILED_PRECONDITION",
-                                       "ABORTED",
-                                       "OUT_OF_RANGE",
-                                       "UNIMPLEMENTED",
-                                       "INTERNAL",
-                                       "UNAVAILABLE",
-                                       "DATA_LOSS",
-                                       "UNAUTHENTICATED"};
-  const auto index = static_cast<size_t>(code);
-  return index < std::size(kNames) ? kNames[index] : kNames[2];
 }
 
 void OpenCalls::Enter(DrainableCall* call) {
@@ -70,11 +49,9 @@ bool OpenCalls::AwaitNone(absl::Duration limit) {
 }
 
 void CallRecord::End(grpc::StatusCode code) {
-  context_.metrics->RequestEnded(model_, method_, CodeName(code));
-  if (model_ != nullptr) {
-    context_.metrics->ForModel(*model_)->RequestEnded(context_.clock->Now() -
-                                                      arrived_);
-  }
+  context_.metrics->RequestEnded(model_, method_,
+                                 static_cast<absl::StatusCode>(code),
+                                 context_.clock->Now() - arrived_);
 }
 
 absl::StatusOr<Admitted> Check(const CallContext& context,
@@ -102,11 +79,27 @@ int64_t RetryAfterMillis(const Scheduler& scheduler) {
                            1);
 }
 
-void AddPushback(const absl::Status& status, const Scheduler& scheduler,
-                 grpc::CallbackServerContext* context) {
-  if (!absl::IsResourceExhausted(status)) return;
-  context->AddTrailingMetadata("grpc-retry-pushback-ms",
-                               absl::StrCat(RetryAfterMillis(scheduler)));
+absl::Status Admit(const CallContext& context,
+                   const v1::PredictRequest& message, bool final_only,
+                   Request::Listener* listener,
+                   grpc::CallbackServerContext* rpc, CallRecord* record,
+                   Admitted* admitted) {
+  ASSIGN_OR_RETURN(*admitted,
+                   Check(context, message, final_only, listener, record));
+  const absl::Status status = context.scheduler->Submit(admitted->request);
+  if (absl::IsResourceExhausted(status)) {
+    rpc->AddTrailingMetadata(
+        "grpc-retry-pushback-ms",
+        absl::StrCat(RetryAfterMillis(*context.scheduler)));
+  }
+  return status;
+}
+
+void CancelStalled(grpc::CallbackServerContext* rpc) {
+  Log(Severity::kWarning,
+      absl::StrCat("cancelling a call of ", rpc->peer(),
+                   ": nobody takes its predictions"));
+  rpc->TryCancel();
 }
 
 grpc::Status CancelStatus(const grpc::CallbackServerContext& context) {

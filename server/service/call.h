@@ -25,9 +25,6 @@ namespace mre {
 // The same code and message.
 grpc::Status ToGrpcStatus(const absl::Status& status);
 
-// "INVALID_ARGUMENT" and so on.
-absl::string_view CodeName(grpc::StatusCode code);
-
 // A call that the server can be asked to bring to an end.
 class DrainableCall {
  public:
@@ -67,8 +64,7 @@ struct CallContext {
 // Counts one call from its arrival to its end. Used by one call only.
 class CallRecord {
  public:
-  // method: the rpc's bare name.
-  CallRecord(const CallContext& context, const char* method)
+  CallRecord(const CallContext& context, Method method)
       : context_(context), method_(method), arrived_(context.clock->Now()) {}
 
   void set_model(const ServedModel* model) { model_ = model; }
@@ -77,7 +73,7 @@ class CallRecord {
 
  private:
   const CallContext& context_;
-  const char* const method_;
+  const Method method_;
   const absl::Time arrived_;
   const ServedModel* model_ = nullptr;
 };
@@ -101,10 +97,17 @@ absl::StatusOr<Admitted> Check(const CallContext& context,
 // Milliseconds for `grpc-retry-pushback-ms`.
 int64_t RetryAfterMillis(const Scheduler& scheduler);
 
-// Adds the pushback to the trailing metadata of a call that was refused for
-// lack of room.
-void AddPushback(const absl::Status& status, const Scheduler& scheduler,
-                 grpc::CallbackServerContext* context);
+// Check and submit, for calls that are one request: fills `admitted`, of which
+// the listener may hear before this returns. A refusal for lack of room adds
+// the pushback to the call's trailing metadata.
+absl::Status Admit(const CallContext& context,
+                   const v1::PredictRequest& message, bool final_only,
+                   Request::Listener* listener,
+                   grpc::CallbackServerContext* rpc, CallRecord* record,
+                   Admitted* admitted);
+
+// Cancels a call whose client has stopped reading; OnCancel does the rest.
+void CancelStalled(grpc::CallbackServerContext* rpc);
 
 // The code of a call that gRPC cancelled: its deadline's or its client's doing.
 grpc::Status CancelStatus(const grpc::CallbackServerContext& context);

@@ -12,8 +12,6 @@
 namespace mre {
 namespace {
 
-constexpr char kMethod[] = "PredictInteractive";
-
 // Requests with something to send take turns, one update a turn. A request that
 // a client opened is refused in an update of its own; a message that breaks
 // the protocol (no request_id, an id that is still open, no action) ends the
@@ -101,8 +99,10 @@ class InteractiveCall
   // One request of the stream. The flags are guarded by the call's mu_.
   struct Open : public Request::Listener {
     explicit Open(InteractiveCall* call)
-        : call(call), record(call->context_, kMethod) {}
+        : call(call), record(call->context_, Method::kPredictInteractive) {}
     void OnReady() override { call->Ready(this); }
+    // Nothing on the stream is read: no request of it can go on.
+    void OnStalled() override { CancelStalled(call->rpc_); }
 
     InteractiveCall* const call;
     CallRecord record;

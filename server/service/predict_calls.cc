@@ -19,20 +19,14 @@ class PredictCall : public grpc::ServerUnaryReactor, public Request::Listener {
       : context_(context),
         rpc_(rpc),
         response_(response),
-        record_(context, "Predict") {
+        record_(context, Method::kPredict) {
     context_.calls->Enter(nullptr);
-    absl::StatusOr<Admitted> admitted =
-        Check(context_, *message, /*final_only=*/true, this, &record_);
+    const absl::Status status =
+        Admit(context_, *message, /*final_only=*/true, this, rpc_, &record_,
+              &admitted_);
+    if (status.ok()) return;
     absl::MutexLock lock(&mu_);
-    absl::Status status = admitted.status();
-    if (status.ok()) {
-      admitted_ = *std::move(admitted);
-      status = context_.scheduler->Submit(admitted_.request);
-    }
-    if (!status.ok()) {
-      AddPushback(status, *context_.scheduler, rpc_);
-      End(ToGrpcStatus(status));
-    }
+    End(ToGrpcStatus(status));
   }
 
   void OnReady() override {
@@ -49,6 +43,8 @@ class PredictCall : public grpc::ServerUnaryReactor, public Request::Listener {
                admitted_.output, response_);
     End(grpc::Status::OK);
   }
+
+  void OnStalled() override { CancelStalled(rpc_); }  // its rows do not pause
 
   void OnCancel() override {
     absl::MutexLock lock(&mu_);
@@ -86,27 +82,23 @@ class StreamCall : public grpc::ServerWriteReactor<v1::PredictUpdate>,
  public:
   StreamCall(const CallContext& context, grpc::CallbackServerContext* rpc,
              const v1::PredictRequest* message)
-      : context_(context), rpc_(rpc), record_(context, "PredictStream") {
+      : context_(context), rpc_(rpc), record_(context, Method::kPredictStream) {
     context_.calls->Enter(nullptr);
     context_.metrics->StreamOpened();
-    absl::StatusOr<Admitted> admitted =
-        Check(context_, *message, /*final_only=*/false, this, &record_);
+    const absl::Status status =
+        Admit(context_, *message, /*final_only=*/false, this, rpc_, &record_,
+              &admitted_);
+    if (status.ok()) return;
     absl::MutexLock lock(&mu_);
-    absl::Status status = admitted.status();
-    if (status.ok()) {
-      admitted_ = *std::move(admitted);
-      status = context_.scheduler->Submit(admitted_.request);
-    }
-    if (!status.ok()) {
-      AddPushback(status, *context_.scheduler, rpc_);
-      End(ToGrpcStatus(status));
-    }
+    End(ToGrpcStatus(status));
   }
 
   void OnReady() override {
     absl::MutexLock lock(&mu_);
     if (!writing_ && !finished_) WriteNext();
   }
+
+  void OnStalled() override { CancelStalled(rpc_); }
 
   void OnWriteDone(bool ok) override {
     absl::MutexLock lock(&mu_);

@@ -48,7 +48,8 @@ std::vector<Outcome> TerminateUnderLoad(const std::string& drain_seconds,
     });
   }
   // All admitted: active or queued.
-  while (true) {
+  const absl::Time deadline = absl::Now() + absl::Seconds(60);
+  while (absl::Now() < deadline) {
     const MetricsPage page = server.Metrics();
     const double rows = page.Sum("mre_active_rows") +
                         page.Sum("mre_queued_rows") +
@@ -59,12 +60,13 @@ std::vector<Outcome> TerminateUnderLoad(const std::string& drain_seconds,
   server.Signal(SIGTERM);
   // Health turns before anything else, and new work is refused.
   absl::StatusOr<ServingStatus> health = ServingStatus::kServing;
-  while (health.ok() && *health == ServingStatus::kServing) {
+  while (health.ok() && *health == ServingStatus::kServing &&
+         absl::Now() < deadline) {
     health = client->Health();
   }
   EXPECT_TRUE(!health.ok() || *health == ServingStatus::kNotServing);
   absl::Status refused;
-  while (refused.ok()) refused = client->Predict(MakeRequest(kQuick)).status();
+  while (refused.ok() && absl::Now() < deadline) refused = client->Predict(MakeRequest(kQuick)).status();
   EXPECT_THAT(refused, StatusIs(absl::StatusCode::kUnavailable, testing::_));
   for (std::thread& thread : threads) thread.join();
   *exit_code = server.Wait();
@@ -100,7 +102,9 @@ TEST(DrainTest, AnIdleServerEndsAtOnceEvenWithStreamsOpen) {
                        ServerProcess::Start({"--drain_seconds=60"}));
   const auto client = server->Connect();
   const auto session = client->OpenSession();
-  while (server->Metrics().Sum("mre_open_streams") == 0) {
+  const absl::Time deadline = absl::Now() + absl::Seconds(60);
+  while (server->Metrics().Sum("mre_open_streams") == 0 &&
+         absl::Now() < deadline) {
     absl::SleepFor(absl::Milliseconds(1));
   }
   const absl::Time start = absl::Now();

@@ -48,7 +48,9 @@ class Product {
     auto op = LinearOp::Create(shape);
     EXPECT_THAT(op, IsOk());
     op_ = *std::move(op);
-    weights_.push_back(op_->Pack(weight_, bias_));
+    auto weights = op_->Pack(weight_, bias_);
+    EXPECT_THAT(weights, IsOk());
+    weights_.push_back(*std::move(weights));
   }
 
   std::vector<float> RandomRows(int64_t rows) {
@@ -236,7 +238,7 @@ TEST_P(LinearOpTest, TouchesNothingPastThePaddedRows) {
   auto op = LinearOp::Create({9, 11, Activation::kNone, GetParam()});
   ASSERT_THAT(op, IsOk());
   const std::vector<float> weight(99, 0.5f), bias(11, 1.0f);
-  const LinearOp::Weights weights = (*op)->Pack(weight, bias);
+  ASSERT_OK_AND_ASSIGN(const auto weights, (*op)->Pack(weight, bias));
   constexpr float kGuard = 12345.0f;
   for (int64_t rows = 1; rows <= 2 * kMostRows; ++rows) {
     const int64_t padded = LinearOp::PaddedRows(rows);
@@ -299,8 +301,8 @@ TEST_P(LinearOpTest, PacksOfOneOpStayApart) {
   ASSERT_OK_AND_ASSIGN(const auto op, LinearOp::Create(shape));
   const std::vector<float> ones(64 * 64, 1.0f), twos(64 * 64, 2.0f);
   const std::vector<float> zero(64), bias(64, 0.5f);
-  LinearOp::Weights a = op->Pack(ones, zero);
-  const LinearOp::Weights b = op->Pack(twos, bias);
+  ASSERT_OK_AND_ASSIGN(auto a, op->Pack(ones, zero));
+  ASSERT_OK_AND_ASSIGN(const auto b, op->Pack(twos, bias));
   const LinearOp::Weights moved = std::move(a);
   const int64_t padded = LinearOp::PaddedRows(1);
   const std::vector<float> x(padded * 64, 1.0f);

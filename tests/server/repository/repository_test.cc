@@ -75,6 +75,10 @@ TEST_F(RepositoryTest, ADamagedVersionIsListedAndTheOthersAreServed) {
       StatusIs(absl::StatusCode::kUnavailable, HasSubstr("model.safetensors")));
   EXPECT_THAT(repository->Find("b", 0),
               StatusIs(absl::StatusCode::kUnavailable, HasSubstr("b")));
+  // What was refused can still be looked at.
+  EXPECT_EQ((*repository->Get("a", 0))->version, 1);
+  EXPECT_FALSE((*repository->Get("a", 2))->ready());
+  EXPECT_THAT((*repository->Get("b", 0))->error, HasSubstr("b/1/model"));
 }
 
 TEST_F(RepositoryTest, RefusesARootWithNothingToServe) {

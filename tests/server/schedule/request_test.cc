@@ -22,6 +22,7 @@ class CountingWaker : public Request::Waker {
 class CountingListener : public Request::Listener {
  public:
   void OnReady() override { ++calls; }
+  void OnStalled() override {}
   int calls = 0;
 };
 

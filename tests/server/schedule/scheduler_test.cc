@@ -2,136 +2,18 @@
 
 #include <map>
 #include <memory>
-#include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/synchronization/notification.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "model/base/rng.h"
-#include "tests/support/fake_clock.h"
-#include "tests/support/random_model.h"
+#include "tests/server/schedule/scheduler_fixture.h"
 #include "tests/support/status_matchers.h"
 
 namespace mre {
 namespace {
 
 using testing::HasSubstr;
-
-// 2 layers of 40 experts: 80 steps to exhaust.
-std::shared_ptr<const PackedModel> LongModel() {
-  static const std::shared_ptr<const PackedModel> model = [] {
-    ModelConfig config = RandomConfig(3);
-    config.layers = 2;
-    config.experts = 40;
-    return std::shared_ptr<const PackedModel>(
-        *PackedModel::Create(RandomModel(config, 3), Precision::kF32));
-  }();
-  return model;
-}
-constexpr uint32_t kAllSteps = 80;
-
-// Counts, and lets a test act on the engine thread after each step.
-class Telemetry : public ModelTelemetry {
- public:
-  void RowStarted(absl::Duration) override { ++started; }
-  void FirstPrediction(absl::Duration) override { ++first; }
-  void Stepped(int64_t rows, uint64_t macs, absl::Duration) override {
-    ++steps;
-    row_steps += rows;
-    total_macs += macs;
-    if (after_step) after_step(steps);
-  }
-  void ExpertRan(int64_t, int64_t rows) override { activations += rows; }
-  void RowFinished(StopReason reason, const Progress&) override {
-    absl::MutexLock lock(&mu);
-    ++finished[reason];
-  }
-
-  std::atomic<int64_t> started{0}, first{0}, steps{0}, row_steps{0},
-      activations{0};
-  std::atomic<uint64_t> total_macs{0};
-  absl::Mutex mu;
-  std::map<StopReason, int> finished ABSL_GUARDED_BY(mu);
-  std::function<void(int64_t step)> after_step;
-};
-
-// Collects everything a request says until it has ended.
-class Collector : public Request::Listener {
- public:
-  // The engine may still be telling it something.
-  ~Collector() override { request->Detach(); }
-
-  void OnReady() override {
-    if (!take_) return;
-    TakeNow();
-  }
-  void TakeNow() {
-    std::vector<Prediction> taken;
-    const bool finished = request->Take(taken);
-    absl::MutexLock lock(&mu_);
-    for (Prediction& p : taken) all_.push_back(std::move(p));
-    if (finished && !done_.HasBeenNotified()) done_.Notify();
-  }
-  std::vector<Prediction> Await() {
-    done_.WaitForNotification();
-    absl::MutexLock lock(&mu_);
-    return all_;
-  }
-  size_t size() {
-    absl::MutexLock lock(&mu_);
-    return all_.size();
-  }
-  void StopTaking() { take_ = false; }
-
-  std::shared_ptr<Request> request;
-
- private:
-  std::atomic<bool> take_{true};
-  absl::Mutex mu_;
-  std::vector<Prediction> all_ ABSL_GUARDED_BY(mu_);
-  absl::Notification done_;
-};
-
-class SchedulerTest : public testing::Test {
- protected:
-  std::unique_ptr<Collector> Make(Budget budget,
-                                  Delivery delivery = Delivery::kAll,
-                                  uint32_t rows = 1) {
-    auto collector = std::make_unique<Collector>();
-    Request::Spec spec;
-    spec.model = LongModel();
-    spec.telemetry = &telemetry_;
-    spec.rows = rows;
-    spec.budget = budget;
-    spec.delivery = delivery;
-    Rng rng(rows);
-    for (uint32_t row = 0; row < rows; ++row) {
-      const auto input = RandomInput(spec.model->config(), rng);
-      spec.input.insert(spec.input.end(), input.begin(), input.end());
-    }
-    collector->request =
-        std::make_shared<Request>(std::move(spec), collector.get());
-    return collector;
-  }
-
-  // Waits until every row has left. (In this order: scheduler.cc, BeginNext.)
-  static void AwaitIdle(const Scheduler& scheduler) {
-    while (scheduler.queued_rows() > 0 || scheduler.active_rows() > 0) {
-      std::this_thread::yield();
-    }
-  }
-
-  FakeClock clock_;
-  Telemetry telemetry_;
-};
-
-Budget Steps(uint32_t steps) {
-  Budget budget;
-  budget.max_steps = steps;
-  return budget;
-}
 
 TEST_F(SchedulerTest, StreamsEveryStepInOrderWithExactMacs) {
   Scheduler scheduler({.clock = &clock_});
@@ -263,54 +145,6 @@ TEST_F(SchedulerTest, MaxTimeCountsFromAdmissionAndGivesTheBestSoFar) {
   EXPECT_EQ(got.back().elapsed, absl::Milliseconds(12));
 }
 
-TEST_F(SchedulerTest, ASlowReaderPausesItsRowAndNobodyElses) {
-  Scheduler scheduler({.clock = &clock_});
-  auto slow = Make({});
-  slow->StopTaking();
-  ASSERT_THAT(scheduler.Submit(slow->request), IsOk());
-  while (telemetry_.row_steps < kOutboxSteps) std::this_thread::yield();
-  auto other = Make({});
-  ASSERT_THAT(scheduler.Submit(other->request), IsOk());
-  EXPECT_EQ(other->Await().size(), kAllSteps + 1);
-  EXPECT_EQ(scheduler.active_rows(), 1);
-  // It goes on where it paused, and nothing is missing.
-  while (slow->size() < kAllSteps + 1) slow->TakeNow();
-  const std::vector<Prediction> got = slow->Await();
-  for (uint32_t step = 0; step <= kAllSteps; ++step) {
-    EXPECT_EQ(got[step].step, step);
-  }
-}
-
-TEST_F(SchedulerTest, PausedRowsHoldNobodysPlace) {
-  Scheduler scheduler({.max_active_rows = 2, .clock = &clock_});
-  auto slow = Make({}, Delivery::kAll, 2);
-  slow->StopTaking();
-  ASSERT_THAT(scheduler.Submit(slow->request), IsOk());
-  while (telemetry_.row_steps < 2 * kOutboxSteps) std::this_thread::yield();
-  auto other = Make(Steps(5), Delivery::kFinal, 2);
-  ASSERT_THAT(scheduler.Submit(other->request), IsOk());
-  EXPECT_EQ(other->Await().size(), 2u);
-  EXPECT_EQ(scheduler.active_rows(), 2);
-  slow->request->Cancel();
-}
-
-TEST_F(SchedulerTest, RowsAliveAreBoundedHoweverManyPause) {
-  Scheduler scheduler(
-      {.max_active_rows = 1, .max_queued_rows = 2, .clock = &clock_});
-  std::vector<std::unique_ptr<Collector>> slow;
-  for (int i = 0; i < 5; ++i) {
-    slow.push_back(Make({}));
-    slow.back()->StopTaking();
-    ASSERT_THAT(scheduler.Submit(slow.back()->request), IsOk());
-    if (i < 3) {
-      while (scheduler.active_rows() < i + 1) std::this_thread::yield();
-    }
-  }
-  EXPECT_EQ(scheduler.active_rows(), 3);
-  EXPECT_EQ(scheduler.queued_rows(), 2);
-  for (const auto& collector : slow) collector->request->Cancel();
-}
-
 TEST_F(SchedulerTest, WhoMayNotWaitInTheQueueIsAnsweredFromStepZero) {
   Scheduler scheduler({.max_active_rows = 1, .clock = &clock_});
   // Holds the only place: it is never done, and its reader keeps up.
@@ -335,20 +169,6 @@ TEST_F(SchedulerTest, WhoMayNotWaitInTheQueueIsAnsweredFromStepZero) {
   EXPECT_EQ(in_time.back().stop_reason, StopReason::kMaxTime);
   EXPECT_EQ(stopped->Await().back().stop_reason, StopReason::kClientStop);
   holder->request->Cancel();
-}
-
-TEST_F(SchedulerTest, APausedRowStillStopsForItsTime) {
-  Scheduler scheduler({.clock = &clock_});
-  Budget budget;
-  budget.max_time = absl::Milliseconds(10);
-  auto slow = Make(budget);
-  slow->StopTaking();
-  ASSERT_THAT(scheduler.Submit(slow->request), IsOk());
-  while (telemetry_.row_steps < kOutboxSteps) std::this_thread::yield();
-  clock_.Advance(absl::Milliseconds(11));
-  AwaitIdle(scheduler);
-  slow->TakeNow();
-  EXPECT_EQ(slow->Await().back().stop_reason, StopReason::kMaxTime);
 }
 
 TEST_F(SchedulerTest, DrainFinishesWhatIsAdmittedAndRefusesTheRest) {

@@ -1,0 +1,37 @@
+#include "server/metrics/request_counters.h"
+
+#include <utility>
+
+namespace mre {
+namespace {
+
+constexpr const char* kMethodNames[kMethods] = {
+    "Predict", "PredictStream", "PredictInteractive", "ListModels", "GetModel"};
+
+}  // namespace
+
+RequestCounters::RequestCounters(
+    prometheus::Family<prometheus::Counter>& family, prometheus::Labels labels)
+    : family_(family), labels_(std::move(labels)) {}
+
+void RequestCounters::Count(Method method, absl::StatusCode code) {
+  const int row = static_cast<int>(method);
+  int column = static_cast<int>(code);
+  if (column < 0 || column >= kCodes) {
+    code = absl::StatusCode::kUnknown;
+    column = static_cast<int>(code);
+  }
+  std::atomic<prometheus::Counter*>& place = counters_[row][column];
+  prometheus::Counter* counter = place.load(std::memory_order_acquire);
+  if (counter == nullptr) {
+    prometheus::Labels labels = labels_;
+    labels["method"] = kMethodNames[row];
+    labels["code"] = absl::StatusCodeToString(code);
+    // Two threads that come here at once are given the same series.
+    counter = &family_.Add(labels);
+    place.store(counter, std::memory_order_release);
+  }
+  counter->Increment();
+}
+
+}  // namespace mre

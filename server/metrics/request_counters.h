@@ -1,0 +1,46 @@
+// The series of mre_requests_total that one model has.
+#ifndef MRE_SERVER_METRICS_REQUEST_COUNTERS_H_
+#define MRE_SERVER_METRICS_REQUEST_COUNTERS_H_
+
+#include <prometheus/counter.h>
+#include <prometheus/family.h>
+#include <prometheus/labels.h>
+
+#include <array>
+#include <atomic>
+
+#include "absl/status/status.h"
+
+namespace mre {
+
+enum class Method {
+  kPredict,
+  kPredictStream,
+  kPredictInteractive,
+  kListModels,
+  kGetModel,
+};
+inline constexpr int kMethods = 5;
+
+// Thread-safe. A series appears in the family with its first call and is not
+// searched for by its labels again.
+class RequestCounters {
+ public:
+  // `labels`: model and version. The family outlives this.
+  RequestCounters(prometheus::Family<prometheus::Counter>& family,
+                  prometheus::Labels labels);
+
+  void Count(Method method, absl::StatusCode code);
+
+ private:
+  static constexpr int kCodes = 17;  // of gRPC, which absl's equal
+
+  prometheus::Family<prometheus::Counter>& family_;
+  const prometheus::Labels labels_;
+  std::array<std::array<std::atomic<prometheus::Counter*>, kCodes>, kMethods>
+      counters_{};
+};
+
+}  // namespace mre
+
+#endif  // MRE_SERVER_METRICS_REQUEST_COUNTERS_H_

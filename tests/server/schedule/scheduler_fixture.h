@@ -1,0 +1,142 @@
+// A scheduler's surroundings: a model with many steps, telemetry that counts,
+// and clients that collect.
+#ifndef MRE_TESTS_SERVER_SCHEDULE_SCHEDULER_FIXTURE_H_
+#define MRE_TESTS_SERVER_SCHEDULE_SCHEDULER_FIXTURE_H_
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/synchronization/notification.h"
+#include "gtest/gtest.h"
+#include "model/base/rng.h"
+#include "server/schedule/scheduler.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/random_model.h"
+
+namespace mre {
+
+// 2 layers of 40 experts: 80 steps to exhaust.
+inline std::shared_ptr<const PackedModel> LongModel() {
+  static const std::shared_ptr<const PackedModel> model = [] {
+    ModelConfig config = RandomConfig(3);
+    config.layers = 2;
+    config.experts = 40;
+    return std::shared_ptr<const PackedModel>(
+        *PackedModel::Create(RandomModel(config, 3), Precision::kF32));
+  }();
+  return model;
+}
+inline constexpr uint32_t kAllSteps = 80;
+
+// Counts, and lets a test act on the engine thread after each step.
+class Telemetry : public ModelTelemetry {
+ public:
+  void RowStarted(absl::Duration) override { ++started; }
+  void FirstPrediction(absl::Duration) override { ++first; }
+  void Stepped(int64_t rows, uint64_t macs, absl::Duration) override {
+    ++steps;
+    row_steps += rows;
+    total_macs += macs;
+    if (after_step) after_step(steps);
+  }
+  void ExpertRan(int64_t, int64_t rows) override { activations += rows; }
+  void RowFinished(StopReason reason, const Progress&) override {
+    absl::MutexLock lock(&mu);
+    ++finished[reason];
+  }
+
+  std::atomic<int64_t> started{0}, first{0}, steps{0}, row_steps{0},
+      activations{0};
+  std::atomic<uint64_t> total_macs{0};
+  absl::Mutex mu;
+  std::map<StopReason, int> finished ABSL_GUARDED_BY(mu);
+  std::function<void(int64_t step)> after_step;
+};
+
+// Collects everything a request says until it has ended.
+class Collector : public Request::Listener {
+ public:
+  // The engine may still be telling it something.
+  ~Collector() override { request->Detach(); }
+
+  void OnReady() override {
+    if (!take_) return;
+    TakeNow();
+  }
+  void OnStalled() override { stalled_.Notify(); }
+  void AwaitStalled() { stalled_.WaitForNotification(); }
+  void TakeNow() {
+    std::vector<Prediction> taken;
+    const bool finished = request->Take(taken);
+    absl::MutexLock lock(&mu_);
+    for (Prediction& p : taken) all_.push_back(std::move(p));
+    if (finished && !done_.HasBeenNotified()) done_.Notify();
+  }
+  std::vector<Prediction> Await() {
+    done_.WaitForNotification();
+    absl::MutexLock lock(&mu_);
+    return all_;
+  }
+  size_t size() {
+    absl::MutexLock lock(&mu_);
+    return all_.size();
+  }
+  void StopTaking() { take_ = false; }
+
+  std::shared_ptr<Request> request;
+
+ private:
+  std::atomic<bool> take_{true};
+  absl::Mutex mu_;
+  std::vector<Prediction> all_ ABSL_GUARDED_BY(mu_);
+  absl::Notification done_;
+  absl::Notification stalled_;
+};
+
+class SchedulerTest : public testing::Test {
+ protected:
+  std::unique_ptr<Collector> Make(Budget budget,
+                                  Delivery delivery = Delivery::kAll,
+                                  uint32_t rows = 1) {
+    auto collector = std::make_unique<Collector>();
+    Request::Spec spec;
+    spec.model = LongModel();
+    spec.telemetry = &telemetry_;
+    spec.rows = rows;
+    spec.budget = budget;
+    spec.delivery = delivery;
+    Rng rng(rows);
+    for (uint32_t row = 0; row < rows; ++row) {
+      const auto input = RandomInput(spec.model->config(), rng);
+      spec.input.insert(spec.input.end(), input.begin(), input.end());
+    }
+    collector->request =
+        std::make_shared<Request>(std::move(spec), collector.get());
+    return collector;
+  }
+
+  // Waits until every row has left. (In this order: scheduler.cc, BeginNext.)
+  static void AwaitIdle(const Scheduler& scheduler) {
+    while (scheduler.queued_rows() > 0 || scheduler.active_rows() > 0) {
+      std::this_thread::yield();
+    }
+  }
+
+  FakeClock clock_;
+  Telemetry telemetry_;
+};
+
+inline Budget Steps(uint32_t steps) {
+  Budget budget;
+  budget.max_steps = steps;
+  return budget;
+}
+
+}  // namespace mre
+
+#endif  // MRE_TESTS_SERVER_SCHEDULE_SCHEDULER_FIXTURE_H_

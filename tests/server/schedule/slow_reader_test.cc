@@ -1,0 +1,111 @@
+// Rows whose readers are slow, or never read.
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/server/schedule/scheduler_fixture.h"
+#include "tests/support/status_matchers.h"
+
+namespace mre {
+namespace {
+
+TEST_F(SchedulerTest, ASlowReaderPausesItsRowAndNobodyElses) {
+  Scheduler scheduler({.clock = &clock_});
+  auto slow = Make({});
+  slow->StopTaking();
+  ASSERT_THAT(scheduler.Submit(slow->request), IsOk());
+  while (telemetry_.row_steps < kOutboxSteps) std::this_thread::yield();
+  auto other = Make({});
+  ASSERT_THAT(scheduler.Submit(other->request), IsOk());
+  EXPECT_EQ(other->Await().size(), kAllSteps + 1);
+  EXPECT_EQ(scheduler.active_rows(), 1);
+  // It goes on where it paused, and nothing is missing.
+  while (slow->size() < kAllSteps + 1) slow->TakeNow();
+  const std::vector<Prediction> got = slow->Await();
+  for (uint32_t step = 0; step <= kAllSteps; ++step) {
+    EXPECT_EQ(got[step].step, step);
+  }
+}
+
+TEST_F(SchedulerTest, PausedRowsHoldNobodysPlace) {
+  Scheduler scheduler({.max_active_rows = 2, .clock = &clock_});
+  auto slow = Make({}, Delivery::kAll, 2);
+  slow->StopTaking();
+  ASSERT_THAT(scheduler.Submit(slow->request), IsOk());
+  while (telemetry_.row_steps < 2 * kOutboxSteps) std::this_thread::yield();
+  auto other = Make(Steps(5), Delivery::kFinal, 2);
+  ASSERT_THAT(scheduler.Submit(other->request), IsOk());
+  EXPECT_EQ(other->Await().size(), 2u);
+  EXPECT_EQ(scheduler.active_rows(), 2);
+  slow->request->Cancel();
+}
+
+TEST_F(SchedulerTest, RowsAliveAreBoundedHoweverManyPause) {
+  Scheduler scheduler(
+      {.max_active_rows = 1, .max_queued_rows = 2, .clock = &clock_});
+  std::vector<std::unique_ptr<Collector>> slow;
+  for (int i = 0; i < 5; ++i) {
+    slow.push_back(Make({}));
+    slow.back()->StopTaking();
+    ASSERT_THAT(scheduler.Submit(slow.back()->request), IsOk());
+    if (i < 3) {
+      while (scheduler.active_rows() < i + 1) std::this_thread::yield();
+    }
+  }
+  EXPECT_EQ(scheduler.active_rows(), 3);
+  EXPECT_EQ(scheduler.queued_rows(), 2);
+  for (const auto& collector : slow) collector->request->Cancel();
+}
+
+TEST_F(SchedulerTest, APausedRowStillStopsForItsTime) {
+  Scheduler scheduler({.clock = &clock_});
+  Budget budget;
+  budget.max_time = absl::Milliseconds(10);
+  auto slow = Make(budget);
+  slow->StopTaking();
+  ASSERT_THAT(scheduler.Submit(slow->request), IsOk());
+  while (telemetry_.row_steps < kOutboxSteps) std::this_thread::yield();
+  clock_.Advance(absl::Milliseconds(11));
+  AwaitIdle(scheduler);
+  slow->TakeNow();
+  EXPECT_EQ(slow->Await().back().stop_reason, StopReason::kMaxTime);
+}
+
+TEST_F(SchedulerTest, ARowPausedForTooLongIsAbandoned) {
+  Scheduler scheduler({.stall_limit = absl::Seconds(60), .clock = &clock_});
+  auto slow = Make({}, Delivery::kAll, 3);
+  slow->StopTaking();
+  ASSERT_THAT(scheduler.Submit(slow->request), IsOk());
+  while (telemetry_.row_steps < 3 * kOutboxSteps) std::this_thread::yield();
+  clock_.Advance(absl::Seconds(59));
+  // Served in between, so the paused rows have been looked at since.
+  auto other = Make(Steps(5));
+  ASSERT_THAT(scheduler.Submit(other->request), IsOk());
+  EXPECT_EQ(other->Await().size(), 6u);
+  EXPECT_EQ(scheduler.active_rows(), 3);
+  clock_.Advance(absl::Seconds(2));
+  slow->AwaitStalled();
+  AwaitIdle(scheduler);
+  EXPECT_TRUE(slow->request->cancelled());
+}
+
+TEST_F(SchedulerTest, AReaderThatTakesInTimeIsNotAbandoned) {
+  Scheduler scheduler({.stall_limit = absl::Seconds(60), .clock = &clock_});
+  auto slow = Make({});
+  slow->StopTaking();
+  ASSERT_THAT(scheduler.Submit(slow->request), IsOk());
+  for (size_t seen = 0; seen < kAllSteps + 1; seen = slow->size()) {
+    // At its full outbox, or at its end.
+    const int64_t wanted =
+        std::min<int64_t>(seen + kOutboxSteps, kAllSteps + 1);
+    while (telemetry_.row_steps < wanted) std::this_thread::yield();
+    clock_.Advance(absl::Seconds(50));
+    slow->TakeNow();
+  }
+  EXPECT_EQ(slow->Await().back().stop_reason, StopReason::kExhausted);
+}
+
+}  // namespace
+}  // namespace mre
