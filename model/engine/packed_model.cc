@@ -50,8 +50,9 @@ absl::Status PackedModel::Pack(std::span<const float> params) {
                        std::span<const float> bias,
                        std::vector<LinearOp::Weights>& to) {
     auto packed = op.Pack(weight, bias);
-    if (packed.ok()) to.push_back(*std::move(packed));
-    return packed.status();
+    if (!packed.ok()) return packed.status();
+    to.push_back(*std::move(packed));
+    return absl::OkStatus();
   };
   RETURN_IF_ERROR(pack(*stem_op_, layout.stem_weight.of(params),
                        layout.stem_bias.of(params), stem_));

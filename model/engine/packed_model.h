@@ -61,7 +61,7 @@ class PackedModel {
   std::unique_ptr<LinearOp> stem_op_, context_op_, gates_op_, up_op_, down_op_,
       head_op_;
   std::vector<LinearOp::Weights> stem_, context_, gates_, head_;  // one each
-  std::vector<LinearOp::Weights> up_, down_;                 // by expert
+  std::vector<LinearOp::Weights> up_, down_;                      // by expert
   std::vector<float> transitions_;
   std::vector<float> norms_;  // [L+1, 2, d]
 };

@@ -57,8 +57,7 @@ absl::Status ReadCounters(const std::string& text, TrainState& state) {
   if (!number("step") || !json["step"].is_number_unsigned() ||
       !number("log_loss") || !number("log_steps") ||
       !json["log_steps"].is_number_unsigned() || !number("epoch_loss")) {
-    return Expected(kState,
-                    "numbers step, log_loss, log_steps and epoch_loss");
+    return Expected(kState, "numbers step, log_loss, log_steps and epoch_loss");
   }
   state.step = json["step"].get<int64_t>();
   state.adam.steps = state.step;

@@ -6,10 +6,11 @@ namespace mre {
 
 Metrics::Metrics(const Repository& repository, absl::string_view version)
     : registry_(std::make_shared<prometheus::Registry>()) {
-  auto& requests = prometheus::BuildCounter()
-                       .Name("mre_requests_total")
-                       .Help("Calls that ended, by gRPC method and status code.")
-                       .Register(*registry_);
+  auto& requests =
+      prometheus::BuildCounter()
+          .Name("mre_requests_total")
+          .Help("Calls that ended, by gRPC method and status code.")
+          .Register(*registry_);
   no_model_ = std::make_unique<RequestCounters>(
       requests, prometheus::Labels{{"model", ""}, {"version", ""}});
   open_streams_ = &prometheus::BuildGauge()

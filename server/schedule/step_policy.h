@@ -18,10 +18,10 @@ struct RowSnapshot {
 };
 
 enum class RowAction {
-  kStep,    // run its next step
-  kPause,   // leave it be until its reader has caught up
-  kFinish,  // send its last prediction again, as final
-  kDrop,    // forget it
+  kStep,     // run its next step
+  kPause,    // leave it be until its reader has caught up
+  kFinish,   // send its last prediction again, as final
+  kDrop,     // forget it
   kAbandon,  // and end its client's call
 };
 

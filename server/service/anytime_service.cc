@@ -39,8 +39,8 @@ grpc::ServerUnaryReactor* AnytimeService::GetModel(
     grpc::CallbackServerContext* rpc, const v1::GetModelRequest* request,
     v1::ModelInfo* response) {
   CallRecord record(context_, Method::kGetModel);
-  const auto model = context_.repository->Get(request->model_name(),
-                                              request->model_version());
+  const auto model =
+      context_.repository->Get(request->model_name(), request->model_version());
   if (model.ok()) {
     record.set_model(*model);
     FillModelInfo(**model, response);

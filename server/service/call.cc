@@ -86,7 +86,7 @@ absl::Status Admit(const CallContext& context,
                    Admitted* admitted) {
   ASSIGN_OR_RETURN(*admitted,
                    Check(context, message, final_only, listener, record));
-  const absl::Status status = context.scheduler->Submit(admitted->request);
+  absl::Status status = context.scheduler->Submit(admitted->request);
   if (absl::IsResourceExhausted(status)) {
     rpc->AddTrailingMetadata(
         "grpc-retry-pushback-ms",
@@ -96,9 +96,8 @@ absl::Status Admit(const CallContext& context,
 }
 
 void CancelStalled(grpc::CallbackServerContext* rpc) {
-  Log(Severity::kWarning,
-      absl::StrCat("cancelling a call of ", rpc->peer(),
-                   ": nobody takes its predictions"));
+  Log(Severity::kWarning, absl::StrCat("cancelling a call of ", rpc->peer(),
+                                       ": nobody takes its predictions"));
   rpc->TryCancel();
 }
 

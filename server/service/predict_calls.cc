@@ -21,9 +21,8 @@ class PredictCall : public grpc::ServerUnaryReactor, public Request::Listener {
         response_(response),
         record_(context, Method::kPredict) {
     context_.calls->Enter(nullptr);
-    const absl::Status status =
-        Admit(context_, *message, /*final_only=*/true, this, rpc_, &record_,
-              &admitted_);
+    const absl::Status status = Admit(context_, *message, /*final_only=*/true,
+                                      this, rpc_, &record_, &admitted_);
     if (status.ok()) return;
     absl::MutexLock lock(&mu_);
     End(ToGrpcStatus(status));
@@ -85,9 +84,8 @@ class StreamCall : public grpc::ServerWriteReactor<v1::PredictUpdate>,
       : context_(context), rpc_(rpc), record_(context, Method::kPredictStream) {
     context_.calls->Enter(nullptr);
     context_.metrics->StreamOpened();
-    const absl::Status status =
-        Admit(context_, *message, /*final_only=*/false, this, rpc_, &record_,
-              &admitted_);
+    const absl::Status status = Admit(context_, *message, /*final_only=*/false,
+                                      this, rpc_, &record_, &admitted_);
     if (status.ok()) return;
     absl::MutexLock lock(&mu_);
     End(ToGrpcStatus(status));

@@ -103,8 +103,8 @@ TEST(CancellationTest, ReadersThatNeverReadCostBoundedMemory) {
   warm.mutable_budget()->set_max_steps(1);
   ASSERT_THAT(client->Predict(warm), IsOk());
   const int64_t memory = server->MemoryBytes();
-  // What a stream may hold: gRPC's buffers (64 KiB are written ahead) and a full
-  // outbox.
+  // What a stream may hold: gRPC's buffers (64 KiB are written ahead) and a
+  // full outbox.
   constexpr int64_t kAStream = 128 << 10;
 
   // Reads nothing. Of ALL, rows pause at their full outboxes.

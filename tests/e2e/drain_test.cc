@@ -66,7 +66,8 @@ std::vector<Outcome> TerminateUnderLoad(const std::string& drain_seconds,
   }
   EXPECT_TRUE(!health.ok() || *health == ServingStatus::kNotServing);
   absl::Status refused;
-  while (refused.ok() && absl::Now() < deadline) refused = client->Predict(MakeRequest(kQuick)).status();
+  while (refused.ok() && absl::Now() < deadline)
+    refused = client->Predict(MakeRequest(kQuick)).status();
   EXPECT_THAT(refused, StatusIs(absl::StatusCode::kUnavailable, testing::_));
   for (std::thread& thread : threads) thread.join();
   *exit_code = server.Wait();
