@@ -5,29 +5,17 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "model/base/file.h"
-#include "model/base/gzip.h"
+#include "model/base/idx_file.h"
 #include "model/base/status_macros.h"
 
 namespace mre {
 namespace {
 
-// Of an uncompressed file: well above any data set of this format.
-constexpr size_t kMaxFileBytes = size_t{4} << 30;
+// Of an unpacked IDX file: well above any data set of this format.
+constexpr size_t kMaxIdxBytes = size_t{4} << 30;
 
 absl::Status WithPath(const std::string& path, const absl::Status& status) {
   return {status.code(), absl::StrCat(path, ": ", status.message())};
-}
-
-absl::StatusOr<Idx> ReadIdx(const std::string& path) {
-  ASSIGN_OR_RETURN(std::string bytes, ReadFile(path));
-  if (IsGzip(bytes)) {
-    auto content = Gunzip(bytes, kMaxFileBytes);
-    if (!content.ok()) return WithPath(path, content.status());
-    bytes = *std::move(content);
-  }
-  auto idx = ParseIdx(bytes);
-  if (!idx.ok()) return WithPath(path, idx.status());
-  return idx;
 }
 
 // Whether both hold the same values: a last dimension of 1 says nothing.
@@ -77,7 +65,7 @@ absl::StatusOr<Input> Input::Read(const InputFlags& flags) {
   }
   input.kind_ = Kind::kIdx;
   input.path_ = flags.idx;
-  ASSIGN_OR_RETURN(input.images_, ReadIdx(flags.idx));
+  ASSIGN_OR_RETURN(input.images_, ReadIdxFile(flags.idx, kMaxIdxBytes));
   const size_t available = input.images_.count;
   if (flags.count == 0 || flags.index >= available ||
       flags.count > available - flags.index) {
@@ -88,7 +76,7 @@ absl::StatusOr<Input> Input::Read(const InputFlags& flags) {
   input.first_ = flags.index;
   input.count_ = flags.count;
   if (flags.labels.empty()) return input;
-  ASSIGN_OR_RETURN(input.labels_, ReadIdx(flags.labels));
+  ASSIGN_OR_RETURN(input.labels_, ReadIdxFile(flags.labels, kMaxIdxBytes));
   if (!input.labels_->item_shape.empty() || input.labels_->count != available) {
     return absl::InvalidArgumentError(
         absl::StrCat(flags.labels, " is not a list of ", available,

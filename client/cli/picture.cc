@@ -19,7 +19,6 @@ constexpr char kRan[] = "\x1b[32m";          // Green.
 constexpr char kNewest[] = "\x1b[1;30;43m";  // Bold black on yellow.
 
 constexpr int kMaxImageSide = 32;
-constexpr int kMaxBarClasses = 12;
 constexpr int kLabelWidth = 14;
 constexpr int kMaxBarWidth = 28;
 constexpr uint64_t kMaxGrid = 1 << 14;  // Experts; more are not drawn.
@@ -256,8 +255,7 @@ std::vector<Bar> Bars(const v1::Prediction& prediction,
   std::vector<Bar> bars;
   const auto is_truth = [&](uint32_t c) { return sample.truth == c; };
   const int classes = prediction.probabilities_size();
-  if (classes == 0 || classes > kMaxBarClasses ||
-      classes != model.classes_size()) {
+  if (classes == 0 || classes > kMaxBars || classes != model.classes_size()) {
     for (const v1::ClassProbability& entry : prediction.top()) {
       bars.push_back({ClassText(entry), entry.probability(), bars.empty(),
                       is_truth(entry.class_index())});

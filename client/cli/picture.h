@@ -15,6 +15,10 @@
 
 namespace mre {
 
+// A model of no more classes than this has a bar for each of them, if the
+// request asked for the probabilities.
+constexpr int kMaxBars = 12;
+
 // What the terminal can show.
 enum class Palette { k256Colours, kTrueColour };
 
@@ -58,7 +62,8 @@ std::vector<std::string> GridLines(uint32_t layers, uint32_t experts,
                                    int width);
 
 // The classes of `prediction` as bars: every class in its own place when the
-// probabilities are there and the classes are few, the top ones otherwise.
+// probabilities are there and the classes are at most kMaxBars, the top ones
+// otherwise.
 std::vector<Bar> Bars(const v1::Prediction& prediction,
                       const v1::ModelInfo& model, const Sample& sample);
 

@@ -25,8 +25,6 @@ namespace {
 constexpr absl::Duration kDefaultPace = absl::Milliseconds(40);
 // A finished picture stays for this many paces before the next one begins.
 constexpr int kPacesBetweenSamples = 12;
-// A model of no more classes than this has the bar of each in the picture.
-constexpr int kMaxBars = 12;
 
 absl::Status NoFinal() {
   return absl::InternalError("the stream ended before a final prediction");

@@ -59,8 +59,8 @@ struct Totals {
   void Add(const Sample& sample, const v1::Prediction& prediction);
 };
 
-// "10 images: 9 of 10 right, 3.1 experts and 8.1% of the full model's MACs each
-// on average".
+// "10 images: 9 of 10 right, 3.1 experts and 8.1% of the full model's MACs on
+// average"; nothing about right ones when no sample has a label.
 std::string TotalsLine(const Totals& totals, const v1::ModelInfo& model);
 
 // The classes that `prediction` gives, a line each ended by a newline: all of

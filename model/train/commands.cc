@@ -126,7 +126,7 @@ absl::Status RunFit(const FitCommand& command, const std::atomic<bool>& stop) {
     ASSIGN_OR_RETURN(log, resume ? RunLog::Resume(options.log, saved.state.step)
                                  : RunLog::Create(options.log));
   }
-  Progress progress({.bar = isatty(STDERR_FILENO) == 1});
+  ProgressBar progress({.bar = isatty(STDERR_FILENO) == 1});
   Trainer trainer(options, data, evaluated, EvaluatedName(options.validation),
                   state_path, log, progress);
   if (resume) RETURN_IF_ERROR(trainer.Resume(std::move(saved)));

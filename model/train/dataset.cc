@@ -2,14 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <span>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "model/base/file.h"
-#include "model/base/gzip.h"
-#include "model/base/idx.h"
+#include "model/base/idx_file.h"
+#include "model/base/rng.h"
 #include "model/base/status_macros.h"
 
 namespace mre {
@@ -39,29 +39,21 @@ const std::vector<IdxDataset>& Table() {
   return *kTable;
 }
 
-absl::Status WithPath(const absl::Status& status, const std::string& path) {
-  return absl::Status(status.code(),
-                      absl::StrCat(path, ": ", status.message()));
-}
-
 // Most bytes that an unpacked file may have: far above any set of this format,
 // far below what would hurt.
 constexpr size_t kMaxIdxBytes = size_t{1} << 30;
 
 // The items of `stem`.gz or, failing that, of `stem` itself, which must have
 // `dimensions` dimensions. `path` is set to the one that was read.
-absl::StatusOr<Idx> ReadIdxFile(const std::string& stem, size_t dimensions,
-                                std::string& path) {
+absl::StatusOr<Idx> ReadItems(const std::string& stem, size_t dimensions,
+                              std::string& path) {
   path = absl::StrCat(stem, ".gz");
-  absl::StatusOr<std::string> bytes = ReadFile(path);
-  if (absl::IsNotFound(bytes.status())) {
+  absl::StatusOr<Idx> idx = ReadIdxFile(path, kMaxIdxBytes);
+  if (absl::IsNotFound(idx.status())) {
     path = stem;
-    bytes = ReadFile(path);
+    idx = ReadIdxFile(path, kMaxIdxBytes);
   }
-  if (bytes.ok() && IsGzip(*bytes)) bytes = Gunzip(*bytes, kMaxIdxBytes);
-  if (!bytes.ok()) return WithPath(bytes.status(), path);
-  absl::StatusOr<Idx> idx = ParseIdx(*bytes);
-  if (!idx.ok()) return WithPath(idx.status(), path);
+  RETURN_IF_ERROR(idx.status());
   if (idx->item_shape.size() + 1 != dimensions || idx->count == 0) {
     return absl::InvalidArgumentError(absl::StrCat(
         path, ": expected ", dimensions, " dimensions and at least one item, ",
@@ -78,14 +70,12 @@ absl::StatusOr<Split> ReadIdxSplit(const std::string& dir,
   std::string path;
   ASSIGN_OR_RETURN(
       const Idx images,
-      ReadIdxFile(absl::StrCat(dir, "/", prefix, "-images-idx3-ubyte"), 3,
-                  path));
+      ReadItems(absl::StrCat(dir, "/", prefix, "-images-idx3-ubyte"), 3, path));
   shape = {images.item_shape[0], images.item_shape[1], 1};
   split.images.assign(images.data.begin(), images.data.end());
   ASSIGN_OR_RETURN(
       const Idx labels,
-      ReadIdxFile(absl::StrCat(dir, "/", prefix, "-labels-idx1-ubyte"), 1,
-                  path));
+      ReadItems(absl::StrCat(dir, "/", prefix, "-labels-idx1-ubyte"), 1, path));
   split.labels.assign(labels.data.begin(), labels.data.end());
   if (labels.count != images.count) {
     return absl::InvalidArgumentError(
@@ -152,6 +142,19 @@ absl::StatusOr<Dataset> LoadDataset(absl::string_view name,
   }
   return absl::InvalidArgumentError(absl::StrCat(
       "--dataset: expected one of ", DatasetNames(), ", got \"", name, "\""));
+}
+
+uint64_t Fingerprint(const Split& split) {
+  uint64_t hash = Mix64(static_cast<uint64_t>(split.size()));
+  for (const std::vector<uint8_t>* bytes : {&split.images, &split.labels}) {
+    for (size_t at = 0; at < bytes->size(); at += 8) {
+      uint64_t word = 0;
+      std::memcpy(&word, bytes->data() + at,
+                  std::min<size_t>(8, bytes->size() - at));
+      hash = Mix64(hash ^ word);
+    }
+  }
+  return hash;
 }
 
 absl::StatusOr<Split> TakeValidation(int64_t count, Dataset& data) {

@@ -41,6 +41,9 @@ std::string DatasetNames();
 absl::StatusOr<Dataset> LoadDataset(absl::string_view name,
                                     const std::string& data_dir);
 
+// A hash of every image and label and of their order.
+uint64_t Fingerprint(const Split& split);
+
 // Moves the last `count` training images to a split of their own.
 // INVALID_ARGUMENT unless at least one image stays.
 absl::StatusOr<Split> TakeValidation(int64_t count, Dataset& data);

@@ -13,13 +13,13 @@ constexpr absl::Duration kRedraw = absl::Milliseconds(100);
 
 }  // namespace
 
-void Progress::Start(int64_t done, int64_t total) {
+void ProgressBar::Start(int64_t done, int64_t total) {
   first_ = done;
   total_ = std::max<int64_t>(total, 1);
   begin_ = options_.clock->Now();
 }
 
-void Progress::Update(int64_t done, absl::string_view text) {
+void ProgressBar::Update(int64_t done, absl::string_view text) {
   if (!options_.bar) return;
   const absl::Time now = options_.clock->Now();
   if (now - drawn_ < kRedraw) return;
@@ -34,14 +34,14 @@ void Progress::Update(int64_t done, absl::string_view text) {
   visible_ = true;
 }
 
-void Progress::Line(absl::string_view text) {
+void ProgressBar::Line(absl::string_view text) {
   Erase();
   const std::string line = absl::StrCat(text, "\n");
   std::fwrite(line.data(), 1, line.size(), options_.file);
   std::fflush(options_.file);
 }
 
-std::string Progress::TimeLeft(int64_t done) const {
+std::string ProgressBar::TimeLeft(int64_t done) const {
   if (done <= first_) return "?";
   const absl::Duration spent = options_.clock->Now() - begin_;
   const double ratio =
@@ -54,7 +54,7 @@ std::string Progress::TimeLeft(int64_t done) const {
                          seconds % 60);
 }
 
-void Progress::Erase() {
+void ProgressBar::Erase() {
   if (!visible_) return;
   std::fputs("\r\x1b[K", options_.file);
   std::fflush(options_.file);

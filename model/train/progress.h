@@ -13,7 +13,7 @@
 namespace mre {
 
 // Not thread-safe. Borrows the file and the clock.
-class Progress {
+class ProgressBar {
  public:
   struct Options {
     std::FILE* file = stderr;
@@ -21,8 +21,8 @@ class Progress {
     const Clock* clock = Clock::Real();
   };
 
-  explicit Progress(const Options& options) : options_(options) {}
-  ~Progress() { Erase(); }
+  explicit ProgressBar(const Options& options) : options_(options) {}
+  ~ProgressBar() { Erase(); }
 
   // `total` units lie ahead, `done` of them behind; the time left is judged by
   // what is done from here on.

@@ -15,7 +15,8 @@ namespace {
 constexpr char kState[] = "mre.train.state";
 constexpr char kRecipe[] = "mre.train.recipe";
 constexpr char kConfig[] = "mre.config";
-constexpr int kFormat = 1;
+constexpr char kData[] = "mre.train.data";
+constexpr int kFormat = 2;
 
 absl::Status Expected(absl::string_view where, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat(where, ": expected ", what));
@@ -75,6 +76,7 @@ absl::StatusOr<SavedRun> ParseRun(std::span<const std::byte> bytes) {
   RETURN_IF_ERROR(ReadCounters(counters, run.state));
   ASSIGN_OR_RETURN(const std::string recipe, ReadText(file, kRecipe));
   ASSIGN_OR_RETURN(run.options, ParseRecipe(recipe));
+  ASSIGN_OR_RETURN(run.data, ReadText(file, kData));
   ASSIGN_OR_RETURN(const std::string config, ReadText(file, kConfig));
   ASSIGN_OR_RETURN(run.config, ParseConfig(config));
   const int64_t size = ParameterCount(run.config);
@@ -102,6 +104,7 @@ absl::Status SaveRun(const SavedRun& run, const std::string& path) {
        state.epoch_loss}}.dump();
   file.metadata[kRecipe] = FormatRecipe(run.options);
   file.metadata[kConfig] = FormatConfig(run.config);
+  file.metadata[kData] = run.data;
   const auto add = [&](const char* name, const std::vector<float>& values) {
     file.tensors[name] = {"F32",
                           {static_cast<int64_t>(values.size())},

@@ -16,7 +16,7 @@
 namespace mre {
 
 // There is no state of a random generator in it: all that is random is a pure
-// function of the seed and the step (see Batches and Fit).
+// function of the seed and the step (see Batches and Trainer).
 struct TrainState {
   int64_t step = 0;  // steps done
   std::vector<float> params;
@@ -32,6 +32,7 @@ struct TrainState {
 struct SavedRun {
   FitOptions options;  // the recipe only
   ModelConfig config;
+  std::string data;  // fingerprint of what is trained on
   TrainState state;
 };
 

@@ -42,10 +42,11 @@ std::vector<double> Accuracies(const Evaluation& evaluation) {
 
 Trainer::Trainer(const FitOptions& options, const Dataset& data,
                  const Split& evaluated, std::string evaluated_name,
-                 std::string state_path, RunLog& log, Progress& progress)
+                 std::string state_path, RunLog& log, ProgressBar& progress)
     : options_(options),
       config_(MakeConfig(options, InputStatistics(data), data.classes)),
       layout_(config_),
+      data_(absl::StrCat(absl::Hex(Fingerprint(data.train), absl::kZeroPad16))),
       exit_weights_(*ParseExitWeights(options.exit_weights, options.max_steps)),
       adam_{.weight_decay = options.weight_decay,
             .router_rate = options.router_lr},
@@ -64,10 +65,10 @@ Trainer::Trainer(const FitOptions& options, const Dataset& data,
 }
 
 absl::Status Trainer::Resume(SavedRun run) {
-  if (FormatConfig(run.config) != FormatConfig(config_)) {
+  if (run.data != data_ || FormatConfig(run.config) != FormatConfig(config_)) {
     return absl::InvalidArgumentError(
-        "--resume: the state was made from other data (its input statistics, "
-        "shape or classes differ)");
+        "--resume: the state was made from other data (images, labels, their "
+        "order or the names of the classes differ)");
   }
   if (run.state.step > total_steps_) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -126,16 +127,13 @@ absl::Status Trainer::Step() {
   const double loss =
       ExitLoss(unrolled_, config_.num_classes(), batches_.labels().data(),
                exit_weights_, dlogits_.data());
-  if (!std::isfinite(loss)) {
-    return absl::AbortedError(absl::StrCat(
-        "the loss is not finite at step ", state_.step,
-        ": training diverged; try a lower --lr, or --clip above 0"));
-  }
+  if (!std::isfinite(loss)) return Diverged("loss");
   gradients_.params.assign(layout_.total, 0.0f);
   Backward(config_, layout_, state_.params, batches_.x(), unroll, unrolled_,
            dlogits_.data(), gradients_);
   rate_ = LearningRate(schedule_, options_.lr, state_.step, total_steps_);
   norm_ = ClipByNorm(options_.clip, gradients_.params);
+  if (!std::isfinite(norm_)) return Diverged("gradient");
   AdamWStep(adam_, layout_, rate_, gradients_.params, state_.adam,
             state_.params);
   if (options_.ema > 0) {
@@ -149,6 +147,12 @@ absl::Status Trainer::Step() {
                    absl::StrFormat("epoch %d/%d  loss %.4f", epoch + 1,
                                    options_.epochs, loss));
   return absl::OkStatus();
+}
+
+absl::Status Trainer::Diverged(absl::string_view what) const {
+  return absl::AbortedError(
+      absl::StrCat("the ", what, " is not finite at step ", state_.step,
+                   ": training diverged; try a lower --lr, or --clip above 0"));
 }
 
 absl::Status Trainer::LogStep() {
@@ -188,7 +192,7 @@ absl::Status Trainer::EndEpoch() {
 }
 
 absl::Status Trainer::Save() const {
-  return SaveRun({options_, config_, state_}, state_path_);
+  return SaveRun({options_, config_, data_, state_}, state_path_);
 }
 
 const std::vector<float>& Trainer::weights() const {

@@ -29,7 +29,7 @@ namespace mre {
 // The result is a function of recipe and data alone: threads, log and
 // interruptions change no bit of it.
 //
-//   Trainer trainer(options, data, log, progress);
+//   Trainer trainer(options, data, data.test, "test", state, log, progress);
 //   RETURN_IF_ERROR(trainer.Resume(saved));         // or not
 //   ASSIGN_OR_RETURN(const bool finished, trainer.Run(stop));
 //   if (finished) SaveCheckpoint(trainer.Result(), path);
@@ -43,7 +43,7 @@ class Trainer {
   // `evaluated_name`.
   Trainer(const FitOptions& options, const Dataset& data,
           const Split& evaluated, std::string evaluated_name,
-          std::string state_path, RunLog& log, Progress& progress);
+          std::string state_path, RunLog& log, ProgressBar& progress);
 
   // Goes on from a saved run. INVALID_ARGUMENT when the run was made from
   // other data or another model.
@@ -60,8 +60,10 @@ class Trainer {
   int64_t step() const { return state_.step; }
 
  private:
-  // ABORTED when the loss is not finite; nothing is changed then.
+  // ABORTED when the loss or its gradient is not finite; nothing is changed
+  // then.
   absl::Status Step();
+  absl::Status Diverged(absl::string_view what) const;
   absl::Status LogStep();
   absl::Status EndEpoch();
   absl::Status Save() const;
@@ -72,6 +74,7 @@ class Trainer {
   const FitOptions options_;
   const ModelConfig config_;
   const Layout layout_;
+  const std::string data_;  // fingerprint of what is trained on
   const std::vector<float> exit_weights_;
   const AdamWOptions adam_;
   const Schedule schedule_;
@@ -79,7 +82,7 @@ class Trainer {
   const std::string evaluated_name_;
   const std::string state_path_;
   RunLog& log_;
-  Progress& progress_;
+  ProgressBar& progress_;
 
   Batches batches_;
   int64_t total_steps_ = 0;

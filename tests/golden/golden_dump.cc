@@ -23,16 +23,17 @@
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 #include "model/base/file.h"
+#include "model/base/idx_file.h"
 #include "model/base/status_macros.h"
 #include "model/engine/engine.h"
 #include "model/io/checkpoint.h"
-#include "tests/support/idx_images.h"
 
 namespace mre {
 namespace {
 
 constexpr int kSkip = 77;
-constexpr size_t kRowsAtOnce = 200;
+constexpr int64_t kRowsAtOnce = 200;
+constexpr size_t kMaxImageBytes = size_t{1} << 30;
 
 struct Flags {
   std::string checkpoint;
@@ -93,25 +94,27 @@ absl::Status Dump(const Flags& flags) {
   ASSIGN_OR_RETURN(const Model model, LoadCheckpoint(flags.checkpoint));
   ASSIGN_OR_RETURN(std::shared_ptr<const PackedModel> packed,
                    PackedModel::Create(model, flags.precision));
-  ASSIGN_OR_RETURN(const IdxImages images,
-                   ReadIdxImages(flags.images, flags.rows));
-  const int64_t size = model.config.input.size();
-  if (images.height * images.width != size) {
+  ASSIGN_OR_RETURN(const Idx images, ReadIdxFile(flags.images, kMaxImageBytes));
+  if (static_cast<int64_t>(images.item_size) != model.config.input.size()) {
     return absl::InvalidArgumentError("images and model differ in size");
   }
+  const int64_t total =
+      std::min(flags.rows, static_cast<int64_t>(images.count));
   const int64_t steps = model.config.total_experts();
   const int64_t classes = model.config.num_classes();
-  std::vector<float> probabilities(images.count * (steps + 1) * classes);
-  std::vector<float> coverage(images.count * (steps + 1));
-  std::vector<int32_t> experts(images.count * steps);
+  std::vector<float> probabilities(total * (steps + 1) * classes);
+  std::vector<float> coverage(total * (steps + 1));
+  std::vector<int32_t> experts(total * steps);
   Engine engine(packed);
-  for (int64_t first = 0; first < images.count; first += kRowsAtOnce) {
-    const int64_t count = std::min<int64_t>(kRowsAtOnce, images.count - first);
+  for (int64_t first = 0; first < total; first += kRowsAtOnce) {
+    const int64_t count = std::min(kRowsAtOnce, total - first);
     std::vector<int> rows;
     for (int64_t i = first; i < first + count; ++i) {
-      const auto pixels = images.pixels.begin() + i * size;
-      rows.push_back(
-          engine.Begin(std::vector<float>(pixels, pixels + size), {}));
+      std::vector<float> pixels;
+      for (const char byte : images.Item(static_cast<size_t>(i))) {
+        pixels.push_back(static_cast<uint8_t>(byte));
+      }
+      rows.push_back(engine.Begin(pixels, {}));
     }
     for (int64_t step = 0; step <= steps; ++step) {
       engine.Step(rows);
@@ -129,11 +132,10 @@ absl::Status Dump(const Flags& flags) {
     for (const int row : rows) engine.End(row);
   }
   RETURN_IF_ERROR(WriteNpy(flags.out + "/probabilities.npy", "<f4",
-                           {images.count, steps + 1, classes}, probabilities));
+                           {total, steps + 1, classes}, probabilities));
   RETURN_IF_ERROR(WriteNpy(flags.out + "/coverage.npy", "<f4",
-                           {images.count, steps + 1}, coverage));
-  return WriteNpy(flags.out + "/experts.npy", "<i4", {images.count, steps},
-                  experts);
+                           {total, steps + 1}, coverage));
+  return WriteNpy(flags.out + "/experts.npy", "<i4", {total, steps}, experts);
 }
 
 }  // namespace

@@ -7,6 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <vector>
@@ -100,6 +102,27 @@ class MreTrainTest : public ::testing::Test {
     return lines;
   }
 
+  // The last step in a log that may still be written; 0 when there is none.
+  int64_t LastStep(const std::string& name) const {
+    std::ifstream file(Path(name));
+    int64_t last = 0;
+    for (std::string line; std::getline(file, line) && !file.eof();) {
+      last = nlohmann::json::parse(line)["step"].get<int64_t>();
+    }
+    return last;
+  }
+
+  // Waits until the log has a step of at least `step`, or the process has
+  // ended.
+  void AwaitStep(pid_t pid, const std::string& log, int64_t step) const {
+    siginfo_t ended = {};
+    while (LastStep(log) < step && ended.si_pid == 0) {
+      usleep(500);
+      waitid(P_PID, static_cast<id_t>(pid), &ended,
+             WEXITED | WNOHANG | WNOWAIT);
+    }
+  }
+
   const std::string dir_;
 };
 
@@ -109,28 +132,37 @@ std::vector<std::string> With(std::vector<std::string> args,
   return args;
 }
 
+// The run is killed when its log reaches a step that is drawn, up to twelve
+// steps on from where the kill before it came, and up to two milliseconds later
+// (a few steps). A draw of no steps kills it as it starts.
 TEST_F(MreTrainTest, KilledAtRandomMomentsEndsInTheSameBytes) {
-  ASSERT_EQ(Run(With(Fit("whole"), {"--log=" + Path("whole.log"),
-                                    "--log_every=4", "--save_every=2"})),
-            0)
-      << Stderr();
+  const auto logged = [&](std::vector<std::string> args, const char* log) {
+    return With(std::move(args),
+                {"--log=" + Path(log), "--log_every=1", "--save_every=2"});
+  };
+  ASSERT_EQ(Run(logged(Fit("whole"), "whole.log")), 0) << Stderr();
   const std::string whole = *ReadFile(Path("whole"));
   const uint64_t seed = 1;
   Rng rng(seed);
-  std::vector<std::string> args = Fit("killed");
-  int code = -1;
   int kills = 0;
+  int resumes = 0;
+  int code = -1;
   for (int attempt = 0; attempt < 500 && code != 0; ++attempt) {
-    const pid_t pid = Start(With(args, {"--log=" + Path("killed.log"),
-                                        "--log_every=4", "--save_every=2"}));
-    usleep(static_cast<useconds_t>(rng.Below(60000 + 2000 * attempt)));
-    if (kills < 12) kill(pid, SIGKILL);
+    const bool resume = std::filesystem::exists(Path("killed.state"));
+    const int64_t target = LastStep("killed.log") + rng.Below(13);
+    const pid_t pid =
+        Start(logged(resume ? Resume("killed") : Fit("killed"), "killed.log"));
+    AwaitStep(pid, "killed.log", target);
+    usleep(static_cast<useconds_t>(rng.Below(2000)));
+    kill(pid, SIGKILL);  // Does nothing to a run that has ended.
     code = Wait(pid);
-    if (code == 128 + SIGKILL) ++kills;
     ASSERT_TRUE(code == 0 || code == 128 + SIGKILL) << code << " " << Stderr();
-    if (std::filesystem::exists(Path("killed.state"))) args = Resume("killed");
+    if (code != 0) ++kills;
+    if (resume) ++resumes;
   }
   ASSERT_EQ(code, 0);
+  EXPECT_GT(kills, 0);
+  EXPECT_GT(resumes, 0);
   EXPECT_EQ(*ReadFile(Path("killed")), whole) << "seed " << seed;
   EXPECT_EQ(Log("killed.log"), Log("whole.log"));
 }

@@ -3,8 +3,6 @@
 #ifndef MRE_TESTS_MODEL_TRAIN_TINY_DATA_H_
 #define MRE_TESTS_MODEL_TRAIN_TINY_DATA_H_
 
-#include <zlib.h>
-
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -12,6 +10,7 @@
 
 #include "model/base/rng.h"
 #include "model/train/dataset.h"
+#include "tests/support/gzip.h"
 
 namespace mre {
 
@@ -60,20 +59,6 @@ inline std::string IdxImageBytes(const Split& split, uint32_t side) {
 inline std::string IdxLabelBytes(const Split& split) {
   return BigEndian32(2049) + BigEndian32(split.size()) +
          std::string(split.labels.begin(), split.labels.end());
-}
-
-inline std::string Gzip(const std::string& bytes) {
-  z_stream stream = {};
-  deflateInit2(&stream, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY);
-  std::string packed(deflateBound(&stream, bytes.size()) + 32, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
-  stream.avail_in = static_cast<uInt>(bytes.size());
-  stream.next_out = reinterpret_cast<Bytef*>(packed.data());
-  stream.avail_out = static_cast<uInt>(packed.size());
-  deflate(&stream, Z_FINISH);
-  packed.resize(stream.total_out);
-  deflateEnd(&stream);
-  return packed;
 }
 
 inline void WriteBytes(const std::string& path, const std::string& bytes) {
