@@ -3,6 +3,7 @@
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -45,6 +46,14 @@ void WarmUp(const ServedModel& served) {
   do {
     engine.Step({&row, 1});
   } while (!engine.progress(row).exhausted);
+}
+
+// What a row may take so that all rows that may be alive fill half of the
+// machine's memory at most.
+int64_t MaxRowBytes(const ServerConfig& config) {
+  const int64_t memory =
+      int64_t{sysconf(_SC_PHYS_PAGES)} * int64_t{sysconf(_SC_PAGE_SIZE)};
+  return memory / 2 / (config.max_active_rows + config.max_queued_rows);
 }
 
 class GrpcServer : public Server {
@@ -123,7 +132,7 @@ class GrpcServer : public Server {
       return static_cast<double>(scheduler_.queued_rows());
     });
     series->AddGauge(
-        "mre_active_rows", "Rows that are being computed.",
+        "mre_active_rows", "Rows that have begun and not ended.",
         [this] { return static_cast<double>(scheduler_.active_rows()); });
     AddProcessSeries(*series);
     auto exporter =
@@ -177,7 +186,8 @@ class GrpcServer : public Server {
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     const ServerConfig& config) {
   ASSIGN_OR_RETURN(auto repository, Repository::Load(config.model_repository,
-                                                     ChosenPrecision(config)));
+                                                     ChosenPrecision(config),
+                                                     MaxRowBytes(config)));
   auto server = std::make_unique<GrpcServer>(config, std::move(repository));
   RETURN_IF_ERROR(server->Listen());
   return server;

@@ -82,6 +82,13 @@ absl::Status PackedModel::Pack(std::span<const float> params) {
   return absl::OkStatus();
 }
 
+int64_t PackedModel::RowBytes() const {
+  const int64_t floats = config_.input.size() +
+                         (config_.layers + 1) * config_.width +
+                         routing().probabilities() + config_.num_classes();
+  return floats * static_cast<int64_t>(sizeof(float)) + routing().total();
+}
+
 void PackedModel::Stem(const float* x, int64_t rows, float* h) const {
   stem_op_->Apply(stem_[0], x, rows, h);
 }

@@ -28,6 +28,8 @@ class PackedModel {
   const Cost& cost() const { return cost_; }
   RoutingShape routing() const { return {config_.layers, config_.experts}; }
   Precision precision() const { return precision_; }
+  // Run state that an engine keeps of one row.
+  int64_t RowBytes() const;
 
   // The parts of one step, each over any number of rows; x and y as
   // LinearOp::Apply wants them.

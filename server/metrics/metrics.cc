@@ -45,14 +45,12 @@ ModelMetrics* Metrics::ForModel(const ServedModel& model) {
 }
 
 void Metrics::RequestEnded(const ServedModel* model, Method method,
-                           absl::StatusCode code, absl::Duration took) {
+                           absl::StatusCode code) {
   if (model == nullptr) {
     no_model_->Count(method, code);
     return;
   }
-  const PerModel& per_model = models_.at(model);
-  per_model.requests->Count(method, code);
-  if (per_model.metrics != nullptr) per_model.metrics->RequestEnded(took);
+  models_.at(model).requests->Count(method, code);
 }
 
 }  // namespace mre

@@ -29,10 +29,10 @@ class Metrics {
   // REQUIRES: model is the repository's and ready.
   ModelMetrics* ForModel(const ServedModel& model);
 
-  // Counts a call that ended, `took` after it arrived. `model` is the
-  // repository's, or null when the call did not get as far as naming one.
+  // Counts a call that ended. `model` is the repository's, or null when the
+  // call did not get as far as naming one.
   void RequestEnded(const ServedModel* model, Method method,
-                    absl::StatusCode code, absl::Duration took);
+                    absl::StatusCode code);
 
   void StreamOpened() { open_streams_->Increment(); }
   void StreamClosed() { open_streams_->Decrement(); }

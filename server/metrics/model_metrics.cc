@@ -11,7 +11,7 @@ using prometheus::Histogram;
 using prometheus::Labels;
 using Buckets = Histogram::BucketBoundaries;
 
-// `per_decade` steps a decade from 10^low to 10^high.
+// `steps` times 10^low and each power of ten up to 10^(high - 1), then 10^high.
 Buckets Decades(int low, int high, const std::vector<double>& steps) {
   Buckets buckets;
   for (int exponent = low; exponent < high; ++exponent) {
@@ -114,7 +114,8 @@ ModelMetrics::ModelMetrics(const ServedModel& model,
   step_seconds_ = build.Distribution("mre_step_seconds",
                                      "Length of one engine step.", Seconds());
   request_seconds_ = build.Distribution(
-      "mre_request_seconds", "From a request's arrival to its end.", Seconds());
+      "mre_request_seconds",
+      "From the arrival of a request that was admitted to its end.", Seconds());
   step_rows_ = build.Distribution(
       "mre_step_rows", "Rows that shared one engine step.", PowersOfTwo(12));
   expert_batch_rows_ = build.Distribution("mre_expert_batch_rows",
@@ -156,7 +157,7 @@ void ModelMetrics::RowFinished(StopReason reason, const Progress& progress) {
   stop_ray_coverage_->Observe(progress.ray_coverage);
 }
 
-void ModelMetrics::RequestEnded(absl::Duration took) {
+void ModelMetrics::RequestTook(absl::Duration took) {
   request_seconds_->Observe(absl::ToDoubleSeconds(took));
 }
 

@@ -32,7 +32,7 @@ class ModelMetrics : public ModelTelemetry {
   void RowFinished(StopReason reason, const Progress& progress) override;
 
   // A call of the model ended, `took` after it arrived.
-  void RequestEnded(absl::Duration took);
+  void RequestTook(absl::Duration took);
 
  private:
   const uint64_t full_macs_;  // of a row that runs every expert

@@ -7,7 +7,6 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "model/base/log.h"
 #include "model/base/status_macros.h"
 #include "model/io/checkpoint.h"
@@ -18,6 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kFileName[] = "model.safetensors";
+constexpr size_t kMaxModelName = 128;
 
 // Names of the directories directly below `path`, sorted.
 absl::StatusOr<std::vector<std::string>> Directories(const fs::path& path) {
@@ -39,11 +39,35 @@ absl::StatusOr<std::vector<std::string>> Directories(const fs::path& path) {
   return names;
 }
 
+// The first keys of a map, for messages that must stay short.
+template <typename Map>
+std::string FirstNames(const Map& map) {
+  constexpr int kMost = 10;
+  std::string text;
+  int named = 0;
+  for (const auto& [key, value] : map) {
+    if (named == kMost) {
+      return absl::StrCat(text, " and ", map.size() - kMost, " more");
+    }
+    absl::StrAppend(&text, named++ == 0 ? "" : ", ", key);
+  }
+  return text;
+}
+
 absl::Status LoadVersion(const std::string& path, Precision precision,
-                         ServedModel& served) {
+                         int64_t max_row_bytes, ServedModel& served) {
   ASSIGN_OR_RETURN(const Model model, LoadCheckpoint(path));
   served.parameters = model.params.size();
-  ASSIGN_OR_RETURN(served.model, PackedModel::Create(model, precision));
+  ASSIGN_OR_RETURN(std::shared_ptr<const PackedModel> packed,
+                   PackedModel::Create(model, precision));
+  if (packed->RowBytes() > max_row_bytes) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        path, ": a row takes ", packed->RowBytes(), " bytes, and at most ",
+        max_row_bytes,
+        " leave this machine's memory room for --max_active_rows and "
+        "--max_queued_rows"));
+  }
+  served.model = std::move(packed);
   return absl::OkStatus();
 }
 
@@ -61,14 +85,15 @@ int64_t ParseVersion(absl::string_view directory) {
 }
 
 bool IsModelName(absl::string_view name) {
-  if (name.empty() || name.size() > 128 || name.front() == '.') return false;
+  if (name.empty() || name.size() > kMaxModelName || name.front() == '.')
+    return false;
   return std::all_of(name.begin(), name.end(), [](char c) {
     return absl::ascii_isalnum(c) || c == '.' || c == '_' || c == '-';
   });
 }
 
 absl::StatusOr<std::unique_ptr<const Repository>> Repository::Load(
-    const std::string& root, Precision precision) {
+    const std::string& root, Precision precision, int64_t max_row_bytes) {
   if (precision == Precision::kBf16 && !CpuHasBf16()) {
     return absl::UnimplementedError(
         "precision bf16: this CPU has neither AVX512-BF16 nor AMX");
@@ -91,11 +116,9 @@ absl::StatusOr<std::unique_ptr<const Repository>> Repository::Load(
     for (const std::string& directory : *versions) {
       const int64_t version = ParseVersion(directory);
       if (version == 0) {
-        if (directory != "results") {
-          Log(Severity::kWarning,
-              absl::StrCat("skipping ", root, "/", name, "/", directory,
-                           ": not a version number"));
-        }
+        Log(Severity::kWarning,
+            absl::StrCat("skipping ", root, "/", name, "/", directory,
+                         ": not a version number"));
         continue;
       }
       const std::string path =
@@ -104,7 +127,8 @@ absl::StatusOr<std::unique_ptr<const Repository>> Repository::Load(
       served.name = name;
       served.version = version;
       ++found;
-      const absl::Status status = LoadVersion(path, precision, served);
+      const absl::Status status =
+          LoadVersion(path, precision, max_row_bytes, served);
       if (status.ok()) {
         ++ready;
         Log(Severity::kInfo,
@@ -138,11 +162,9 @@ absl::StatusOr<const ServedModel*> Repository::Get(absl::string_view name,
   }
   const auto model = models_.find(std::string(name));
   if (model == models_.end()) {
-    const std::string known = absl::StrJoin(
-        models_, ", ",
-        [](std::string* out, const auto& entry) { out->append(entry.first); });
-    return absl::NotFoundError(absl::StrCat("model_name: no model \"", name,
-                                            "\"; there are: ", known));
+    return absl::NotFoundError(
+        absl::StrCat("model_name: no model \"", name.substr(0, kMaxModelName),
+                     "\"; there are: ", FirstNames(models_)));
   }
   const auto& versions = model->second;
   if (version == 0) {
@@ -153,13 +175,9 @@ absl::StatusOr<const ServedModel*> Repository::Get(absl::string_view name,
   }
   const auto it = versions.find(version);
   if (it == versions.end()) {
-    const std::string known =
-        absl::StrJoin(versions, ", ", [](std::string* out, const auto& entry) {
-          absl::StrAppend(out, entry.first);
-        });
-    return absl::NotFoundError(absl::StrCat("model_version: model \"", name,
-                                            "\" has no version ", version,
-                                            "; there are: ", known));
+    return absl::NotFoundError(
+        absl::StrCat("model_version: model \"", name, "\" has no version ",
+                     version, "; there are: ", FirstNames(versions)));
   }
   return &it->second;
 }

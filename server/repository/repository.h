@@ -33,9 +33,11 @@ class Repository {
   // Loads every version of every model below `root`. A checkpoint that is
   // refused is logged and listed as not ready; the others are served. Errors:
   // NOT_FOUND when `root` holds no model at all, FAILED_PRECONDITION when
-  // every one was refused, UNIMPLEMENTED when the CPU lacks `precision`.
+  // every one was refused, UNIMPLEMENTED when the CPU lacks `precision`. A
+  // model whose rows take more than `max_row_bytes` of run state each is
+  // refused too.
   static absl::StatusOr<std::unique_ptr<const Repository>> Load(
-      const std::string& root, Precision precision);
+      const std::string& root, Precision precision, int64_t max_row_bytes);
 
   // The given version, ready or not; with 0 the newest one that is ready, or
   // when none is the newest. NOT_FOUND says what there is instead.

@@ -6,7 +6,8 @@
 namespace mre {
 
 Request::Request(Spec spec, Listener* listener)
-    : spec_(std::move(spec)),
+    : input_(std::move(spec.input)),
+      spec_(std::move(spec)),
       listener_(listener),
       budget_(spec_.budget),
       waiting_(spec_.rows, 0),
@@ -14,7 +15,7 @@ Request::Request(Spec spec, Listener* listener)
 
 std::span<const float> Request::input(uint32_t row) const {
   const size_t size = spec_.model->config().input.size();
-  return std::span(spec_.input).subspan(row * size, size);
+  return std::span(input_).subspan(row * size, size);
 }
 
 bool Request::Take(std::vector<Prediction>& out) {
@@ -34,12 +35,12 @@ bool Request::Take(std::vector<Prediction>& out) {
 
 void Request::Cancel() {
   cancelled_.store(true, std::memory_order_release);
-  if (waker_ != nullptr) waker_->Wake();
+  if (waker_ != nullptr) waker_->Reconsider();
 }
 
 void Request::Stop() {
   stop_requested_.store(true, std::memory_order_release);
-  waker_->Wake();
+  waker_->Reconsider();
 }
 
 void Request::SetBudget(const Budget& budget) {
@@ -48,7 +49,7 @@ void Request::SetBudget(const Budget& budget) {
     budget_ = budget;
     budget_version_.fetch_add(1, std::memory_order_release);
   }
-  waker_->Wake();
+  waker_->Reconsider();
 }
 
 void Request::Detach() {

@@ -39,7 +39,7 @@ class Request {
     // Outlives the request.
     ModelTelemetry* telemetry = nullptr;
     uint32_t rows = 1;
-    std::vector<float> input;  // [rows, input size], raw values
+    std::vector<float> input;  // [rows, input size], raw values; moved out
     Budget budget;
     bool sampled = false;
     uint64_t seed = 0;
@@ -58,18 +58,21 @@ class Request {
     virtual void OnStalled() = 0;
   };
 
-  // Wakes the engine thread; see Scheduler.
+  // Tells the engine thread that there is something new; see Scheduler.
   class Waker {
    public:
     virtual ~Waker() = default;
+    // A reader has caught up.
     virtual void Wake() = 0;
+    // A request was cancelled or stopped, or has a new budget: it may have to
+    // leave the queue.
+    virtual void Reconsider() = 0;
   };
 
   // `listener` is called until Detach; it must live that long.
   Request(Spec spec, Listener* listener);
 
   const Spec& spec() const { return spec_; }
-  std::span<const float> input(uint32_t row) const;
 
   // ---- The transport's side.
 
@@ -93,6 +96,11 @@ class Request {
   // At admission, before the request is visible to the engine thread.
   void Admit(absl::Time now, Waker* waker);
   absl::Time admitted() const { return admitted_; }
+  // Engine thread only, and until DropInput: nobody needs it once every row
+  // has begun, however long the call stays open.
+  std::span<const float> input(uint32_t row) const;
+  void DropInput() { input_ = {}; }
+  bool holds_input() const { return !input_.empty(); }
 
   bool cancelled() const { return cancelled_.load(std::memory_order_acquire); }
   bool stop_requested() const {
@@ -114,9 +122,10 @@ class Request {
   void Abandon();
 
  private:
-  const Spec spec_;
-  absl::Time admitted_;     // constant after Admit
-  Waker* waker_ = nullptr;  // constant after Admit; outlives the request
+  std::vector<float> input_;  // of the engine thread once admitted
+  const Spec spec_;           // but for its input
+  absl::Time admitted_;       // constant after Admit
+  Waker* waker_ = nullptr;    // constant after Admit; outlives the request
 
   std::atomic<bool> cancelled_{false};
   std::atomic<bool> stop_requested_{false};

@@ -13,11 +13,12 @@ namespace {
 // woken: their budget of time may run out.
 constexpr absl::Duration kPausedPoll = absl::Milliseconds(5);
 
-// True when a request that waits must be answered now.
-bool Overdue(const Request& request, absl::Time now) {
-  if (request.stop_requested()) return true;
+// When a request that waits must be answered at the latest.
+absl::Time Deadline(const Request& request) {
+  if (request.stop_requested()) return absl::InfinitePast();
   const absl::Duration limit = request.budget().max_time;
-  return limit > absl::ZeroDuration() && now - request.admitted() >= limit;
+  return limit > absl::ZeroDuration() ? request.admitted() + limit
+                                      : absl::InfiniteFuture();
 }
 
 constexpr absl::Duration kLeastRetry = absl::Milliseconds(1);
@@ -50,7 +51,9 @@ absl::Status Scheduler::Submit(std::shared_ptr<Request> request) {
         ", the limit is ", options_.max_queued_rows, "; retry later"));
   }
   request->Admit(options_.clock->Now(), this);
-  queue_.push_back({std::move(request), 0});
+  const absl::Time deadline = Deadline(*request);
+  first_deadline_ = std::min(first_deadline_, deadline);
+  queue_.push_back({std::move(request), deadline});
   queued_rows_.fetch_add(rows);
   work_.Signal();
   return absl::OkStatus();
@@ -80,6 +83,13 @@ void Scheduler::Wake() {
   work_.Signal();
 }
 
+void Scheduler::Reconsider() {
+  absl::MutexLock lock(&mu_);
+  reconsider_ = true;
+  woken_ = true;
+  work_.Signal();
+}
+
 void Scheduler::Run() {
   SetThreads(options_.threads);
   bool rows_paused = false;
@@ -100,17 +110,19 @@ bool Scheduler::HasPlace() const {
 }
 
 bool Scheduler::AwaitWork(bool rows_paused) {
+  // A moment, not a time to wait: who submits meanwhile must not put it off.
+  const absl::Time poll = absl::Now() + kPausedPoll;
   absl::MutexLock lock(&mu_);
   while (true) {
     const int64_t active = active_rows_.load();
     if (shutdown_) return false;
     if (queue_.empty() && active == 0) drained_.SignalAll();
-    const bool can_admit = !queue_.empty() && active < options_.max_active_rows;
+    const bool can_admit = !queue_.empty() && HasPlace();
     const bool can_step = active > 0 && !rows_paused;
     if (woken_ || can_admit || can_step) break;
     if (active == 0) {
       work_.Wait(&mu_);
-    } else if (work_.WaitWithTimeout(&mu_, kPausedPoll)) {
+    } else if (work_.WaitWithDeadline(&mu_, poll)) {
       break;
     }
   }
@@ -119,39 +131,58 @@ bool Scheduler::AwaitWork(bool rows_paused) {
 }
 
 void Scheduler::AdmitFromQueue() {
-  absl::MutexLock lock(&mu_);
-  if (std::exchange(woken_, false)) {
-    // Requests whose clients have gone make room at once.
-    std::erase_if(queue_, [this](const Waiting& waiting) {
-      if (!waiting.request->cancelled()) return false;
-      queued_rows_.fetch_sub(waiting.request->spec().rows - waiting.next);
-      return true;
-    });
-  }
   const absl::Time now = options_.clock->Now();
-  while (!queue_.empty() && HasPlace()) {
-    BeginNext(queue_.front(), now);
-    if (queue_.front().Empty()) queue_.pop_front();
-  }
-  // Who may not wait any longer needs step 0 only, and gets it over the limit.
-  for (Waiting& waiting : queue_) {
-    while (Overdue(*waiting.request, now) && !waiting.Empty()) {
-      BeginNext(waiting, now);
+  starting_.clear();
+  {
+    absl::MutexLock lock(&mu_);
+    woken_ = false;
+    if (std::exchange(reconsider_, false)) ReconsiderQueue();
+    while (!queue_.empty() && HasPlace()) {
+      TakeNext(queue_.front());
+      if (queue_.front().Empty()) queue_.pop_front();
+    }
+    if (now >= first_deadline_) {
+      // Who may not wait any longer needs step 0 only, and gets it over the
+      // limit.
+      for (Waiting& waiting : queue_) {
+        while (waiting.deadline <= now && !waiting.Empty()) TakeNext(waiting);
+      }
+      std::erase_if(queue_,
+                    [](const Waiting& waiting) { return waiting.Empty(); });
+      FindFirstDeadline();
     }
   }
-  std::erase_if(queue_, [](const Waiting& waiting) { return waiting.Empty(); });
+  for (const Starting& starting : starting_) Begin(starting, now);
 }
 
-void Scheduler::BeginNext(Waiting& waiting, absl::Time now) {
-  Begin(waiting.request, waiting.next++, now);
+void Scheduler::ReconsiderQueue() {
+  // Requests whose clients have gone make room at once.
+  std::erase_if(queue_, [this](const Waiting& waiting) {
+    if (!waiting.request->cancelled()) return false;
+    queued_rows_.fetch_sub(waiting.request->spec().rows - waiting.next);
+    return true;
+  });
+  for (Waiting& waiting : queue_) waiting.deadline = Deadline(*waiting.request);
+  FindFirstDeadline();
+}
+
+void Scheduler::FindFirstDeadline() {
+  first_deadline_ = absl::InfiniteFuture();
+  for (const Waiting& waiting : queue_) {
+    first_deadline_ = std::min(first_deadline_, waiting.deadline);
+  }
+}
+
+void Scheduler::TakeNext(Waiting& waiting) {
+  starting_.push_back({waiting.request, waiting.next++});
   // In this order, so that who reads queued_rows first, then active_rows, never
   // misses the row.
   active_rows_.fetch_add(1);
   queued_rows_.fetch_sub(1);
 }
 
-void Scheduler::Begin(const std::shared_ptr<Request>& request, uint32_t row,
-                      absl::Time now) {
+void Scheduler::Begin(const Starting& starting, absl::Time now) {
+  const auto& [request, row] = starting;
   const Request::Spec& spec = request->spec();
   Lane& lane = lanes_[spec.model.get()];
   if (lane.engine == nullptr) {
@@ -172,6 +203,7 @@ void Scheduler::Begin(const std::shared_ptr<Request>& request, uint32_t row,
   active.budget = request->budget();
   lane.rows.push_back(std::move(active));
   lane.telemetry->RowStarted(now - request->admitted());
+  if (row + 1 == spec.rows) request->DropInput();
 }
 
 bool Scheduler::RunLane(Lane& lane) {

@@ -32,8 +32,10 @@ namespace mre {
 class Scheduler : public Request::Waker {
  public:
   struct Options {
-    // Rows computed at once. Rows that pause for a slow reader do not count;
-    // with them at most max_queued_rows more are alive.
+    // Rows begin while fewer than this are being computed; rows that pause for
+    // a slow reader do not count until they go on. With them at most
+    // max_active_rows + max_queued_rows are alive, and for one step those more
+    // that were begun because they might not wait any longer.
     int64_t max_active_rows = 1024;
     // Rows that may wait for a place; more are refused.
     int64_t max_queued_rows = 4096;
@@ -64,6 +66,7 @@ class Scheduler : public Request::Waker {
   int64_t queued_rows() const { return queued_rows_.load(); }
 
   void Wake() override;
+  void Reconsider() override;
 
  private:
   struct ActiveRow {
@@ -81,12 +84,19 @@ class Scheduler : public Request::Waker {
     ModelTelemetry* telemetry = nullptr;
     std::vector<ActiveRow> rows;
   };
-  // A request whose rows from `next` on wait in the queue.
+  // A request whose rows from `next` on wait in the queue, until `deadline` at
+  // the latest.
   struct Waiting {
     std::shared_ptr<Request> request;
+    absl::Time deadline;
     uint32_t next = 0;
 
     bool Empty() const { return next == request->spec().rows; }
+  };
+  // A row that has left the queue and is to begin.
+  struct Starting {
+    std::shared_ptr<Request> request;
+    uint32_t row = 0;
   };
 
   void Run();
@@ -95,11 +105,12 @@ class Scheduler : public Request::Waker {
   void AdmitFromQueue();
   // True when one more row may begin. Engine thread only.
   bool HasPlace() const;
-  // Begins the next row of a request that waits.
-  void BeginNext(Waiting& waiting, absl::Time now)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void Begin(const std::shared_ptr<Request>& request, uint32_t row,
-             absl::Time now);
+  // Looks again at what the queued requests want by now.
+  void ReconsiderQueue() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void FindFirstDeadline() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Moves the next row of a request that waits to starting_.
+  void TakeNext(Waiting& waiting) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Begin(const Starting& starting, absl::Time now);
   // One pass over a lane; true when any row stepped or left.
   bool RunLane(Lane& lane);
   // Lets rows leave that must, and lists in stepping_ those that may step.
@@ -121,7 +132,10 @@ class Scheduler : public Request::Waker {
   absl::CondVar work_;     // for the engine thread
   absl::CondVar drained_;  // for Drain
   std::deque<Waiting> queue_ ABSL_GUARDED_BY(mu_);
+  // No later than the first deadline in the queue.
+  absl::Time first_deadline_ ABSL_GUARDED_BY(mu_) = absl::InfiniteFuture();
   bool woken_ ABSL_GUARDED_BY(mu_) = false;
+  bool reconsider_ ABSL_GUARDED_BY(mu_) = false;
   bool shutdown_ ABSL_GUARDED_BY(mu_) = false;
   bool draining_ ABSL_GUARDED_BY(mu_) = false;
   absl::Time drain_deadline_ ABSL_GUARDED_BY(mu_) = absl::InfiniteFuture();
@@ -129,7 +143,8 @@ class Scheduler : public Request::Waker {
   // Engine thread only.
   absl::flat_hash_map<const PackedModel*, Lane> lanes_;
   absl::Time drain_deadline_seen_ = absl::InfiniteFuture();
-  int64_t paused_rows_ = 0;       // in the last pass
+  int64_t paused_rows_ = 0;  // in the last pass
+  std::vector<Starting> starting_;
   std::vector<size_t> stepping_;  // of one pass: indices into Lane::rows
   std::vector<int> handles_;      // theirs
   // Requests whose outbox has something new.

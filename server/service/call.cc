@@ -50,8 +50,11 @@ bool OpenCalls::AwaitNone(absl::Duration limit) {
 
 void CallRecord::End(grpc::StatusCode code) {
   context_.metrics->RequestEnded(model_, method_,
-                                 static_cast<absl::StatusCode>(code),
-                                 context_.clock->Now() - arrived_);
+                                 static_cast<absl::StatusCode>(code));
+  if (admitted_) {
+    context_.metrics->ForModel(*model_)->RequestTook(context_.clock->Now() -
+                                                     arrived_);
+  }
 }
 
 absl::StatusOr<Admitted> Check(const CallContext& context,
@@ -79,6 +82,15 @@ int64_t RetryAfterMillis(const Scheduler& scheduler) {
                            1);
 }
 
+absl::Status SubmitRequest(const CallContext& context, const Admitted& admitted,
+                           CallRecord* record) {
+  // Before: once submitted, the call may end at any moment.
+  record->set_admitted(true);
+  absl::Status status = context.scheduler->Submit(admitted.request);
+  if (!status.ok()) record->set_admitted(false);
+  return status;
+}
+
 absl::Status Admit(const CallContext& context,
                    const v1::PredictRequest& message, bool final_only,
                    Request::Listener* listener,
@@ -86,7 +98,7 @@ absl::Status Admit(const CallContext& context,
                    Admitted* admitted) {
   ASSIGN_OR_RETURN(*admitted,
                    Check(context, message, final_only, listener, record));
-  absl::Status status = context.scheduler->Submit(admitted->request);
+  absl::Status status = SubmitRequest(context, *admitted, record);
   if (absl::IsResourceExhausted(status)) {
     rpc->AddTrailingMetadata(
         "grpc-retry-pushback-ms",

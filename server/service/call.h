@@ -68,6 +68,8 @@ class CallRecord {
       : context_(context), method_(method), arrived_(context.clock->Now()) {}
 
   void set_model(const ServedModel* model) { model_ = model; }
+  // Only calls whose rows were taken count in mre_request_seconds.
+  void set_admitted(bool admitted) { admitted_ = admitted; }
   // Once, when the outcome is known.
   void End(grpc::StatusCode code);
 
@@ -76,6 +78,7 @@ class CallRecord {
   const Method method_;
   const absl::Time arrived_;
   const ServedModel* model_ = nullptr;
+  bool admitted_ = false;
 };
 
 // A request that can be submitted, with what its answers need.
@@ -96,6 +99,10 @@ absl::StatusOr<Admitted> Check(const CallContext& context,
 
 // Milliseconds for `grpc-retry-pushback-ms`.
 int64_t RetryAfterMillis(const Scheduler& scheduler);
+
+// Hands a request to the scheduler; the listener may hear before this returns.
+absl::Status SubmitRequest(const CallContext& context, const Admitted& admitted,
+                           CallRecord* record);
 
 // Check and submit, for calls that are one request: fills `admitted`, of which
 // the listener may hear before this returns. A refusal for lack of room adds

@@ -43,11 +43,21 @@ void SetDuration(absl::Duration value, google::protobuf::Duration* message) {
   message->set_nanos(static_cast<int32_t>(nanos % 1'000'000'000));
 }
 
+constexpr size_t kMostDimensionsNamed = 8;
+
 // The number of rows in a tensor of the given shape.
 absl::StatusOr<uint32_t> Rows(const v1::Tensor& tensor,
                               const InputConfig& input, int64_t max_rows) {
   const std::vector<int64_t> shape(tensor.shape().begin(),
                                    tensor.shape().end());
+  // What a client sends is repeated to it in part only: a status must fit
+  // into the metadata that carries it.
+  if (shape.size() > kMostDimensionsNamed) {
+    return Invalid(
+        "input.shape",
+        absl::StrCat(input.shape.size(), " or ", input.shape.size() + 1,
+                     " dimensions, got ", shape.size()));
+  }
   if (shape == input.shape) return 1;
   const bool batched =
       shape.size() == input.shape.size() + 1 &&
@@ -69,12 +79,10 @@ absl::StatusOr<uint32_t> Rows(const v1::Tensor& tensor,
 // mean nothing, and far enough out they would overflow inside the model.
 constexpr double kMostDeviations = 1e6;
 
-bool IsSane(float value, const InputConfig& input) {
-  for (int64_t c = 0; c < input.channels(); ++c) {
-    const double scaled = (value * input.scale - input.mean[c]) / input.std[c];
-    if (!(std::abs(scaled) <= kMostDeviations)) return false;
-  }
-  return true;
+bool IsSane(float value, int64_t channel, const InputConfig& input) {
+  const double scaled =
+      (value * input.scale - input.mean[channel]) / input.std[channel];
+  return std::abs(scaled) <= kMostDeviations;  // false for NaN
 }
 
 absl::StatusOr<std::vector<float>> Values(const v1::Tensor& tensor,
@@ -102,14 +110,12 @@ absl::StatusOr<std::vector<float>> Values(const v1::Tensor& tensor,
     return values;
   }
   std::memcpy(values.data(), data.data(), data.size());
-  const auto bad =
-      std::find_if_not(values.begin(), values.end(),
-                       [&](float value) { return IsSane(value, input); });
-  if (bad != values.end()) {
+  for (int64_t i = 0; i < count; ++i) {
+    if (IsSane(values[i], i % input.channels(), input)) continue;
     return Invalid("input.data",
                    absl::StrCat("finite numbers within a million standard "
                                 "deviations of the training data, got ",
-                                *bad, " as element ", bad - values.begin()));
+                                values[i], " as element ", i));
   }
   return values;
 }
@@ -165,6 +171,12 @@ void FillPrediction(const Prediction& from, const ModelConfig& config,
 
 }  // namespace
 
+absl::Status CheckRequestId(absl::string_view id) {
+  if (id.size() <= kMaxRequestId) return absl::OkStatus();
+  return Invalid("request_id", absl::StrCat("at most ", kMaxRequestId,
+                                            " bytes, got ", id.size()));
+}
+
 absl::StatusOr<Budget> ParseBudget(const v1::Budget& message,
                                    const Cost& cost) {
   Budget budget;
@@ -189,6 +201,7 @@ absl::StatusOr<Request::Spec> ParseRequest(const v1::PredictRequest& message,
                                            const ServedModel& model,
                                            int64_t max_rows) {
   const InputConfig& input = model.model->config().input;
+  RETURN_IF_ERROR(CheckRequestId(message.request_id()));
   if (!message.has_input()) return Invalid("input", "a tensor");
   Request::Spec spec;
   spec.model = model.model;

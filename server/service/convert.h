@@ -21,6 +21,10 @@ struct OutputOptions {
   bool probabilities = false;
 };
 
+// Names of requests are repeated in every update: a longer one is refused.
+inline constexpr size_t kMaxRequestId = 256;
+absl::Status CheckRequestId(absl::string_view id);
+
 // Errors are INVALID_ARGUMENT and name the field and what was expected.
 absl::StatusOr<Budget> ParseBudget(const v1::Budget& message, const Cost& cost);
 

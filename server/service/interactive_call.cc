@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "model/base/status_macros.h"
 
 namespace mre {
 namespace {
@@ -48,10 +49,15 @@ class InteractiveCall
       MaybeEnd();
       return;
     }
-    if (ending_) return;
-    const absl::Status status = Handle(std::move(opened));
+    if (ending_) {
+      Discard(opened.get(), status_.error_code());
+      return;
+    }
+    const absl::Status status = Handle(opened);
     if (!status.ok()) {
-      EndWith(ToGrpcStatus(status));
+      const grpc::Status wire = ToGrpcStatus(status);
+      Discard(opened.get(), wire.error_code());
+      EndWith(wire);
       return;
     }
     ReadMore();
@@ -126,17 +132,29 @@ class InteractiveCall
         Check(context_, control_.open(), /*final_only=*/false, open.get(),
               &open->record);
     open->refusal = admitted.status();
+    if (!control_.open().request_id().empty() &&
+        control_.open().request_id() != control_.request_id()) {
+      open->refusal = absl::InvalidArgumentError(
+          "open.request_id: expected nothing, or the message's request_id");
+    }
     if (admitted.ok()) open->admitted = *std::move(admitted);
     open->admitted.request_id = control_.request_id();
     return open;
   }
 
-  absl::Status Handle(std::unique_ptr<Open> opened)
+  // Counts an open that no answer will tell of; null: none.
+  static void Discard(Open* opened, grpc::StatusCode code) {
+    if (opened != nullptr) opened->record.End(code);
+  }
+
+  // Takes `opened` unless it returns an error, which ends the stream.
+  absl::Status Handle(std::unique_ptr<Open>& opened)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     const std::string& id = control_.request_id();
     if (id.empty()) {
       return absl::InvalidArgumentError("request_id: expected a name");
     }
+    RETURN_IF_ERROR(CheckRequestId(id));
     const auto it = open_.find(id);
     switch (control_.action_case()) {
       case v1::PredictControl::kOpen:
@@ -163,8 +181,13 @@ class InteractiveCall
   void Submit(const std::string& id, std::unique_ptr<Open> open)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     absl::Status status = open->refusal;
+    if (status.ok() && open_.size() >= kMaxOpenRequests) {
+      status = absl::ResourceExhaustedError(
+          absl::StrCat("the stream has ", open_.size(),
+                       " requests open, its limit; open more when one ends"));
+    }
     if (status.ok()) {
-      status = context_.scheduler->Submit(open->admitted.request);
+      status = SubmitRequest(context_, open->admitted, &open->record);
     }
     if (status.ok()) {
       open_[id] = std::move(open);
@@ -214,9 +237,7 @@ class InteractiveCall
 
   void ReadMore() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     if (reading_ || reads_done_ || ending_) return;
-    if (open_.size() + refusals_.size() + ended_.size() >= kMaxOpenRequests) {
-      return;
-    }
+    if (refusals_.size() + ended_.size() >= kMaxOpenRequests) return;
     reading_ = true;
     StartRead(&control_);
   }

@@ -24,7 +24,8 @@ class ErrorsTest : public testing::Test {
     client_ = server_->Connect();
     ASSERT_NE(client_, nullptr);
   }
-  // The same answer from all three ways to ask, and a server that still works.
+  // The same answer to Predict and to PredictStream, and a server that still
+  // works.
   void Expect(const v1::PredictRequest& request, StatusCode code,
               const std::string& words) {
     EXPECT_THAT(client_->Predict(request), StatusIs(code, HasSubstr(words)));
@@ -72,6 +73,19 @@ TEST_F(ErrorsTest, NamesWhatIsWrong) {
   Expect(request, StatusCode::kInvalidArgument, "1 to 8 rows");
   request = MakeRequest(kQuick, 9);
   Expect(request, StatusCode::kInvalidArgument, "1 to 8 rows");
+}
+
+// A status travels in metadata of 8 KB: what it repeats is cut short.
+TEST_F(ErrorsTest, LongNamesAndShapesGetTheErrorTheyDeserve) {
+  v1::PredictRequest request = MakeRequest(kQuick);
+  request.set_model_name(std::string(100'000, 'm'));
+  Expect(request, StatusCode::kNotFound, "model_name");
+  request = MakeRequest(kQuick);
+  for (int i = 0; i < 10'000; ++i) request.mutable_input()->add_shape(123456);
+  Expect(request, StatusCode::kInvalidArgument, "input.shape");
+  request = MakeRequest(kQuick);
+  request.set_request_id(std::string(257, 'r'));
+  Expect(request, StatusCode::kInvalidArgument, "request_id");
 }
 
 TEST_F(ErrorsTest, AMessageOf64MegabytesIsRefused) {

@@ -1,4 +1,5 @@
 // Many requests on one stream, steered while they run.
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -38,6 +39,16 @@ class InteractiveTest : public testing::Test {
       ASSIGN_OR_RETURN(const auto update, session_->Read());
       if (!update.has_value()) return absl::OkStatus();
       last[update->request_id()] = *update;
+    }
+  }
+
+  // The first update that `wanted` holds for.
+  absl::StatusOr<v1::PredictUpdate> ReadUntil(
+      const std::function<bool(const v1::PredictUpdate&)>& wanted) {
+    while (true) {
+      ASSIGN_OR_RETURN(const auto update, session_->Read());
+      if (!update.has_value()) return absl::NotFoundError("the stream ended");
+      if (wanted(*update)) return *update;
     }
   }
 
@@ -122,6 +133,34 @@ TEST_F(InteractiveTest, ManyRequestsShareTheStream) {
   for (const auto& [id, update] : last) {
     EXPECT_EQ(Reason(update), v1::STOP_REASON_EXHAUSTED) << id;
   }
+}
+
+// One request more than a stream may have open is refused; the others can still
+// be steered.
+TEST_F(InteractiveTest, AFullStreamRefusesOneMoreAndStillTakesStops) {
+  constexpr int kLimit = 1024;
+  for (int i = 0; i <= kLimit; ++i) {
+    v1::PredictRequest request = Named(absl::StrCat("r", i), kSlow);
+    request.mutable_output()->set_every(1'000'000);  // step 0 and the last
+    ASSERT_THAT(session_->Open(request), IsOk());
+  }
+  ASSERT_OK_AND_ASSIGN(const v1::PredictUpdate refused,
+                       ReadUntil([](const v1::PredictUpdate& update) {
+                         return update.has_error();
+                       }));
+  EXPECT_EQ(refused.request_id(), absl::StrCat("r", kLimit));
+  EXPECT_EQ(refused.error().code(),
+            static_cast<int>(absl::StatusCode::kResourceExhausted));
+  ASSERT_THAT(session_->Stop("r7"), IsOk());
+  ASSERT_OK_AND_ASSIGN(const v1::PredictUpdate stopped,
+                       ReadUntil([](const v1::PredictUpdate& update) {
+                         return update.request_id() == "r7" &&
+                                update.predictions_size() > 0 &&
+                                update.predictions().rbegin()->final();
+                       }));
+  EXPECT_EQ(Reason(stopped), v1::STOP_REASON_CLIENT_STOP);
+  session_->Cancel();
+  EXPECT_TRUE(server_->AwaitNoRows(absl::Seconds(5)));
 }
 
 // Short requests end while their answers are being written, from both sides at

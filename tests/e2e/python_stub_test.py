@@ -1,6 +1,7 @@
 """A Python client made from the published proto alone, against the server.
 
-What the README shows for Python is this file's `predict` and `stream`.
+What the README shows for Python is done here: `generate_stubs` makes the stubs,
+`check` asks for a stream of predictions, and for a single one.
 """
 import argparse
 import subprocess

@@ -29,8 +29,8 @@ ModelConfig SlowConfig() {
   config.width = 16;
   config.hidden = 16;
   config.context = 8;
-  config.layers = 3;
-  config.experts = 512;
+  config.layers = 16;
+  config.experts = 96;
   return config;
 }
 

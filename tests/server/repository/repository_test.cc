@@ -18,6 +18,8 @@ using testing::HasSubstr;
 
 class RepositoryTest : public testing::Test {
  protected:
+  static constexpr int64_t kAnyRow = INT64_MAX;
+
   void Add(const std::string& name, int64_t version) {
     ASSERT_THAT(WriteToRepository(root_.path(), name, version,
                                   RandomModel(RandomConfig(1), version)),
@@ -32,7 +34,7 @@ class RepositoryTest : public testing::Test {
         IsOk());
   }
   absl::StatusOr<std::unique_ptr<const Repository>> Load() {
-    return Repository::Load(root_.path(), Precision::kF32);
+    return Repository::Load(root_.path(), Precision::kF32, kAnyRow);
   }
 
   TempDir root_;
@@ -87,8 +89,19 @@ TEST_F(RepositoryTest, RefusesARootWithNothingToServe) {
   AddDamaged("a", 1);
   EXPECT_THAT(Load(), StatusIs(absl::StatusCode::kFailedPrecondition,
                                HasSubstr("refused")));
-  EXPECT_THAT(Repository::Load(root_.File("nowhere"), Precision::kF32),
+  EXPECT_THAT(Repository::Load(root_.File("nowhere"), Precision::kF32, kAnyRow),
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("nowhere")));
+}
+
+TEST_F(RepositoryTest, RefusesAModelWhoseRowsTakeTooMuchMemory) {
+  Add("a", 1);
+  ASSERT_OK_AND_ASSIGN(const auto repository, Load());
+  const int64_t bytes = (*repository->Find("a", 1))->model->RowBytes();
+  const auto load = [&](int64_t most) {
+    return Repository::Load(root_.path(), Precision::kF32, most);
+  };
+  EXPECT_THAT(load(bytes), IsOk());
+  EXPECT_FALSE(load(bytes - 1).ok());
 }
 
 TEST_F(RepositoryTest, IgnoresDirectoriesThatAreNoVersions) {

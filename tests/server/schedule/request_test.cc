@@ -16,6 +16,7 @@ using testing::ElementsAre;
 class CountingWaker : public Request::Waker {
  public:
   void Wake() override { ++wakes; }
+  void Reconsider() override { ++wakes; }
   int wakes = 0;
 };
 

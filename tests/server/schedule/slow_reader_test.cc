@@ -42,6 +42,33 @@ TEST_F(SchedulerTest, PausedRowsHoldNobodysPlace) {
   slow->request->Cancel();
 }
 
+// Each submission once put off the look at who may be admitted.
+TEST_F(SchedulerTest, AStreamOfRequestsDoesNotWaitBehindPausedRows) {
+  Scheduler scheduler({.max_active_rows = 2, .clock = &clock_});
+  auto slow = Make({}, Delivery::kAll, 2);
+  slow->StopTaking();
+  ASSERT_THAT(scheduler.Submit(slow->request), IsOk());
+  while (telemetry_.row_steps < 2 * kOutboxSteps) std::this_thread::yield();
+  std::vector<std::unique_ptr<Collector>> others;
+  for (int i = 0; i < 500 && (i == 0 || others[0]->size() == 0); ++i) {
+    others.push_back(Make(Steps(1), Delivery::kFinal));
+    ASSERT_THAT(scheduler.Submit(others.back()->request), IsOk());
+    absl::SleepFor(absl::Milliseconds(1));  // well below the engine's poll
+  }
+  EXPECT_GT(others[0]->size(), 0u) << "while " << others.size() << " came";
+  slow->request->Cancel();
+}
+
+TEST_F(SchedulerTest, AnInputIsFreedOnceItsRowsHaveBegun) {
+  Scheduler scheduler({.clock = &clock_});
+  auto slow = Make({}, Delivery::kAll, 2);
+  slow->StopTaking();
+  ASSERT_THAT(scheduler.Submit(slow->request), IsOk());
+  while (telemetry_.row_steps < 2) std::this_thread::yield();
+  EXPECT_FALSE(slow->request->holds_input());
+  slow->request->Cancel();
+}
+
 TEST_F(SchedulerTest, RowsAliveAreBoundedHoweverManyPause) {
   Scheduler scheduler(
       {.max_active_rows = 1, .max_queued_rows = 2, .clock = &clock_});
