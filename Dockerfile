@@ -10,7 +10,6 @@ WORKDIR /src
 COPY CMakeLists.txt CMakePresets.json ./
 COPY proto proto
 COPY model model
-COPY tests/CMakeLists.txt tests/CMakeLists.txt
 COPY client client
 COPY server server
 RUN cmake --preset release -DMRE_TESTS=OFF \

@@ -72,7 +72,7 @@ step() {
 }
 
 build() {
-  cmake --preset release &&
+  cmake --preset release -DMRE_TESTS=OFF &&
     cmake --build --preset release --parallel "$(nproc)" \
       --target mre-server mre
 }

@@ -33,9 +33,9 @@ packages_of() {
       libgtest-dev libgmock-dev dataset-fashion-mnist \
       python3 python3-numpy python3-grpcio python3-grpc-tools \
       prometheus curl procps ca-certificates ;;
-    # The release preset configures the tests too, hence GoogleTest.
+    # curl: for the metrics, as the demo suggests.
     demo) echo \
-      dataset-fashion-mnist libgtest-dev libgmock-dev ;;
+      dataset-fashion-mnist curl ;;
     lint) echo \
       clang clang-format clang-tidy libclang-rt-14-dev \
       git python3 shellcheck ;;
