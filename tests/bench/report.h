@@ -1,4 +1,5 @@
-// What the benchmarks share: the machine's name, and figures of several runs.
+// What the benchmarks share: the machine's name, the revision, and figures of
+// several runs.
 #ifndef MRE_TESTS_BENCH_REPORT_H_
 #define MRE_TESTS_BENCH_REPORT_H_
 
@@ -22,9 +23,10 @@ inline std::string CpuName() {
   return "unknown CPU";
 }
 
+// MRE_REVISION is what `git describe` said when CMake ran last.
 inline void PrintMachine() {
-  std::printf("%s, %u cores\n", CpuName().c_str(),
-              std::thread::hardware_concurrency());
+  std::printf("%s, %u cores, revision %s\n", CpuName().c_str(),
+              std::thread::hardware_concurrency(), MRE_REVISION);
 }
 
 // Median, smallest and largest of an odd number of runs.
