@@ -33,6 +33,17 @@ void ExpectFreed(const ServerProcess& server, int rows) {
   EXPECT_EQ(Activations(server), then);
 }
 
+// A connection of its own that takes 64 KiB a stream unread, and no more
+// however fast it seems.
+std::unique_ptr<v1::AnytimeInference::Stub> ConnectWithSmallWindow(
+    const ServerProcess& server) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  return v1::AnytimeInference::NewStub(grpc::CreateCustomChannel(
+      server.target(), grpc::InsecureChannelCredentials(), arguments));
+}
+
 TEST(CancellationTest, ACancelAfterTheFirstMessageStopsTheComputation) {
   ASSERT_OK_AND_ASSIGN(const auto server, ServerProcess::Start());
   const auto client = server->Connect();
@@ -77,10 +88,7 @@ TEST(CancellationTest, AKilledClientStopsTheComputation) {
 
 TEST(CancellationTest, ReadersThatNeverReadCostBoundedMemory) {
   ASSERT_OK_AND_ASSIGN(const auto server, ServerProcess::Start());
-  grpc::ChannelArguments arguments;
-  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  const auto stub = v1::AnytimeInference::NewStub(grpc::CreateCustomChannel(
-      server->target(), grpc::InsecureChannelCredentials(), arguments));
+  const auto stub = ConnectWithSmallWindow(*server);
   constexpr int kStreams = 40;
   std::vector<std::unique_ptr<grpc::ClientContext>> contexts;
   std::vector<std::unique_ptr<grpc::ClientReader<v1::PredictUpdate>>> readers;
@@ -142,8 +150,7 @@ TEST(CancellationTest, ReadersThatNeverReadCostBoundedMemory) {
 TEST(CancellationTest, AReaderThatStopsForEverIsCutOff) {
   ASSERT_OK_AND_ASSIGN(const auto server,
                        ServerProcess::Start({"--stall_seconds=0.5"}));
-  const auto stub = v1::AnytimeInference::NewStub(grpc::CreateChannel(
-      server->target(), grpc::InsecureChannelCredentials()));
+  const auto stub = ConnectWithSmallWindow(*server);
   v1::PredictRequest request = MakeRequest(kSlow, 16);
   request.mutable_output()->set_delivery(v1::DELIVERY_ALL);
   request.mutable_output()->set_probabilities(true);

@@ -2,6 +2,7 @@
 # Builds the shipped Dockerfile, unchanged, and uses the image as it would be
 # used: read-only, without capabilities, not as root, the default command. Needs
 # no registry: the base image is made with debootstrap, under the official name.
+# Then runs deploy/demo.sh where nothing is installed.
 # Needs root and the packages of "install-deps.sh image" (it installs them).
 # Exits 77 if this machine cannot run it.
 set -euo pipefail
@@ -159,4 +160,18 @@ podman stop -t 30 "$container" >/dev/null
 code=$(podman inspect "$container" --format '{{.State.ExitCode}}')
 [[ $code == 0 ]] || fail "exit code $code after SIGTERM"
 ok "exit code 0, $((SECONDS - start)) s after SIGTERM"
+
+# The README's first command, where nothing at all is installed: in the base
+# image, on a copy of what git tracks.
+mkdir "$work/tree"
+git ls-files -z | tar -c --null -T - | tar -x -C "$work/tree"
+demo() {
+  podman run --rm --network host -v "$work/tree:/mre" -w /mre \
+    docker.io/library/debian:bookworm-slim deploy/demo.sh --stop |
+    tee "$work/demo"
+}
+timed "deploy/demo.sh on the bare base" demo
+[[ $(grep -cE '^image [0-9]+: .* reached' "$work/demo") == 8 ]] ||
+  { cat "$work/demo"; fail "the demo does not end with 8 images"; }
+ok "$(grep -m1 '^image ' "$work/demo")"
 echo "image_test.sh: passed, image size $((bytes / 1000000)) MB"

@@ -49,11 +49,15 @@ TEST_F(SchedulerTest, ARowWithoutLimitsRunsEveryExpertOnce) {
 TEST_F(SchedulerTest, RefusesWhatTheQueueCannotHoldAndTakesAllOrNothing) {
   Scheduler scheduler(
       {.max_active_rows = 1, .max_queued_rows = 4, .clock = &clock_});
-  // Holds the one place until released: its outbox is never taken.
-  auto holder = Make({});
-  holder->StopTaking();
+  // Holds the one place, and the engine thread in its first step, until
+  // released.
+  absl::Notification release;
+  telemetry_.after_step = [&](int64_t step) {
+    if (step == 1) release.WaitForNotification();
+  };
+  auto holder = Make(Steps(5), Delivery::kFinal);
   ASSERT_THAT(scheduler.Submit(holder->request), IsOk());
-  while (scheduler.active_rows() == 0) std::this_thread::yield();
+  while (telemetry_.steps == 0) std::this_thread::yield();
   auto three = Make(Steps(1), Delivery::kFinal, 3);
   auto two = Make(Steps(1), Delivery::kFinal, 2);
   auto one = Make(Steps(1), Delivery::kFinal, 1);
@@ -65,7 +69,7 @@ TEST_F(SchedulerTest, RefusesWhatTheQueueCannotHoldAndTakesAllOrNothing) {
   EXPECT_EQ(scheduler.queued_rows(), 4);
   clock_.Advance(absl::Milliseconds(30));
   EXPECT_EQ(scheduler.RetryAfter(), absl::Milliseconds(30));
-  holder->request->Cancel();
+  release.Notify();
   EXPECT_EQ(three->Await().size(), 3u);
   EXPECT_EQ(one->Await().size(), 1u);
 }
