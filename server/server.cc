@@ -15,6 +15,7 @@
 #include "server/metrics/exporter.h"
 #include "server/metrics/metrics.h"
 #include "server/metrics/process.h"
+#include "server/metrics/tcp.h"
 #include "server/repository/repository.h"
 #include "server/schedule/scheduler.h"
 #include "server/service/anytime_service.h"
@@ -144,6 +145,13 @@ class GrpcServer : public Server {
   }
 
   absl::Status ListenForCalls() {
+    // gRPC tells its log why it cannot listen, not us.
+    const absl::Status can = CheckCanListen(Address(config_.grpc_port));
+    if (!can.ok()) {
+      return absl::UnavailableError(
+          absl::StrCat("cannot serve gRPC on ", can.message(),
+                       "; --grpc_port=0 takes a free port"));
+    }
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     grpc::ServerBuilder builder;

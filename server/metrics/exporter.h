@@ -22,15 +22,19 @@ class Exporter {
       const std::string& address,
       std::vector<std::shared_ptr<prometheus::Collectable>> collectables);
 
+  ~Exporter();
+
   int port() const { return port_; }
 
  private:
-  Exporter(std::unique_ptr<prometheus::Exposer> exposer, int port,
+  Exporter(std::unique_ptr<prometheus::Exposer> exposer, std::string address,
+           int port,
            std::vector<std::shared_ptr<prometheus::Collectable>> collectables);
 
   // The exposer keeps only weak pointers.
   const std::vector<std::shared_ptr<prometheus::Collectable>> collectables_;
-  const std::unique_ptr<prometheus::Exposer> exposer_;
+  std::unique_ptr<prometheus::Exposer> exposer_;
+  const std::string address_;  // without a port of 0
   const int port_;
 };
 
