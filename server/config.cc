@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "model/base/version.h"
 #include "model/math/parallel.h"
 
 namespace mre {
@@ -57,8 +58,7 @@ CommandLine ParseCommandLine(int argc, char** argv) {
       ->check(CLI::Range(0.0, 86400.0));
   app.set_config("--config", "", "File of flag=value lines; flags win");
   app.allow_config_extras(CLI::config_extras_mode::error);
-  app.set_version_flag("--version",
-                       std::string("mre-server ") + kServerVersion);
+  app.set_version_flag("--version", std::string("mre-server ") + kVersion);
   try {
     app.parse(argc, argv);
     // The default must not outgrow a queue that was made smaller.

@@ -9,8 +9,6 @@
 
 namespace mre {
 
-inline constexpr char kServerVersion[] = "0.1.0";
-
 // Defaults are those of --help.
 struct ServerConfig {
   std::string model_repository;

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "model/base/log.h"
 #include "model/base/status_macros.h"
+#include "model/base/version.h"
 #include "server/metrics/exporter.h"
 #include "server/metrics/metrics.h"
 #include "server/metrics/process.h"
@@ -63,7 +64,7 @@ class GrpcServer : public Server {
              std::unique_ptr<const Repository> repository)
       : config_(config),
         repository_(std::move(repository)),
-        metrics_(*repository_, kServerVersion),
+        metrics_(*repository_, kVersion),
         scheduler_({.max_active_rows = config.max_active_rows,
                     .max_queued_rows = config.max_queued_rows,
                     .stall_limit = config.stall_seconds == 0
