@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/memory/memory.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "client/cc/connection.h"
 #include "client/cc/health.h"
@@ -17,13 +18,43 @@ namespace {
 constexpr int kFirstRetryMs = 100;
 constexpr int kLastRetryMs = 2000;
 
+// How long a call may take that only asks why there is no connection. The
+// channel knows already, so it fails at once.
+constexpr absl::Duration kAskWhy = absl::Milliseconds(100);
+
+// gRPC would take a name without a port, and try port 443 (https).
+absl::Status CheckTarget(const std::string& target) {
+  const size_t colon = target.rfind(':');
+  int port = 0;
+  if (colon != std::string::npos && colon > 0 &&
+      absl::SimpleAtoi(target.substr(colon + 1), &port) && port > 0 &&
+      port <= 65535) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("\"", target,
+                   "\" is not a server's address: expected "
+                   "HOST:PORT, such as 127.0.0.1:8001"));
+}
+
+// Why the last try to connect failed, as " (...)"; empty when gRPC does not
+// say.
+std::string WhyNot(const std::shared_ptr<grpc::Channel>& channel) {
+  grpc::ClientContext context;
+  context.set_deadline(absl::ToChronoTime(absl::Now() + kAskWhy));
+  v1::ListModelsResponse response;
+  const grpc::Status status =
+      v1::AnytimeInference::NewStub(channel)->ListModels(&context, {},
+                                                         &response);
+  if (status.error_code() != grpc::StatusCode::UNAVAILABLE) return "";
+  return absl::StrCat(" (", status.error_message(), ")");
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Connect(
     const ClientOptions& options) {
-  if (options.target.empty()) {
-    return absl::InvalidArgumentError("the server's address is empty");
-  }
+  RETURN_IF_ERROR(CheckTarget(options.target));
   if (options.max_message_bytes <= 0) {
     return absl::InvalidArgumentError(absl::StrCat(
         "max_message_bytes is ", options.max_message_bytes, ", not positive"));
@@ -41,7 +72,8 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Connect(
   if (!channel->WaitForConnected(absl::ToChronoTime(deadline))) {
     return absl::UnavailableError(
         absl::StrCat("no connection to ", options.target, " within ",
-                     absl::FormatDuration(options.connect_timeout)));
+                     absl::FormatDuration(options.connect_timeout),
+                     WhyNot(channel), ": is mre-server running there?"));
   }
   return absl::WrapUnique(
       new Client(std::make_unique<Connection>(std::move(channel))));

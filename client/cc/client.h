@@ -54,8 +54,9 @@ enum class ServingStatus { kUnknown, kServing, kNotServing };
 // with UNAVAILABLE.
 class Client {
  public:
-  // UNAVAILABLE when no connection stands within connect_timeout;
-  // INVALID_ARGUMENT for options that cannot work.
+  // UNAVAILABLE, with the reason as far as gRPC gives it, when no connection
+  // stands within connect_timeout; INVALID_ARGUMENT for options that cannot
+  // work, such as a target without a port.
   static absl::StatusOr<std::unique_ptr<Client>> Connect(
       const ClientOptions& options);
 

@@ -55,6 +55,9 @@ int Connect(const Flags& flags, std::unique_ptr<Client>& client) {
   if (!timeout.ok()) return FailUsage(timeout.status());
   options.connect_timeout = *timeout;
   auto connected = Client::Connect(options);
+  if (absl::IsInvalidArgument(connected.status())) {
+    return FailUsage(connected.status());
+  }
   if (!connected.ok()) return FailCall(connected.status());
   client = *std::move(connected);
   return kExitOk;
