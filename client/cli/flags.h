@@ -10,19 +10,20 @@ namespace mre {
 
 // Exactly one of idx, image and raw should be set; Input::Read() checks it.
 struct InputFlags {
-  std::string idx;     // IDX file of images, gz or not.
-  uint64_t index = 0;  // The first image of it to send.
-  uint64_t count = 1;  // How many.
+  std::string idx;  // IDX file of images, gz or not.
+  // Which images of it: "7", or several such as "3,50,42".
+  std::string index = "0";
+  uint64_t count = 1;  // So many from the one image of `index` on.
   std::string labels;  // IDX file of their true classes; may be empty.
   std::string image;   // PNG file.
   std::string raw;     // File of the bytes of one input.
 };
 
-// One of each field of mre.v1.Budget.
+// One of each field of mre.v1.Budget; 0: no limit.
 struct BudgetFlags {
   uint32_t max_steps = 0;
   uint64_t max_macs = 0;
-  std::string max_time;  // "5ms"; empty: no limit.
+  std::string max_time;  // "5ms"; empty, like "0": no limit.
   float min_confidence = 0;
   float min_ray_coverage = 0;
   uint32_t stable_steps = 0;
@@ -44,7 +45,7 @@ struct Flags {
   uint32_t top_k = 0;
   bool probabilities = false;
   uint32_t every = 0;
-  std::string delivery;  // "latest" or "all"; empty: as suits the output.
+  std::string delivery = "all";  // Or "latest".
 
   bool json = false;
   bool plain = false;

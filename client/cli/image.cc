@@ -13,6 +13,14 @@ namespace {
 
 constexpr int64_t kMaxBytes = int64_t{1} << 30;
 
+// Whether `bytes` begin as every PNG file does.
+bool IsPng(absl::string_view bytes) {
+  constexpr size_t kSignatureSize = 8;
+  return bytes.size() >= kSignatureSize &&
+         png_sig_cmp(reinterpret_cast<png_const_bytep>(bytes.data()), 0,
+                     kSignatureSize) == 0;
+}
+
 }  // namespace
 
 std::string ShapeText(const std::vector<int64_t>& shape) {
@@ -38,12 +46,13 @@ absl::StatusOr<Image> ImageOfShape(const std::vector<int64_t>& shape) {
 absl::StatusOr<Image> DecodePng(absl::string_view bytes,
                                 const std::vector<int64_t>& shape) {
   ASSIGN_OR_RETURN(Image image, ImageOfShape(shape));
+  if (!IsPng(bytes)) return absl::InvalidArgumentError("not a PNG file");
   png_image png = {};
   png.version = PNG_IMAGE_VERSION;
   const auto free = absl::MakeCleanup([&png] { png_image_free(&png); });
   if (!png_image_begin_read_from_memory(&png, bytes.data(), bytes.size())) {
     return absl::InvalidArgumentError(
-        absl::StrCat("not a PNG file: ", png.message));
+        absl::StrCat("damaged PNG file: ", png.message));
   }
   // Before anything is allocated: a header may claim any size.
   if (png.height != static_cast<png_uint_32>(image.height) ||

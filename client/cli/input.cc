@@ -1,9 +1,12 @@
 #include "client/cli/input.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "model/base/file.h"
 #include "model/base/idx_file.h"
 #include "model/base/status_macros.h"
@@ -47,6 +50,34 @@ std::optional<Image> AsImage(const std::string& data,
   return *std::move(image);
 }
 
+// The images that --index and --count mean, of `available`.
+absl::StatusOr<std::vector<size_t>> Indices(const InputFlags& flags,
+                                            size_t available) {
+  std::vector<size_t> indices;
+  for (const absl::string_view text : absl::StrSplit(flags.index, ',')) {
+    size_t index = 0;
+    if (!absl::SimpleAtoi(text, &index)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--index is \"", flags.index,
+                       "\", not the number of an image, from 0, or several "
+                       "such as 3,50,42"));
+    }
+    indices.push_back(index);
+  }
+  if (indices.size() > 1 && flags.count != 1) {
+    return absl::InvalidArgumentError(
+        "--count goes with one --index, not with a list of them");
+  }
+  const size_t most = *std::max_element(indices.begin(), indices.end());
+  if (flags.count == 0 || most >= available || flags.count > available - most) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        flags.idx, " holds ", available, " images, from 0 on: ", "--index ",
+        flags.index, " --count ", flags.count, " is outside"));
+  }
+  for (uint64_t i = 1; i < flags.count; ++i) indices.push_back(most + i);
+  return indices;
+}
+
 }  // namespace
 
 absl::StatusOr<Input> Input::Read(const InputFlags& flags) {
@@ -66,15 +97,12 @@ absl::StatusOr<Input> Input::Read(const InputFlags& flags) {
   input.kind_ = Kind::kIdx;
   input.path_ = flags.idx;
   ASSIGN_OR_RETURN(input.images_, ReadIdxFile(flags.idx, kMaxIdxBytes));
-  const size_t available = input.images_.count;
-  if (flags.count == 0 || flags.index >= available ||
-      flags.count > available - flags.index) {
+  if (input.images_.item_shape.empty()) {
     return absl::InvalidArgumentError(
-        absl::StrCat(flags.idx, " holds ", available, " images: --index ",
-                     flags.index, " --count ", flags.count, " is outside"));
+        absl::StrCat(flags.idx, " holds labels, not images"));
   }
-  input.first_ = flags.index;
-  input.count_ = flags.count;
+  const size_t available = input.images_.count;
+  ASSIGN_OR_RETURN(input.indices_, Indices(flags, available));
   if (flags.labels.empty()) return input;
   ASSIGN_OR_RETURN(input.labels_, ReadIdxFile(flags.labels, kMaxIdxBytes));
   if (!input.labels_->item_shape.empty() || input.labels_->count != available) {
@@ -92,7 +120,7 @@ absl::StatusOr<Sample> Input::At(size_t i,
   std::string* data = sample.tensor.mutable_data();
   switch (kind_) {
     case Kind::kIdx: {
-      const size_t index = first_ + i;
+      const size_t index = indices_[i];
       sample.name = absl::StrCat("image ", index);
       if (!SameShape(images_.item_shape, shape)) {
         return absl::InvalidArgumentError(absl::StrCat(

@@ -32,7 +32,7 @@ class Input {
   static absl::StatusOr<Input> Read(const InputFlags& flags);
 
   // How many samples there are, at least 1.
-  size_t size() const { return count_; }
+  size_t size() const { return kind_ == Kind::kIdx ? indices_.size() : 1; }
 
   // The i-th sample for a model of input `shape`. INVALID_ARGUMENT when the
   // shapes do not match, saying both. REQUIRES: i < size().
@@ -43,9 +43,8 @@ class Input {
 
   Kind kind_ = Kind::kRaw;
   std::string path_;
-  size_t first_ = 0;
-  size_t count_ = 1;
-  std::string bytes_;  // Of a PNG or a raw file.
+  std::vector<size_t> indices_;  // Of the images of an IDX file.
+  std::string bytes_;            // Of a PNG or a raw file.
   Idx images_;
   std::optional<Idx> labels_;
 };

@@ -7,6 +7,7 @@
 
 #include "client/cli/commands.h"
 #include "client/cli/flags.h"
+#include "model/base/version.h"
 
 namespace {
 
@@ -56,13 +57,16 @@ void AddInput(CLI::App& app, mre::InputFlags& input) {
   app.add_option("--raw", input.raw, "The bytes of one input, one byte a value")
       ->type_name("FILE")
       ->group(kInput);
-  app.add_option("--index", input.index, "The image of the IDX file, from 0")
-      ->type_name("N")
+  app.add_option("--index", input.index,
+                 "The image of the IDX file, from 0, or several: 3,50,42")
+      ->type_name("N[,N...]")
+      ->capture_default_str()
       ->needs(idx)
       ->group(kInput);
   app.add_option("--count", input.count,
-                 "How many images of the IDX file, from --index on")
+                 "How many images of the IDX file, from one --index on")
       ->type_name("K")
+      ->capture_default_str()
       ->needs(idx)
       ->group(kInput);
   app.add_option("--labels", input.labels,
@@ -73,27 +77,33 @@ void AddInput(CLI::App& app, mre::InputFlags& input) {
 }
 
 void AddBudget(CLI::App& app, mre::BudgetFlags& budget) {
-  app.add_option("--max_steps", budget.max_steps, "Experts to run at most")
+  app.add_option("--max_steps", budget.max_steps,
+                 "Experts to run at most; 0: no limit")
       ->type_name("N")
       ->group(kBudget);
   app.add_option("--max_macs", budget.max_macs,
-                 "Multiply-accumulates to spend at most")
+                 "Multiply-accumulates to spend at most; 0: no limit; what "
+                 "`mre models` gives for step 0 runs the stem alone")
       ->type_name("N")
       ->group(kBudget);
   app.add_option("--max_time", budget.max_time,
-                 "The best answer within this time, such as 5ms")
+                 "The best answer within this time, such as 5ms; 0s: no "
+                 "limit")
       ->type_name("TIME")
       ->group(kBudget);
   app.add_option("--min_confidence", budget.min_confidence,
-                 "Stop when the largest probability reaches this")
+                 "Stop when the largest probability reaches this; 0: no "
+                 "limit")
       ->type_name("0..1")
       ->group(kBudget);
   app.add_option("--min_ray_coverage", budget.min_ray_coverage,
-                 "Stop when this share of the rays reaches the output")
+                 "Stop when this share of the rays reaches the output; 0: no "
+                 "limit")
       ->type_name("0..1")
       ->group(kBudget);
   app.add_option("--stable_steps", budget.stable_steps,
-                 "Stop when the answer has stayed for this many steps")
+                 "Stop when the answer has stayed for this many steps; 0: no "
+                 "limit")
       ->type_name("N")
       ->group(kBudget);
 }
@@ -129,9 +139,10 @@ void AddStream(CLI::App& app, mre::Flags& flags) {
       ->type_name("N")
       ->group(kOutput);
   app.add_option("--delivery", flags.delivery,
-                 "Whether steps may be skipped when the reader is slow: "
-                 "latest (they may) or all; the picture asks for all")
-      ->check(CLI::IsMember({"latest", "all"}))
+                 "When the reader is slow: all steps, or latest: those that "
+                 "wait may be skipped for newer ones")
+      ->check(CLI::IsMember({"all", "latest"}))
+      ->capture_default_str()
       ->group(kOutput);
   app.add_flag("--plain", flags.plain,
                "Lines of text on a terminal too (so does NO_COLOR)")
@@ -143,6 +154,20 @@ void AddStream(CLI::App& app, mre::Flags& flags) {
       ->group(kOutput);
 }
 
+// What CLI11 found wrong. An argument that it does not know says more than what
+// is missing because of it.
+std::string FailureMessage(const CLI::App* app, const CLI::Error& error) {
+  const auto unknown = app->remaining(/*recurse=*/true);
+  std::string text = error.what();
+  if (!unknown.empty()) {
+    text = "unknown argument \"" + unknown.front() + "\"";
+    if (app->get_subcommands().empty()) {
+      text = "unknown command \"" + unknown.front() + "\"";
+    }
+  }
+  return "mre: " + text + "\nRun with --help for more information.\n";
+}
+
 int Run(int argc, char** argv) {
   mre::Flags flags;
   CLI::App app{
@@ -151,6 +176,8 @@ int Run(int argc, char** argv) {
       "mre"};
   app.footer(kExamples);
   app.require_subcommand(1);
+  app.failure_message(FailureMessage);
+  app.set_version_flag("--version", std::string("mre ") + mre::kVersion);
   auto* stream =
       app.add_subcommand("stream", "Watch a prediction improve step by step");
   auto* predict =

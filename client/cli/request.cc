@@ -15,7 +15,6 @@ absl::Status CheckShare(absl::string_view flag, float value) {
 }
 
 absl::StatusOr<v1::Delivery> ParseDelivery(const std::string& text) {
-  if (text.empty()) return v1::DELIVERY_UNSPECIFIED;
   if (text == "latest") return v1::DELIVERY_LATEST;
   if (text == "all") return v1::DELIVERY_ALL;
   return absl::InvalidArgumentError(

@@ -65,6 +65,16 @@ TEST(ImageTest, RefusesEveryTruncation) {
   }
 }
 
+TEST(ImageTest, TellsOtherFilesFromDamagedOnes) {
+  EXPECT_EQ(DecodePng("# A text", {2, 2, 1}).status().message(),
+            "not a PNG file");
+  EXPECT_EQ(DecodePng("", {2, 2, 1}).status().message(), "not a PNG file");
+  const std::string whole = MakePng(2, 2, PNG_FORMAT_GRAY, std::string(4, 'x'));
+  const auto cut = DecodePng(whole.substr(0, 20), {2, 2, 1});
+  EXPECT_EQ(cut.status().message().find("damaged PNG file: "), 0u)
+      << cut.status();
+}
+
 TEST(ImageTest, KnowsWhichShapesAreImages) {
   EXPECT_TRUE(ImageOfShape({28, 28}).ok());
   EXPECT_TRUE(ImageOfShape({28, 28, 1}).ok());

@@ -32,7 +32,7 @@ TEST_F(InputTest, TakesARunOfIdxImages) {
   InputFlags flags;
   flags.idx = images_.path();
   flags.labels = labels_.path();
-  flags.index = 1;
+  flags.index = "1";
   flags.count = 2;
   const auto input = Input::Read(flags);
   ASSERT_TRUE(input.ok()) << input.status();
@@ -64,8 +64,10 @@ TEST_F(InputTest, RefusesImagesOutsideTheFile) {
   InputFlags flags;
   flags.idx = images_.path();
   struct {
-    uint64_t index, count;
-  } outside[] = {{3, 1}, {0, 4}, {2, 2}, {0, 0}, {1, ~uint64_t{0}}};
+    const char* index;
+    uint64_t count;
+  } outside[] = {{"3", 1}, {"0", 4},   {"2", 2},
+                 {"0", 0}, {"0,3", 1}, {"1", ~uint64_t{0}}};
   for (const auto& [index, count] : outside) {
     flags.index = index;
     flags.count = count;
@@ -75,6 +77,40 @@ TEST_F(InputTest, RefusesImagesOutsideTheFile) {
               absl::string_view::npos)
         << input.status();
   }
+}
+
+TEST_F(InputTest, TakesAListOfImages) {
+  InputFlags flags;
+  flags.idx = images_.path();
+  flags.index = "2,0,2";
+  const auto input = Input::Read(flags);
+  ASSERT_TRUE(input.ok()) << input.status();
+  ASSERT_EQ(input->size(), 3u);
+  EXPECT_EQ(input->At(0, {2, 2})->tensor.data(), "ijkl");
+  EXPECT_EQ(input->At(1, {2, 2})->tensor.data(), "abcd");
+  EXPECT_EQ(input->At(2, {2, 2})->name, "image 2");
+  flags.count = 2;
+  EXPECT_EQ(Input::Read(flags).status().message(),
+            "--count goes with one --index, not with a list of them");
+}
+
+TEST_F(InputTest, RefusesWhatIsNoNumberOfAnImage) {
+  InputFlags flags;
+  flags.idx = images_.path();
+  for (const char* index : {"-1", "", "x", "1,", "1 2", "1.5", "1-2"}) {
+    flags.index = index;
+    const auto input = Input::Read(flags);
+    ASSERT_FALSE(input.ok()) << index;
+    EXPECT_EQ(input.status().message().find("--index is \""), 0u)
+        << input.status();
+  }
+}
+
+TEST_F(InputTest, TellsLabelsFromImages) {
+  InputFlags flags;
+  flags.idx = labels_.path();
+  EXPECT_EQ(Input::Read(flags).status().message(),
+            labels_.path() + " holds labels, not images");
 }
 
 TEST_F(InputTest, SaysBothShapesWhenTheyDiffer) {

@@ -68,7 +68,7 @@ TEST(RequestTest, CarriesRoutingAndOutput) {
   flags.top_k = 2;
   flags.probabilities = true;
   flags.every = 4;
-  flags.delivery = "all";
+  flags.delivery = "latest";
   const auto request = MakeRequest(flags);
   ASSERT_TRUE(request.ok()) << request.status();
   EXPECT_TRUE(request->routing().sampled());
@@ -76,9 +76,13 @@ TEST(RequestTest, CarriesRoutingAndOutput) {
   EXPECT_EQ(request->output().top_k(), 2u);
   EXPECT_TRUE(request->output().probabilities());
   EXPECT_EQ(request->output().every(), 4u);
-  EXPECT_EQ(request->output().delivery(), v1::DELIVERY_ALL);
+  EXPECT_EQ(request->output().delivery(), v1::DELIVERY_LATEST);
   flags.delivery = "some";
   EXPECT_FALSE(MakeRequest(flags).ok());
+}
+
+TEST(RequestTest, AsksForEveryStepByDefault) {
+  EXPECT_EQ(MakeRequest({})->output().delivery(), v1::DELIVERY_ALL);
 }
 
 TEST(RequestTest, HasNoDeadlineUnlessAsked) {
