@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
 #include "client/cli/text.h"
 
 namespace mre {
@@ -107,7 +108,7 @@ std::vector<std::string> StateLines(const Sample& sample,
                                     const v1::Prediction& prediction,
                                     int width) {
   auto lines = BarLines(Bars(prediction, model, sample), width);
-  lines.push_back("");
+  lines.push_back(sample.truth.has_value() ? "* the true class" : "");
   std::string step = absl::StrCat("step ", prediction.step());
   if (prediction.has_expert()) {
     absl::StrAppend(&step, "  expert ", prediction.expert().layer(), ".",
@@ -145,6 +146,25 @@ std::string ClipLine(absl::string_view line, int width) {
     end += bytes;
   }
   return std::string(line);
+}
+
+std::vector<std::string> FoldLine(absl::string_view line, int width) {
+  constexpr char kIndent[] = "  ";
+  std::vector<std::string> lines = {""};
+  std::string gap;  // The spaces before the next word.
+  for (const absl::string_view word : absl::StrSplit(line, ' ')) {
+    if (!word.empty()) {
+      std::string longer = absl::StrCat(lines.back(), gap, word);
+      if (lines.back().empty() || VisibleWidth(longer) <= width) {
+        lines.back() = std::move(longer);
+      } else {
+        lines.push_back(absl::StrCat(kIndent, word));
+      }
+      gap.clear();
+    }
+    gap += ' ';
+  }
+  return lines;
 }
 
 std::string BarText(float share, int width) {
@@ -232,6 +252,9 @@ std::vector<std::string> GridLines(uint32_t layers, uint32_t experts,
                : std::string(text);
   };
   std::vector<std::string> lines;
+  lines.push_back(ClipLine(
+      numbers ? "experts, numbered in the order they ran" : "experts that ran",
+      width));
   for (uint32_t l = 0; l < layers; ++l) {
     std::string line = Fit(absl::StrCat(prefix, l), label_width);
     if (!numbers) line += ' ';

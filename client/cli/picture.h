@@ -40,12 +40,16 @@ int VisibleWidth(absl::string_view line);
 // `line` cut after `width` visible columns, its colours reset if it is cut.
 std::string ClipLine(absl::string_view line, int width);
 
+// `line`, which has no colours, broken at spaces into pieces of at most `width`
+// columns, all but the first indented; a longer word stays whole.
+std::vector<std::string> FoldLine(absl::string_view line, int width);
+
 // A bar of `width` columns filled to `share` (taken into [0, 1]) in eighths of
 // a column, no colours.
 std::string BarText(float share, int width);
 
 // One line a bar, `width` columns each: label, bar, probability. The best is
-// highlighted, the truth marked by a star.
+// highlighted, the truth marked by a star, which the picture explains below.
 std::vector<std::string> BarLines(const std::vector<Bar>& bars, int width);
 
 // The image in half blocks, two rows of pixels a line. One larger than
@@ -53,10 +57,11 @@ std::vector<std::string> BarLines(const std::vector<Bar>& bars, int width);
 std::vector<std::string> ImageLines(const Image& image, Palette palette,
                                     int max_side);
 
-// The grid of experts, a line a layer. An expert shows the number of the step
-// that ran it (only a mark when `width` is too small for numbers), that of the
-// last step is highlighted, one that has not run is a dot. `history` holds the
-// steps seen so far; experts outside the grid are left out.
+// The grid of experts, a line a layer below one that says what it shows. An
+// expert shows the number of the step that ran it (only a mark when `width` is
+// too small for numbers), that of the last step is highlighted, one that has
+// not run is a dot. `history` holds the steps seen so far; experts outside the
+// grid are left out.
 std::vector<std::string> GridLines(uint32_t layers, uint32_t experts,
                                    std::span<const v1::Prediction> history,
                                    int width);

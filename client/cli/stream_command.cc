@@ -107,10 +107,8 @@ absl::StatusOr<v1::Prediction> Watch(const Setup& setup, size_t i,
 
 int ShowPictures(Setup& setup, const PictureStyle& style, absl::Duration pace,
                  Totals& totals) {
-  v1::Output& output = *setup.request.mutable_output();
-  if (setup.model.classes_size() <= kMaxBars) output.set_probabilities(true);
-  if (output.delivery() == v1::DELIVERY_UNSPECIFIED) {
-    output.set_delivery(v1::DELIVERY_ALL);
+  if (setup.model.classes_size() <= kMaxBars) {
+    setup.request.mutable_output()->set_probabilities(true);
   }
   absl::Status status;
   {
@@ -127,8 +125,11 @@ int ShowPictures(Setup& setup, const PictureStyle& style, absl::Duration pace,
         screen.Erase();
       }
       screen.Keep();
-      std::cout << SummaryLine(setup.samples[i], *last, setup.model)
-                << std::endl;
+      for (const std::string& line :
+           FoldLine(SummaryLine(setup.samples[i], *last, setup.model),
+                    style.width)) {
+        std::cout << line << std::endl;
+      }
     }
   }
   // Only now: the cursor is back, and below the picture.

@@ -27,8 +27,14 @@ std::string ClassName(uint32_t index, const v1::ModelInfo& model) {
 std::string TruthText(const Sample& sample, const v1::Prediction& prediction,
                       const v1::ModelInfo& model) {
   if (!sample.truth.has_value() || prediction.top().empty()) return "";
-  if (prediction.top(0).class_index() == *sample.truth) return "  [right]";
-  return absl::StrCat("  [wrong: it is ", ClassName(*sample.truth, model), "]");
+  if (prediction.top(0).class_index() == *sample.truth) return " [right]";
+  return absl::StrCat(" [wrong: ", ClassName(*sample.truth, model), "]");
+}
+
+// Percent of what a row costs when every expert runs. REQUIRES: that is not 0.
+double MacsShare(uint64_t macs, const v1::ModelInfo& model) {
+  return 100.0 * static_cast<double>(macs) /
+         static_cast<double>(FullMacs(model));
 }
 
 }  // namespace
@@ -71,12 +77,10 @@ uint64_t FullMacs(const v1::ModelInfo& model) {
 }
 
 std::string MacsText(uint64_t macs, const v1::ModelInfo& model) {
-  const uint64_t full = FullMacs(model);
   std::string count = absl::StrCat(WithCommas(macs), " MACs");
-  if (full == 0) return count;
-  return absl::StrFormat(
-      "%s (%.1f%% of the full model)", count,
-      100.0 * static_cast<double>(macs) / static_cast<double>(full));
+  if (FullMacs(model) == 0) return count;
+  return absl::StrFormat("%s (%.1f%% of the full model)", count,
+                         MacsShare(macs, model));
 }
 
 std::string StopText(v1::StopReason reason) {
@@ -138,11 +142,16 @@ std::string SummaryLine(const Sample& sample, const v1::Prediction& prediction,
           ? "no class"
           : absl::StrFormat("%s %.3f", ClassText(prediction.top(0)),
                             prediction.top(0).probability());
+  const std::string cost =
+      FullMacs(model) == 0
+          ? absl::StrCat(WithCommas(prediction.macs()), " MACs")
+          : absl::StrFormat("%.1f%% of MACs",
+                            MacsShare(prediction.macs(), model));
   return absl::StrFormat(
-      "%s: %s  after %d of %d experts, %s, %s: %s%s", Printable(sample.name),
-      answer, prediction.step(), model.layers() * model.experts_per_layer(),
-      MacsText(prediction.macs(), model), DurationText(prediction.elapsed()),
-      StopText(prediction.stop_reason()), TruthText(sample, prediction, model));
+      "%s: %s%s  %d/%d experts, %s, %s: %s", Printable(sample.name), answer,
+      TruthText(sample, prediction, model), prediction.step(),
+      model.layers() * model.experts_per_layer(), cost,
+      DurationText(prediction.elapsed()), StopText(prediction.stop_reason()));
 }
 
 void Totals::Add(const Sample& sample, const v1::Prediction& prediction) {

@@ -43,8 +43,10 @@ std::string ClassText(const v1::ClassProbability& entry);
 std::string StepLine(const v1::Prediction& prediction,
                      const v1::ModelInfo& model);
 
-// A finished row in a line: the answer, what it cost, why it stopped and, when
-// `sample` has a label, whether it is right.
+// A finished row in a line: the answer, whether it is right (when `sample` has
+// a label), what it cost and why it stopped:
+// "image 50: Coat 0.908 [right]  7/32 experts, 34.4% of MACs, 371us:
+//  min_confidence reached".
 std::string SummaryLine(const Sample& sample, const v1::Prediction& prediction,
                         const v1::ModelInfo& model);
 

@@ -48,6 +48,16 @@ TEST(PictureTest, ClipsByColumnsAndResetsColours) {
   EXPECT_EQ(ClipLine("\x1b[32m▀\x1b[0m", 1), "\x1b[32m▀\x1b[0m");
 }
 
+TEST(PictureTest, FoldsAtSpaces) {
+  using Lines = std::vector<std::string>;
+  EXPECT_EQ(FoldLine("", 9), Lines{""});
+  EXPECT_EQ(FoldLine("ab  cd", 6), Lines{"ab  cd"});
+  EXPECT_EQ(FoldLine("ab  cd ef", 6), (Lines{"ab  cd", "  ef"}));
+  EXPECT_EQ(FoldLine("ab  cd ef", 5), (Lines{"ab", "  cd", "  ef"}));
+  EXPECT_EQ(FoldLine("a longword b", 3), (Lines{"a", "  longword", "  b"}));
+  EXPECT_EQ(FoldLine("é é é", 3), (Lines{"é é", "  é"}));
+}
+
 TEST(PictureTest, BarsFillInEighths) {
   EXPECT_EQ(BarText(0, 4), "    ");
   EXPECT_EQ(BarText(1, 4), "████");
@@ -103,23 +113,25 @@ TEST(PictureTest, GridNumbersTheStepsAndHighlightsTheNewest) {
                                                Step(2, 0, 2)};
   const auto lines = GridLines(2, 3, history, 80);
   const std::string dot = "\x1b[2m ·\x1b[0m";
-  ASSERT_EQ(lines.size(), 2u);
-  EXPECT_EQ(lines[0], "layer 0" + dot + dot + "\x1b[1;30;43m 2\x1b[0m");
-  EXPECT_EQ(lines[1], "layer 1\x1b[32m 1\x1b[0m" + dot + dot);
+  ASSERT_EQ(lines.size(), 3u);
+  EXPECT_EQ(lines[0], "experts, numbered in the order they ran");
+  EXPECT_EQ(lines[1], "layer 0" + dot + dot + "\x1b[1;30;43m 2\x1b[0m");
+  EXPECT_EQ(lines[2], "layer 1\x1b[32m 1\x1b[0m" + dot + dot);
 }
 
 TEST(PictureTest, GridFallsBackToMarksWhenNarrow) {
   const std::vector<v1::Prediction> history = {Step(1, 0, 0), Step(2, 0, 1)};
   const auto lines = GridLines(1, 4, history, 12);
-  ASSERT_EQ(lines.size(), 1u);
-  EXPECT_EQ(Bare(lines[0]), "layer 0 ■■··");
-  EXPECT_EQ(VisibleWidth(GridLines(1, 40, history, 12)[0]), 12);
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_EQ(Bare(lines[0]), "experts that");
+  EXPECT_EQ(Bare(lines[1]), "layer 0 ■■··");
+  EXPECT_EQ(VisibleWidth(GridLines(1, 40, history, 12)[1]), 12);
 }
 
 TEST(PictureTest, GridIgnoresExpertsOutsideAndHugeModels) {
   const std::vector<v1::Prediction> history = {Step(1, 9, 0), Step(2, 0, 9)};
-  EXPECT_EQ(Bare(GridLines(1, 2, history, 80)[0]), "layer 0 · ·");
-  EXPECT_TRUE(GridLines(0, 0, history, 80).empty());
+  EXPECT_EQ(Bare(GridLines(1, 2, history, 80)[1]), "layer 0 · ·");
+  EXPECT_EQ(GridLines(0, 0, history, 80).size(), 1u);
   EXPECT_EQ(GridLines(0xffffffff, 0xffffffff, history, 80).size(), 1u);
 }
 
@@ -147,6 +159,21 @@ TEST(PictureTest, BarsKeepTheirPlacesWhenEveryClassIsSent) {
   EXPECT_TRUE(all[1].best);
 }
 
+TEST(PictureTest, ExplainsTheStarOfTheTrueClass) {
+  v1::ModelInfo model;
+  Sample sample;
+  const std::vector<v1::Prediction> history = {v1::Prediction()};
+  const auto explained = [&] {
+    for (const auto& line : PictureLines(sample, model, history, {})) {
+      if (Bare(line) == "* the true class") return true;
+    }
+    return false;
+  };
+  EXPECT_FALSE(explained());
+  sample.truth = 0;
+  EXPECT_TRUE(explained());
+}
+
 TEST(PictureTest, FitsTheTerminalAndKeepsItsHeight) {
   v1::ModelInfo model;
   model.set_model_name("shoes");
@@ -163,7 +190,7 @@ TEST(PictureTest, FitsTheTerminalAndKeepsItsHeight) {
   history[0].add_probabilities(0.5f);
   const PictureStyle wide{Palette::kTrueColour, 80};
   const auto first = PictureLines(sample, model, history, wide);
-  EXPECT_EQ(first.size(), 1u + 14 + 1 + 2);
+  EXPECT_EQ(first.size(), 1u + 14 + 1 + 3);
   EXPECT_EQ(Bare(first[0]), "shoes version 1, image 0");
   history.push_back(Step(1, 0, 0));
   history[1].add_probabilities(0.25f);

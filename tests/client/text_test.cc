@@ -92,18 +92,26 @@ TEST(TextTest, StepIsOneLine) {
 TEST(TextTest, SummaryComparesWithTheLabel) {
   Sample sample;
   sample.name = "image 4";
-  const std::string line =
-      "image 4: Boot 0.750  after 1 of 2 experts, 152 MACs (80.0% of the full "
-      "model), 1.23ms: min_confidence reached";
-  EXPECT_EQ(SummaryLine(sample, Final(), Model()), line);
+  const std::string answer = "image 4: Boot 0.750";
+  const std::string cost =
+      "  1/2 experts, 80.0% of MACs, 1.23ms: min_confidence reached";
+  EXPECT_EQ(SummaryLine(sample, Final(), Model()), answer + cost);
   sample.truth = 1;
-  EXPECT_EQ(SummaryLine(sample, Final(), Model()), line + "  [right]");
+  EXPECT_EQ(SummaryLine(sample, Final(), Model()), answer + " [right]" + cost);
   sample.truth = 0;
   EXPECT_EQ(SummaryLine(sample, Final(), Model()),
-            line + "  [wrong: it is Sandal]");
+            answer + " [wrong: Sandal]" + cost);
   sample.truth = 9;
   EXPECT_EQ(SummaryLine(sample, Final(), Model()),
-            line + "  [wrong: it is class 9]");
+            answer + " [wrong: class 9]" + cost);
+}
+
+TEST(TextTest, SummaryGivesPlainMacsWhenTheModelsCostsAreUnknown) {
+  Sample sample;
+  sample.name = "image 4";
+  EXPECT_EQ(SummaryLine(sample, Final(), v1::ModelInfo()),
+            "image 4: Boot 0.750  1/0 experts, 152 MACs, 1.23ms: "
+            "min_confidence reached");
 }
 
 TEST(TextTest, TotalsAverageOverSamples) {
