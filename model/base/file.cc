@@ -37,6 +37,17 @@ class Descriptor {
   const int fd_;
 };
 
+// A name beside `path`, another for each call: threads may replace the same
+// file.
+std::string TemporaryFor(const std::string& path) {
+  static std::atomic<uint64_t> calls = 0;
+  return absl::StrCat(path, ".tmp.", getpid(), ".", ++calls);
+}
+
+int Create(const std::string& path) {
+  return open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+}
+
 absl::Status WriteAll(int fd, absl::string_view contents,
                       const std::string& path) {
   while (!contents.empty()) {
@@ -103,14 +114,10 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
 
 absl::Status WriteFileAtomically(const std::string& path,
                                  absl::string_view contents) {
-  // A name of its own for each call: threads may replace the same file.
-  static std::atomic<uint64_t> calls = 0;
-  const std::string temporary =
-      absl::StrCat(path, ".tmp.", getpid(), ".", ++calls);
+  const std::string temporary = TemporaryFor(path);
   absl::Status status;
   {
-    const Descriptor fd(open(temporary.c_str(),
-                             O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+    const Descriptor fd(Create(temporary));
     if (fd.get() < 0) return ErrnoError("create", temporary);
     status = WriteAll(fd.get(), contents, temporary);
   }
@@ -122,6 +129,14 @@ absl::Status WriteFileAtomically(const std::string& path,
     return status;
   }
   return SyncDirectoryOf(path);
+}
+
+absl::Status TryWriting(const std::string& path) {
+  const std::string temporary = TemporaryFor(path);
+  const Descriptor fd(Create(temporary));
+  if (fd.get() < 0) return ErrnoError("create", temporary);
+  if (unlink(temporary.c_str()) != 0) return ErrnoError("remove", temporary);
+  return absl::OkStatus();
 }
 
 }  // namespace mre

@@ -45,6 +45,10 @@ absl::StatusOr<std::string> ReadFile(const std::string& path);
 absl::Status WriteFileAtomically(const std::string& path,
                                  absl::string_view contents);
 
+// Makes and removes the temporary file that WriteFileAtomically(path, ...)
+// would write: an error when it could not do so.
+absl::Status TryWriting(const std::string& path);
+
 }  // namespace mre
 
 #endif  // MRE_MODEL_BASE_FILE_H_

@@ -173,5 +173,22 @@ TEST(WriteFileAtomicallyTest, ReadersSeeWholeFilesWhileWritersRace) {
   EXPECT_THAT(NamesIn(dir), ElementsAre("f"));
 }
 
+TEST(TryWritingTest, LeavesEverythingAsItWas) {
+  const TempDir dir;
+  ASSERT_THAT(WriteFileAtomically(dir.File("f"), "old"), IsOk());
+  EXPECT_THAT(TryWriting(dir.File("f")), IsOk());
+  EXPECT_THAT(TryWriting(dir.File("g")), IsOk());
+  EXPECT_THAT(NamesIn(dir), ElementsAre("f"));
+  EXPECT_THAT(ReadFile(dir.File("f")), IsOkAndHolds("old"));
+}
+
+TEST(TryWritingTest, FailsWhereNoFileCanBeMade) {
+  const TempDir dir;
+  EXPECT_THAT(TryWriting(dir.File("nowhere/f")),
+              StatusIs(StatusCode::kNotFound, HasSubstr("nowhere/f")));
+  // Root may write into every directory of a disk, but not here.
+  EXPECT_FALSE(TryWriting("/proc/f").ok());
+}
+
 }  // namespace
 }  // namespace mre
