@@ -11,6 +11,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "model/base/file.h"
 #include "model/base/status_macros.h"
 #include "model/engine/cost.h"
 #include "model/io/checkpoint.h"
@@ -35,6 +36,55 @@ absl::Status MakeDirectoryOf(const std::string& file) {
 }
 
 constexpr char kStateSuffix[] = ".state";
+
+// Refuses, before any training, a file that could not be written in the end;
+// and one that is there already, or whose run's state is, unless `replace`.
+absl::Status CheckOut(const std::string& out, bool replace) {
+  namespace fs = std::filesystem;
+  const auto refuse = [](const auto&... why) {
+    return absl::InvalidArgumentError(absl::StrCat("--out: ", why...));
+  };
+  std::error_code error;
+  const fs::file_status file = fs::status(out, error);
+  if (fs::is_directory(file) || fs::path(out).filename().empty()) {
+    return refuse("expected a file, such as ",
+                  (fs::path(out) / "model.safetensors").string(), ", but ", out,
+                  " is a directory");
+  }
+  if (fs::exists(file) && !fs::is_regular_file(file)) {
+    return refuse(out, " is not a regular file");
+  }
+  RETURN_IF_ERROR(MakeDirectoryOf(out));
+  if (const absl::Status status = TryWriting(out); !status.ok()) {
+    return refuse(status.message());
+  }
+  if (replace) return absl::OkStatus();
+  const std::string state = absl::StrCat(out, kStateSuffix);
+  const bool resumable = fs::exists(state, error);
+  if (!fs::exists(file) && !resumable) return absl::OkStatus();
+  return refuse(fs::exists(file) ? out : state,
+                " is there already; --overwrite starts anew and replaces it",
+                resumable ? absl::StrCat(", --resume=", state,
+                                         " goes on with the run that made it")
+                          : "");
+}
+
+// A state, or why there may be none.
+absl::StatusOr<SavedRun> LoadState(const std::string& path) {
+  absl::StatusOr<SavedRun> saved = LoadRun(path);
+  if (!absl::IsNotFound(saved.status())) return saved;
+  return absl::NotFoundError(absl::StrCat(
+      "--resume: there is no ", path,
+      ". A run writes its state at the end of each epoch, every N steps with "
+      "--save_every=N, and when Ctrl-C or SIGTERM stops it. One that was "
+      "killed before leaves none: start it anew, without --resume"));
+}
+
+// Something that the user may not expect, but that is no error.
+template <typename... Texts>
+void Note(const Texts&... texts) {
+  std::fputs(absl::StrCat("mre-train: note: ", texts..., "\n").c_str(), stderr);
+}
 
 void Print(absl::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
@@ -87,6 +137,14 @@ absl::StatusOr<FitOptions> ResumedOptions(const FitCommand& command,
   return options;
 }
 
+// A JSON object under a title, a line each member.
+void PrintMembers(absl::string_view title, const nlohmann::ordered_json& json) {
+  Print(absl::StrCat(title, "\n"));
+  for (const auto& [name, value] : json.items()) {
+    Print(absl::StrFormat("  %-16s %s\n", name, value.dump()));
+  }
+}
+
 // The images that accuracies are measured on, taken out of `data`.
 absl::StatusOr<Split> TakeEvaluated(int64_t validation, Dataset& data) {
   if (validation > 0) return TakeValidation(validation, data);
@@ -104,7 +162,7 @@ absl::Status RunFit(const FitCommand& command, const std::atomic<bool>& stop) {
   SavedRun saved;
   const bool resume = !command.resume.empty();
   if (resume) {
-    ASSIGN_OR_RETURN(saved, LoadRun(command.resume));
+    ASSIGN_OR_RETURN(saved, LoadState(command.resume));
     ASSIGN_OR_RETURN(options, ResumedOptions(command, saved.options));
   }
   if (options.out.empty()) {
@@ -112,15 +170,25 @@ absl::Status RunFit(const FitCommand& command, const std::atomic<bool>& stop) {
         "--out: expected the file to write the checkpoint to");
   }
   RETURN_IF_ERROR(Validate(options));
-  RETURN_IF_ERROR(MakeDirectoryOf(options.out));
-  if (!options.log.empty()) RETURN_IF_ERROR(MakeDirectoryOf(options.log));
+  RETURN_IF_ERROR(CheckOut(options.out, resume || command.overwrite));
+  if (!options.log.empty()) {
+    RETURN_IF_ERROR(MakeDirectoryOf(options.log));
+  } else if (resume) {
+    Note("no --log: a log that the run had before stays unfinished");
+  }
   UseThreads(options.threads);
   ASSIGN_OR_RETURN(Dataset data,
                    LoadDataset(options.dataset, options.data_dir));
   ASSIGN_OR_RETURN(const Split evaluated,
                    TakeEvaluated(options.validation, data));
+  if (options.limit_train > data.train.size()) {
+    Note("--limit_train=", options.limit_train, ": there are ",
+         data.train.size(), " training images; all of them are used");
+  }
   Limit(options.limit_train, data.image_size(), data.train);
   const std::string state_path = absl::StrCat(options.out, kStateSuffix);
+  // One that is replaced must not be taken for this run's.
+  if (!resume) std::remove(state_path.c_str());
   RunLog log;
   if (!options.log.empty()) {
     ASSIGN_OR_RETURN(log, resume ? RunLog::Resume(options.log, saved.state.step)
@@ -168,24 +236,26 @@ absl::Status RunEval(const EvalCommand& command) {
   return absl::OkStatus();
 }
 
-absl::Status RunInfo(const std::string& checkpoint) {
-  ASSIGN_OR_RETURN(const Model model, LoadCheckpoint(checkpoint));
+absl::Status RunInfo(const InfoCommand& command) {
+  ASSIGN_OR_RETURN(const Model model, LoadCheckpoint(command.checkpoint));
   const ModelConfig& config = model.config;
   const Layout layout(config);
   const Cost cost = CostOf(config);
   auto json = nlohmann::ordered_json::parse(FormatConfig(config));
   const auto training = json["training"];
   json.erase("training");
-  Print(absl::StrCat("config      ", json.dump(), "\n"));
+  PrintMembers("config", json);
   Print(absl::StrCat("parameters  ", layout.total, "\n"));
   Print(absl::StrCat("MACs        stem ", cost.stem, ", each expert ",
                      cost.expert, ", head ", cost.head, ", all experts ",
                      cost.After(config.total_experts()), "\n"));
+  PrintMembers("training", training);
+  if (!command.tensors) return absl::OkStatus();
+  Print("tensors\n");
   for (const ParamSpec& spec : layout.specs) {
-    Print(absl::StrFormat("tensor      %-32s [%s]\n", spec.name,
+    Print(absl::StrFormat("  %-32s [%s]\n", spec.name,
                           absl::StrJoin(spec.shape, ",")));
   }
-  Print(absl::StrCat("training    ", training.dump(2), "\n"));
   return absl::OkStatus();
 }
 

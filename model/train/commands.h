@@ -17,11 +17,14 @@ struct FitCommand {
   // Names of the flags that the user gave.
   std::set<std::string> given;
   std::string resume;  // state file; empty: start anew
+  // Whether a run that starts anew may replace a checkpoint or a state.
+  bool overwrite = false;
 };
 
 // Trains and writes the checkpoint to options.out; progress goes to stderr, the
-// final table to stdout. CANCELLED, with a hint how to go on, once `stop` turns
-// true. INVALID_ARGUMENT for a mistake in the flags.
+// final table to stdout. That it can be written is found out before training.
+// CANCELLED, with a hint how to go on, once `stop` turns true.
+// INVALID_ARGUMENT for a mistake in the flags.
 absl::Status RunFit(const FitCommand& command, const std::atomic<bool>& stop);
 
 struct EvalCommand {
@@ -35,8 +38,12 @@ struct EvalCommand {
 };
 absl::Status RunEval(const EvalCommand& command);
 
-// Prints what a checkpoint is: config, costs, tensors, training record.
-absl::Status RunInfo(const std::string& checkpoint);
+struct InfoCommand {
+  std::string checkpoint;
+  bool tensors = false;  // list them too
+};
+// Prints what a checkpoint is: config, costs, training record.
+absl::Status RunInfo(const InfoCommand& command);
 
 }  // namespace mre
 

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "absl/status/status.h"
+#include "model/base/version.h"
 #include "model/train/commands.h"
 #include "model/train/dataset.h"
 
@@ -43,13 +44,18 @@ void StopOnSignals() {
 void AddFitFlags(CLI::App& fit, FitCommand& command, std::string& kind,
                  std::string& precision) {
   FitOptions& o = command.options;
-  fit.add_option("--out", o.out, "checkpoint to write (model.safetensors)");
+  fit.add_option("--out", o.out,
+                 "checkpoint to write, such as my-model/1/model.safetensors");
+  fit.add_flag("--overwrite", command.overwrite,
+               "replace a checkpoint, and a run's state, that are there");
   fit.add_option("--data_dir", o.data_dir,
                  "directory of the data set's files (default: where the "
                  "system's package puts them)");
-  fit.add_option("--log", o.log, "write a JSON object a line to this file");
+  fit.add_option("--log", o.log,
+                 "write a JSON object a line to this file; give it again when "
+                 "resuming");
   fit.add_option("--resume", command.resume,
-                 "go on from the last state of a run, OUT.state");
+                 "go on from the last state that a run wrote, OUT.state");
   fit.add_option("--kind", kind, "kind of model: mre")->capture_default_str();
   fit.add_option("--precision", precision, "arithmetic: f32")
       ->capture_default_str();
@@ -68,7 +74,7 @@ void AddFitFlags(CLI::App& fit, FitCommand& command, std::string& kind,
 }
 
 void AddEvalFlags(CLI::App& eval, EvalCommand& command) {
-  eval.add_option("--checkpoint", command.checkpoint, "model.safetensors")
+  eval.add_option("FILE,--checkpoint", command.checkpoint, "model.safetensors")
       ->required();
   eval.add_option("--dataset", command.dataset, DatasetNames())
       ->capture_default_str();
@@ -84,6 +90,24 @@ void AddEvalFlags(CLI::App& eval, EvalCommand& command) {
       ->capture_default_str();
 }
 
+void AddInfoFlags(CLI::App& info, InfoCommand& command) {
+  info.add_option("FILE,--checkpoint", command.checkpoint, "model.safetensors")
+      ->required();
+  info.add_flag("--tensors", command.tensors, "list the tensors too");
+}
+
+// What CLI11 found wrong. An argument that it does not know says more than what
+// is missing because of it.
+std::string FailureMessage(const CLI::App* app, const CLI::Error& error) {
+  const auto unknown = app->remaining(/*recurse=*/true);
+  std::string text = error.what();
+  if (!unknown.empty()) {
+    text = app->get_subcommands().empty() ? "command" : "argument";
+    text = "unknown " + text + " \"" + unknown.front() + "\"";
+  }
+  return "mre-train: " + text + "\nRun with --help for more information.\n";
+}
+
 absl::Status CheckOnly(const std::string& flag, const std::string& value,
                        const std::string& only) {
   if (value == only) return absl::OkStatus();
@@ -93,10 +117,10 @@ absl::Status CheckOnly(const std::string& flag, const std::string& value,
 
 absl::Status Dispatch(const CLI::App& fit, const CLI::App& eval,
                       FitCommand& fit_command, const EvalCommand& eval_command,
-                      const std::string& kind, const std::string& precision,
-                      const std::string& info_file) {
+                      const InfoCommand& info_command, const std::string& kind,
+                      const std::string& precision) {
   if (eval.parsed()) return RunEval(eval_command);
-  if (!fit.parsed()) return RunInfo(info_file);
+  if (!fit.parsed()) return RunInfo(info_command);
   absl::Status status = CheckOnly("--kind", kind, "mre");
   status.Update(CheckOnly("--precision", precision, "f32"));
   if (!status.ok()) return status;
@@ -111,6 +135,8 @@ absl::Status Dispatch(const CLI::App& fit, const CLI::App& eval,
 int Main(int argc, char** argv) {
   CLI::App app("Trains Mixtures of Raytraced Experts.", "mre-train");
   app.require_subcommand(1);
+  app.failure_message(FailureMessage);
+  app.set_version_flag("--version", std::string("mre-train ") + kVersion);
   CLI::App* fit = app.add_subcommand("fit", "train a model");
   CLI::App* eval = app.add_subcommand("eval", "accuracy and cost a step");
   CLI::App* info = app.add_subcommand("info", "describe a checkpoint");
@@ -120,15 +146,15 @@ int Main(int argc, char** argv) {
   AddFitFlags(*fit, fit_command, kind, precision);
   EvalCommand eval_command;
   AddEvalFlags(*eval, eval_command);
-  std::string info_file;
-  info->add_option("FILE", info_file, "model.safetensors")->required();
+  InfoCommand info_command;
+  AddInfoFlags(*info, info_command);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
   const absl::Status status = Dispatch(*fit, *eval, fit_command, eval_command,
-                                       kind, precision, info_file);
+                                       info_command, kind, precision);
   if (status.ok()) return 0;
   const std::string message(status.message());
   std::fprintf(stderr, "mre-train: %s\n", message.c_str());

@@ -38,7 +38,8 @@ fi
 for seed in 0 1 2 3 4; do
   echo "== seed $seed"
   "$train" fit --dataset=fashion-mnist --seed="$seed" --threads=1 \
-    --out="$dir/$seed.safetensors" --log="$dir/$seed.jsonl" "$@" >/dev/null
+    --out="$dir/$seed.safetensors" --overwrite --log="$dir/$seed.jsonl" \
+    "$@" >/dev/null
   "$train" eval --checkpoint="$dir/$seed.safetensors" --dataset=fashion-mnist \
     --threads=1 --json >"$dir/$seed.json"
 done

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -22,8 +23,10 @@
 namespace mre {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 class MreTrainTest : public ::testing::Test {
  protected:
@@ -221,8 +224,71 @@ TEST_F(MreTrainTest, EvalAndInfoDescribeTheCheckpoint) {
     EXPECT_EQ(json["steps"][t]["accuracy"], record["accuracy"][t]);
   }
   EXPECT_EQ(json["expert_use"].size(), 8);
+  const std::string evaluated = Stdout();
+  ASSERT_EQ(Run({"eval", Path("model"), "--dataset=mnist", "--data_dir=" + dir_,
+                 "--steps=6", "--json"}),
+            0)
+      << Stderr();
+  EXPECT_EQ(Stdout(), evaluated);
   ASSERT_EQ(Run({"info", Path("model")}), 0) << Stderr();
+  const std::string info = Stdout();
+  EXPECT_THAT(info, HasSubstr("\n  width            16\n"));
+  EXPECT_THAT(info, Not(HasSubstr("layers.1.experts.3.down.weight")));
+  ASSERT_EQ(Run({"info", "--checkpoint=" + Path("model"), "--tensors"}), 0)
+      << Stderr();
+  EXPECT_THAT(Stdout(), StartsWith(info));
   EXPECT_THAT(Stdout(), HasSubstr("layers.1.experts.3.down.weight"));
+}
+
+TEST_F(MreTrainTest, ReplacesNothingUnasked) {
+  ASSERT_EQ(Run(Fit("model")), 0) << Stderr();
+  EXPECT_EQ(Run(With(Fit("model"), {"--seed=1"})), 2);
+  EXPECT_THAT(Stderr(), AllOf(HasSubstr("model is there already; --overwrite"),
+                              HasSubstr("--resume=" + Path("model.state"))));
+  // The state alone, as a stopped run leaves it.
+  const std::string first = *ReadFile(Path("model"));
+  std::filesystem::remove(Path("model"));
+  EXPECT_EQ(Run(With(Fit("model"), {"--seed=1"})), 2);
+  EXPECT_THAT(Stderr(), HasSubstr("model.state is there already"));
+  ASSERT_EQ(Run(With(Fit("model"), {"--seed=1", "--overwrite"})), 0)
+      << Stderr();
+  EXPECT_NE(*ReadFile(Path("model")), first);
+}
+
+TEST_F(MreTrainTest, FindsOutAtOnceThatItCannotWrite) {
+  const std::vector<std::string> fit = Fit("x");
+  const auto out = [&](const std::string& path) {
+    std::vector<std::string> args = fit;
+    *std::find(args.begin(), args.end(), "--out=" + Path("x")) =
+        "--out=" + path;
+    return args;
+  };
+  EXPECT_EQ(Run(out(dir_)), 2);
+  EXPECT_THAT(Stderr(), HasSubstr("is a directory"));
+  EXPECT_EQ(Run(out(Path("new/"))), 2);
+  EXPECT_THAT(Stderr(), HasSubstr("is a directory"));
+  EXPECT_EQ(Run(out("/dev/null")), 2);
+  EXPECT_THAT(Stderr(), HasSubstr("not a regular file"));
+  EXPECT_EQ(Run(out("/proc/model")), 2);
+  EXPECT_THAT(Stderr(), AllOf(StartsWith("mre-train: --out: create"),
+                              Not(HasSubstr("epoch"))));
+}
+
+TEST_F(MreTrainTest, ExplainsAMissingState) {
+  EXPECT_EQ(Run(Resume("never")), 1);
+  EXPECT_THAT(Stderr(), AllOf(HasSubstr("there is no " + Path("never.state")),
+                              HasSubstr("--save_every=N")));
+}
+
+TEST_F(MreTrainTest, NotesWhatIsLeftUndone) {
+  ASSERT_EQ(Run(With(Fit("model"), {"--log=" + Path("log")})), 0) << Stderr();
+  EXPECT_THAT(Stderr(), Not(HasSubstr("note:")));
+  ASSERT_EQ(Run(Resume("model")), 0) << Stderr();
+  EXPECT_THAT(Stderr(), HasSubstr("note: no --log"));
+  std::vector<std::string> all = Fit("all");
+  *std::find(all.begin(), all.end(), "--limit_train=300") = "--limit_train=401";
+  ASSERT_EQ(Run(all), 0) << Stderr();
+  EXPECT_THAT(Stderr(), HasSubstr("note: --limit_train=401: there are 400"));
 }
 
 TEST_F(MreTrainTest, LogLinesAreJsonWithSteps) {
@@ -242,6 +308,10 @@ TEST_F(MreTrainTest, LogLinesAreJsonWithSteps) {
 
 TEST_F(MreTrainTest, WrongUsageExitsWithTwo) {
   EXPECT_EQ(Run({}), 2);
+  EXPECT_EQ(Run({"foo"}), 2);
+  EXPECT_THAT(Stderr(), HasSubstr("mre-train: unknown command \"foo\""));
+  EXPECT_EQ(Run({"eval", "--foo"}), 2);
+  EXPECT_THAT(Stderr(), HasSubstr("unknown argument \"--foo\""));
   EXPECT_EQ(Run({"fit", "--no_such_flag"}), 2);
   EXPECT_EQ(Run({"fit", "--lr=fast", "--out=x"}), 2);
   EXPECT_EQ(Run({"fit", "--kind=dense", "--out=x"}), 2);
@@ -250,6 +320,8 @@ TEST_F(MreTrainTest, WrongUsageExitsWithTwo) {
   EXPECT_EQ(Run({"fit"}), 2);
   EXPECT_THAT(Stderr(), HasSubstr("--out"));
   EXPECT_EQ(Run({"--help"}), 0);
+  EXPECT_EQ(Run({"--version"}), 0);
+  EXPECT_THAT(Stdout(), StartsWith("mre-train "));
   EXPECT_EQ(Run({"fit", "--help"}), 0);
   EXPECT_THAT(Stdout(), HasSubstr("--weight_decay"));
 }
