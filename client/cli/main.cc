@@ -160,10 +160,8 @@ std::string FailureMessage(const CLI::App* app, const CLI::Error& error) {
   const auto unknown = app->remaining(/*recurse=*/true);
   std::string text = error.what();
   if (!unknown.empty()) {
-    text = "unknown argument \"" + unknown.front() + "\"";
-    if (app->get_subcommands().empty()) {
-      text = "unknown command \"" + unknown.front() + "\"";
-    }
+    text = app->get_subcommands().empty() ? "command" : "argument";
+    text = "unknown " + text + " \"" + unknown.front() + "\"";
   }
   return "mre: " + text + "\nRun with --help for more information.\n";
 }
