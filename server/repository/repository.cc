@@ -71,6 +71,17 @@ absl::Status LoadVersion(const std::string& path, Precision precision,
   return absl::OkStatus();
 }
 
+// Whether one of the directories `names` in `root` is a version, so that `root`
+// is a model's directory and not a repository.
+bool LooksLikeAModel(const fs::path& root,
+                     const std::vector<std::string>& names) {
+  return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+    std::error_code ignored;
+    return ParseVersion(name) != 0 &&
+           fs::is_regular_file(root / name / kFileName, ignored);
+  });
+}
+
 }  // namespace
 
 int64_t ParseVersion(absl::string_view directory) {
@@ -144,7 +155,10 @@ absl::StatusOr<std::unique_ptr<const Repository>> Repository::Load(
   }
   if (found == 0) {
     return absl::NotFoundError(absl::StrCat(
-        "no model below ", root, ": expected <name>/<version>/", kFileName));
+        "no model below ", root, ": expected <name>/<version>/", kFileName,
+        LooksLikeAModel(root, names)
+            ? "; it looks like a model itself: did you mean its parent?"
+            : ""));
   }
   if (ready == 0) {
     return absl::FailedPreconditionError(

@@ -93,6 +93,15 @@ TEST_F(RepositoryTest, RefusesARootWithNothingToServe) {
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("nowhere")));
 }
 
+TEST_F(RepositoryTest, SaysThatAModelsDirectoryIsNoRepository) {
+  const std::string hint = "did you mean its parent?";
+  EXPECT_THAT(Load(), StatusIs(absl::StatusCode::kNotFound,
+                               testing::Not(HasSubstr(hint))));
+  Add("a", 1);
+  EXPECT_THAT(Repository::Load(root_.File("a"), Precision::kF32, kAnyRow),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr(hint)));
+}
+
 TEST_F(RepositoryTest, RefusesAModelWhoseRowsTakeTooMuchMemory) {
   Add("a", 1);
   ASSERT_OK_AND_ASSIGN(const auto repository, Load());
