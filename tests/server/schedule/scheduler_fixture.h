@@ -120,7 +120,20 @@ class SchedulerTest : public testing::Test {
     return collector;
   }
 
-  // Waits until every row has left. (In this order: scheduler.cc, BeginNext.)
+  // A row that is active, the engine thread held in its first step until
+  // `release`. (A row that pauses would hold no place.)
+  std::unique_ptr<Collector> HoldThePlace(Scheduler& scheduler,
+                                          absl::Notification& release) {
+    telemetry_.after_step = [&release](int64_t step) {
+      if (step == 1) release.WaitForNotification();
+    };
+    auto holder = Make({}, Delivery::kFinal);
+    EXPECT_TRUE(scheduler.Submit(holder->request).ok());
+    while (telemetry_.steps == 0) std::this_thread::yield();
+    return holder;
+  }
+
+  // Waits until every row has left. (In this order: scheduler.cc, TakeNext.)
   static void AwaitIdle(const Scheduler& scheduler) {
     while (scheduler.queued_rows() > 0 || scheduler.active_rows() > 0) {
       std::this_thread::yield();

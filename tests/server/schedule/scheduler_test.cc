@@ -49,15 +49,8 @@ TEST_F(SchedulerTest, ARowWithoutLimitsRunsEveryExpertOnce) {
 TEST_F(SchedulerTest, RefusesWhatTheQueueCannotHoldAndTakesAllOrNothing) {
   Scheduler scheduler(
       {.max_active_rows = 1, .max_queued_rows = 4, .clock = &clock_});
-  // Holds the one place, and the engine thread in its first step, until
-  // released.
   absl::Notification release;
-  telemetry_.after_step = [&](int64_t step) {
-    if (step == 1) release.WaitForNotification();
-  };
-  auto holder = Make(Steps(5), Delivery::kFinal);
-  ASSERT_THAT(scheduler.Submit(holder->request), IsOk());
-  while (telemetry_.steps == 0) std::this_thread::yield();
+  const auto holder = HoldThePlace(scheduler, release);
   auto three = Make(Steps(1), Delivery::kFinal, 3);
   auto two = Make(Steps(1), Delivery::kFinal, 2);
   auto one = Make(Steps(1), Delivery::kFinal, 1);
@@ -89,16 +82,15 @@ TEST_F(SchedulerTest, ACancelTakesEffectBeforeTheNextStep) {
 TEST_F(SchedulerTest, ACancelledRequestLeavesTheQueueAtOnce) {
   Scheduler scheduler(
       {.max_active_rows = 1, .max_queued_rows = 2, .clock = &clock_});
-  auto holder = Make({});
-  holder->StopTaking();
-  ASSERT_THAT(scheduler.Submit(holder->request), IsOk());
-  while (scheduler.active_rows() == 0) std::this_thread::yield();
+  absl::Notification release;
+  const auto holder = HoldThePlace(scheduler, release);
   auto waiting = Make({}, Delivery::kFinal, 2);
   ASSERT_THAT(scheduler.Submit(waiting->request), IsOk());
   waiting->request->Cancel();
+  release.Notify();
   while (scheduler.queued_rows() > 0) std::this_thread::yield();
   EXPECT_EQ(telemetry_.started, 1);
-  holder->request->Cancel();
+  holder->Await();
 }
 
 TEST_F(SchedulerTest, AStopSendsTheBestSoFarAsFinal) {
