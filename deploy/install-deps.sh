@@ -5,7 +5,7 @@ set -euo pipefail
 
 usage() {
   cat <<'EOF'
-Usage: install-deps.sh [build|test|demo|lint|bench|image|runtime ...]
+Usage: install-deps.sh [build|test|demo|lint|image|runtime ...]
 
 Installs the named groups of Debian 12 packages (default: build test).
 Does nothing, without root and without network, if all are there already.
@@ -15,7 +15,6 @@ Does nothing, without root and without network, if all are there already.
   demo     what deploy/demo.sh needs besides build
   lint     clang, clang-format, clang-tidy, the sanitizers' and libFuzzer's
            runtimes, shellcheck
-  bench    Google Benchmark
   image    podman, runc and debootstrap, for tests/e2e/image_test.sh
   runtime  only the shared libraries that the built programs load
 EOF
@@ -39,8 +38,6 @@ packages_of() {
     lint) echo \
       clang clang-format clang-tidy libclang-rt-14-dev \
       git python3 shellcheck ;;
-    bench) echo \
-      libbenchmark-dev ;;
     # catatonit is the pause container's program in "podman kube play".
     image) echo \
       podman runc debootstrap catatonit \
