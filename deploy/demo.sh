@@ -9,7 +9,8 @@ Usage: deploy/demo.sh [--stop]
 Installs the packages that are missing, builds mre-server and mre (preset
 "release", in build/release), serves the checkpoints in model/zoo on free ports
 of this machine, and streams eight Fashion-MNIST test images: each prediction
-gets better with every expert that runs, until it is 90 % sure.
+gets better with every expert that runs, until it is 95 % sure or 24 experts
+have run.
 
 On a terminal the server then stays up until Enter or Ctrl-C.
   --stop   stop the server at the end, as without a terminal
@@ -105,28 +106,47 @@ metrics=$(sed -E 's/.* metrics=([^ ]+).*/\1/' <<<"$ready")
 echo "  $ready"
 echo
 
-stream=("$bin/client/cli/mre" stream "--server=$grpc"
-  --idx "$images" --labels "$labels")
-"${stream[@]}" --index 0 --count 8 --min_confidence=0.9 --max_steps=16
+# One that the stem alone is sure of, six that change their mind on the way, and
+# one that stays in doubt.
+mre=$bin/client/cli/mre
+"$mre" stream --server="$grpc" --idx "$images" --labels "$labels" \
+  --index 2,299,993,1319,701,2739,92,42 \
+  --min_confidence=0.95 --max_steps=24 --pace=120ms
 
+echo
+if [[ $keep == yes ]]; then
+  where=" --server=$grpc"
+  echo "How to go on, from $PWD in another terminal:"
+else
+  where=
+  metrics=127.0.0.1:8002
+  cat <<EOF
+How to go on, from $PWD:
+  start a server
+    $bin/server/mre-server --model_repository=model/zoo
+Then, in another terminal:
+EOF
+fi
 cat <<EOF
-
-How to go on, from $PWD in another terminal:
   another image, every expert
-    ${stream[*]} --index 42
+    $mre stream$where --idx $images \\
+      --labels $labels --index 50
   its final answer as JSON, with at most 4 experts
-    $bin/client/cli/mre predict --server=$grpc --idx $images --index 42 \\
-      --max_steps=4 --json
+    $mre predict$where --idx $images \\
+      --index 50 --max_steps=4 --json
   what is served
-    $bin/client/cli/mre models --server=$grpc
+    $mre models$where
   the metrics
     curl -s http://$metrics/metrics | grep '^mre_'
-  stop this server
-    kill $server
 EOF
 if [[ $keep == yes ]]; then
-  echo
-  echo "The server runs on. Enter or Ctrl-C stops it."
+  cat <<EOF
+  stop this server
+    kill $server
+
+The server runs on. Enter or Ctrl-C stops it.
+EOF
+  trap 'exit 0' INT  # The way to end it, not a failure.
   # The server's end (say, by the kill above) ends the demo too.
   while kill -0 "$server" 2>/dev/null; do
     status=0
