@@ -42,12 +42,12 @@ int64_t LargestInput(const Repository& repository) {
 // One row through every step: touches every weight, and shows that the model
 // runs before anyone is told that it is ready.
 void WarmUp(const ServedModel& served) {
-  Engine engine(served.model);
+  const std::unique_ptr<Engine> engine = Engine::Create(served.model);
   const std::vector<float> input(served.model->config().input.size(), 0.0f);
-  const int row = engine.Begin(input, {});
+  const int row = engine->Begin(input, {});
   do {
-    engine.Step({&row, 1});
-  } while (!engine.progress(row).exhausted);
+    engine->Step({&row, 1});
+  } while (!engine->progress(row).exhausted);
 }
 
 // What a row may take so that all rows that may be alive fill half of the

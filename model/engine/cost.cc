@@ -12,4 +12,6 @@ Cost CostOf(const ModelConfig& config) {
   return cost;
 }
 
+int64_t MaxSteps(const ModelConfig& config) { return config.total_experts(); }
+
 }  // namespace mre

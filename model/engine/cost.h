@@ -22,7 +22,10 @@ struct Cost {
   uint64_t OneStep() const { return expert + head; }
 };
 
+// REQUIRES, both: Validate(config).ok().
 Cost CostOf(const ModelConfig& config);
+// Steps until nothing is left to run.
+int64_t MaxSteps(const ModelConfig& config);
 
 }  // namespace mre
 

@@ -5,13 +5,13 @@
 // serves all rows that stepped. Rows join (Begin) and leave (End) between any
 // two steps, so nobody waits for a batch to fill or to finish.
 //
-//   Engine engine(model, {});
-//   int row = engine.Begin(values, {});
+//   auto engine = Engine::Create(model);
+//   int row = engine->Begin(values, {});
 //   do {
-//     engine.Step({&row, 1});
-//   } while (CheckBudget(budget, engine.progress(row)) == StopReason::kNone);
-//   Use(engine.probabilities(row));
-//   engine.End(row);
+//     engine->Step({&row, 1});
+//   } while (CheckBudget(budget, engine->progress(row)) == StopReason::kNone);
+//   Use(engine->probabilities(row));
+//   engine->End(row);
 //
 // A row's results are the same, bit for bit, whatever other rows do.
 #ifndef MRE_MODEL_ENGINE_ENGINE_H_
@@ -20,6 +20,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "model/engine/packed_model.h"
@@ -40,7 +41,8 @@ struct StepInfo {
   int64_t top_class = 0;
 };
 
-// Not thread-safe: one thread owns an engine and all its rows.
+// Not thread-safe: one thread owns an engine and all its rows. Each kind of
+// model has an engine of its own (kinds.cc); what they share is here.
 class Engine {
  public:
   struct Options {
@@ -51,9 +53,13 @@ class Engine {
     void* context = nullptr;
   };
 
-  explicit Engine(std::shared_ptr<const PackedModel> model)
-      : Engine(std::move(model), Options()) {}
-  Engine(std::shared_ptr<const PackedModel> model, const Options& options);
+  static std::unique_ptr<Engine> Create(
+      std::shared_ptr<const PackedModel> model) {
+    return Create(std::move(model), Options());
+  }
+  static std::unique_ptr<Engine> Create(
+      std::shared_ptr<const PackedModel> model, const Options& options);
+  virtual ~Engine() = default;
 
   // A new row with the given raw input values (scale and mean are applied
   // here). Nothing is computed until its first Step, which is step 0. The
@@ -64,11 +70,11 @@ class Engine {
   // Frees the row.
   void End(int row);
 
-  // REQUIRES: rows are alive, distinct, and have not exhausted their experts.
+  // REQUIRES: rows are alive, distinct, and have not exhausted their steps.
   void Step(std::span<const int> rows);
 
-  // Of the row's last step; REQUIRES: it has stepped. `elapsed` is left to the
-  // caller. Spans are valid until the next Begin or Step.
+  // Of the row's last step (all zero before the first). `elapsed` is left to
+  // the caller. Spans are valid until the next Begin or Step.
   const Progress& progress(int row) const { return rows_[row].progress; }
   const StepInfo& step_info(int row) const { return rows_[row].info; }
   std::span<const float> probabilities(int row) const;
@@ -78,45 +84,60 @@ class Engine {
     return static_cast<int64_t>(rows_.size() - free_.size());
   }
 
- private:
+ protected:
   struct Row {
     Routing routing;
     Progress progress;
     StepInfo info;
-    int64_t next_expert = -1;
     bool begun = false;  // step 0 has run
   };
 
-  void Grow();
-  void StepZero(std::span<const int> rows);
-  void RunExperts(std::span<const int> rows);
-  void RunHead(std::span<const int> rows);
-  // Traces the rays of the row's active experts: coverage and next expert.
-  void Route(int row);
+  Engine(std::shared_ptr<const PackedModel> model, const Options& options);
 
-  float* stream(int row, int64_t layer) {
-    return streams_.data() + (row * (layers_ + 1) + layer) * width_;
+  // ---- What a kind adds. Rows are handles.
+
+  // Makes room for the state of `rows` rows; never fewer than before.
+  virtual void Resize(int64_t rows) = 0;
+  // Forgets what a row held before.
+  virtual void Reset(int row) = 0;
+  // Step 0 but for the head.
+  virtual void Start(std::span<const int> rows) = 0;
+  // The next step of rows that have started, but for the head. Both set all of
+  // the row's progress but its confidence and stable_steps, and its expert.
+  virtual void Advance(std::span<const int> rows) = 0;
+  // Logits [rows,C] of all rows that stepped. Must have room for
+  // LinearOp::PaddedRows(rows) rows, as have all buffers of products.
+  virtual void ReadHead(std::span<const int> rows, float* logits) = 0;
+
+  Row& row(int handle) { return rows_[handle]; }
+  const float* input(int handle) const {
+    return inputs_.data() + handle * model_->config().input.size();
   }
+  void ExpertRan(int64_t expert, int64_t rows) const {
+    if (options_.on_expert_batch != nullptr) {
+      options_.on_expert_batch(options_.context, expert, rows);
+    }
+  }
+  // Grows a scratch buffer to `floats`; never shrinks it.
+  static void Ensure(std::vector<float>& buffer, int64_t floats);
+
+ private:
+  void Grow();
+  void RunHead(std::span<const int> rows);
 
   const std::shared_ptr<const PackedModel> model_;
   const Options options_;
-  const int64_t layers_, experts_, width_, classes_;
-  const RoutingShape routing_;
+  const int64_t classes_;
 
   // Per row.
   std::vector<Row> rows_;
   std::vector<int> free_;
-  std::vector<float> inputs_;         // [rows, in], scaled; read by step 0
-  std::vector<float> streams_;        // [rows, L+1, d]
-  std::vector<float> probabilities_;  // [rows, P] routing probabilities
-  std::vector<uint8_t> active_;       // [rows, L*N]
-  std::vector<float> outputs_;        // [rows, C] class probabilities
+  std::vector<float> inputs_;   // [rows, in], scaled; read by step 0
+  std::vector<float> outputs_;  // [rows, C] class probabilities
 
   // Scratch of one Step.
-  std::vector<int> fresh_, running_, sorted_;
-  std::vector<int64_t> begin_;
-  std::vector<float> in_, mid_, out_;
-  std::vector<float> rates_;
+  std::vector<int> fresh_, running_;
+  std::vector<float> logits_;
 };
 
 }  // namespace mre

@@ -1,71 +1,49 @@
-// A model ready to run: weights packed for the CPU.
+// A model ready to run: weights packed for the CPU. What the server knows of a
+// model, whatever its kind.
 #ifndef MRE_MODEL_ENGINE_PACKED_MODEL_H_
 #define MRE_MODEL_ENGINE_PACKED_MODEL_H_
 
+#include <cstdint>
 #include <memory>
-#include <span>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "model/engine/cost.h"
 #include "model/math/kernels.h"
-#include "model/net/layout.h"
-#include "model/net/routing.h"
+#include "model/net/params.h"
 
 namespace mre {
 
-// Immutable once created, so safe to share between threads.
-//
-// `precision` is that of the experts and the head. Stem and routing network
-// always run in f32: the order of experts is the same in every precision.
+// Immutable once created, so safe to share between threads. Engine::Create runs
+// it.
 class PackedModel {
  public:
-  // UNIMPLEMENTED when the CPU lacks the precision.
+  // `precision` is that of the experts and the head. What decides which experts
+  // run is always in f32, so the order is the same in every precision.
+  // UNIMPLEMENTED when the CPU lacks it.
   static absl::StatusOr<std::unique_ptr<const PackedModel>> Create(
       const Model& model, Precision precision);
+  virtual ~PackedModel() = default;
 
   const ModelConfig& config() const { return config_; }
   const Cost& cost() const { return cost_; }
-  RoutingShape routing() const { return {config_.layers, config_.experts}; }
   Precision precision() const { return precision_; }
+  // Steps until a row is exhausted.
+  uint32_t max_steps() const { return max_steps_; }
   // Run state that an engine keeps of one row.
-  int64_t RowBytes() const;
+  virtual int64_t RowBytes() const = 0;
 
-  // The parts of one step, each over any number of rows; x and y as
-  // LinearOp::Apply wants them.
-  void Stem(const float* x, int64_t rows, float* h) const;
-  // scratch: [rows,r]. Writes the gates' logits [rows, L*N].
-  void Router(const float* h, int64_t rows, float* scratch,
-              float* logits) const;
-  // scratch: [rows,m]. y = down(relu(up(x))), x after LayerNorm.
-  void Expert(int64_t expert, const float* x, int64_t rows, float* scratch,
-              float* y) const;
-  // Logits [rows,C] of x after LayerNorm.
-  void Head(const float* x, int64_t rows, float* logits) const;
-
-  // The learned B_1..B_{L-1} one after the other: [L-1,N,N].
-  const float* transitions() const { return transitions_.data(); }
-  // Gain and bias of layer `layer`'s LayerNorm; layer L is the head's.
-  const float* norm_gain(int64_t layer) const {
-    return norms_.data() + 2 * layer * config_.width;
-  }
-  const float* norm_bias(int64_t layer) const {
-    return norm_gain(layer) + config_.width;
-  }
+ protected:
+  PackedModel(const ModelConfig& config, Precision precision)
+      : config_(config),
+        cost_(CostOf(config)),
+        precision_(precision),
+        max_steps_(static_cast<uint32_t>(MaxSteps(config))) {}
 
  private:
-  PackedModel(const ModelConfig& config, Precision precision);
-  absl::Status Pack(std::span<const float> params);
-
   const ModelConfig config_;
   const Cost cost_;
   const Precision precision_;
-  std::unique_ptr<LinearOp> stem_op_, context_op_, gates_op_, up_op_, down_op_,
-      head_op_;
-  std::vector<LinearOp::Weights> stem_, context_, gates_, head_;  // one each
-  std::vector<LinearOp::Weights> up_, down_;                      // by expert
-  std::vector<float> transitions_;
-  std::vector<float> norms_;  // [L+1, 2, d]
+  const uint32_t max_steps_;
 };
 
 }  // namespace mre

@@ -11,6 +11,7 @@
 #include "model/base/file.h"
 #include "model/base/status_macros.h"
 #include "model/io/safetensors.h"
+#include "model/net/kinds.h"
 
 namespace mre {
 namespace {
@@ -29,11 +30,6 @@ absl::Status BadTensor(const ParamSpec& spec, absl::string_view what) {
 
 std::string ShapeText(const std::vector<int64_t>& shape) {
   return absl::StrCat("[", absl::StrJoin(shape, ","), "]");
-}
-
-// Tensors that a model of this config has.
-int64_t TensorCount(const ModelConfig& config) {
-  return 8 + config.layers * 5 - 1 + 4 * config.total_experts();
 }
 
 // Copies the tensor's values into `out` as f32.
@@ -66,6 +62,31 @@ absl::Status CopyTensor(const ParamSpec& spec, const TensorView& tensor,
 
 }  // namespace
 
+absl::StatusOr<ParamTable> ParamsWithin(const ModelConfig& config,
+                                        size_t bytes) {
+  // Every expert has a tensor of its own at least, and building the table takes
+  // memory in proportion to them.
+  const int64_t size = static_cast<int64_t>(bytes);
+  if (config.total_experts() > size / kMinEntryBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("mre.config asks for ", config.total_experts(),
+                     " experts, too many for the file's ", bytes, " bytes"));
+  }
+  ParamTable table = ParamsOf(config);
+  if (static_cast<int64_t>(table.specs.size()) > size / kMinEntryBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("mre.config asks for ", table.specs.size(),
+                     " tensors, too many for the file's ", bytes, " bytes"));
+  }
+  // Two bytes a value at least.
+  if (table.total > size / 2) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("mre.config asks for ", table.total,
+                     " parameters, the file has only ", bytes, " bytes"));
+  }
+  return table;
+}
+
 absl::StatusOr<Model> ParseCheckpoint(std::span<const std::byte> bytes) {
   ASSIGN_OR_RETURN(const Safetensors file, ParseSafetensors(bytes));
   const auto config_text = file.metadata.find(kConfig);
@@ -75,31 +96,18 @@ absl::StatusOr<Model> ParseCheckpoint(std::span<const std::byte> bytes) {
   }
   Model model;
   ASSIGN_OR_RETURN(model.config, ParseConfig(config_text->second));
-  // Two bytes a value at least: a config that promises more than the file
-  // holds is refused before anything of its size is allocated.
-  const int64_t count = ParameterCount(model.config);
-  if (count > static_cast<int64_t>(bytes.size() / 2)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "mre.config asks for ", count, " parameters, the file has only ",
-        bytes.size(), " bytes"));
-  }
-  const int64_t tensors = TensorCount(model.config);
-  if (tensors > static_cast<int64_t>(bytes.size()) / kMinEntryBytes) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "mre.config asks for ", tensors, " tensors, too many for the file's ",
-        bytes.size(), " bytes"));
-  }
-  const Layout layout(model.config);
-  model.params.resize(layout.total);
-  for (const ParamSpec& spec : layout.specs) {
+  ASSIGN_OR_RETURN(const ParamTable table,
+                   ParamsWithin(model.config, bytes.size()));
+  model.params.resize(table.total);
+  for (const ParamSpec& spec : table.specs) {
     const auto tensor = file.tensors.find(spec.name);
     if (tensor == file.tensors.end()) return BadTensor(spec, "missing");
     RETURN_IF_ERROR(
         CopyTensor(spec, tensor->second, model.params.data() + spec.offset));
   }
-  if (file.tensors.size() != layout.specs.size()) {
+  if (file.tensors.size() != table.specs.size()) {
     std::map<std::string, TensorView> extra = file.tensors;
-    for (const ParamSpec& spec : layout.specs) extra.erase(spec.name);
+    for (const ParamSpec& spec : table.specs) extra.erase(spec.name);
     return absl::InvalidArgumentError(
         absl::StrCat("tensor \"", extra.begin()->first,
                      "\": not part of a model of this config"));
@@ -118,7 +126,7 @@ absl::StatusOr<Model> LoadCheckpoint(const std::string& path) {
 std::string SerializeCheckpoint(const Model& model) {
   Safetensors file;
   file.metadata[kConfig] = FormatConfig(model.config);
-  for (const ParamSpec& spec : Layout(model.config).specs) {
+  for (const ParamSpec& spec : ParamsOf(model.config).specs) {
     const std::span<const float> values(model.params.data() + spec.offset,
                                         spec.size);
     file.tensors[spec.name] = {"F32", spec.shape, std::as_bytes(values)};

@@ -8,7 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "model/net/layout.h"
+#include "model/net/params.h"
 
 namespace mre {
 
@@ -19,6 +19,12 @@ absl::StatusOr<Model> ParseCheckpoint(std::span<const std::byte> bytes);
 
 // Maps the file and parses it; errors carry the path.
 absl::StatusOr<Model> LoadCheckpoint(const std::string& path);
+
+// The parameters that `config` asks for. INVALID_ARGUMENT when a file of
+// `bytes` bytes cannot hold them, found before more memory is taken than the
+// file's size justifies. REQUIRES: Validate(config).ok().
+absl::StatusOr<ParamTable> ParamsWithin(const ModelConfig& config,
+                                        size_t bytes);
 
 // The file's bytes; tensors are stored in F32.
 std::string SerializeCheckpoint(const Model& model);

@@ -16,10 +16,14 @@ namespace mre {
 
 inline constexpr int64_t kRowBlock = 64;
 
+inline int64_t RowBlocks(int64_t rows) {
+  return (rows + kRowBlock - 1) / kRowBlock;
+}
+
 // Calls body(block, begin, end) for each block of rows, in parallel.
 inline void ForRowBlocks(
     int64_t rows, const std::function<void(int64_t, int64_t, int64_t)>& body) {
-  ParallelFor((rows + kRowBlock - 1) / kRowBlock, [&](int64_t block) {
+  ParallelFor(RowBlocks(rows), [&](int64_t block) {
     const int64_t begin = block * kRowBlock;
     body(block, begin, std::min(begin + kRowBlock, rows));
   });

@@ -16,6 +16,7 @@
 #include "model/engine/cost.h"
 #include "model/io/checkpoint.h"
 #include "model/math/parallel.h"
+#include "model/net/kinds.h"
 #include "model/train/dataset.h"
 #include "model/train/evaluate.h"
 #include "model/train/trainer.h"
@@ -239,20 +240,20 @@ absl::Status RunEval(const EvalCommand& command) {
 absl::Status RunInfo(const InfoCommand& command) {
   ASSIGN_OR_RETURN(const Model model, LoadCheckpoint(command.checkpoint));
   const ModelConfig& config = model.config;
-  const Layout layout(config);
+  const ParamTable table = ParamsOf(config);
   const Cost cost = CostOf(config);
   auto json = nlohmann::ordered_json::parse(FormatConfig(config));
   const auto training = json["training"];
   json.erase("training");
   PrintMembers("config", json);
-  Print(absl::StrCat("parameters  ", layout.total, "\n"));
+  Print(absl::StrCat("parameters  ", table.total, "\n"));
   Print(absl::StrCat("MACs        stem ", cost.stem, ", each expert ",
                      cost.expert, ", head ", cost.head, ", all experts ",
-                     cost.After(config.total_experts()), "\n"));
+                     cost.After(MaxSteps(config)), "\n"));
   PrintMembers("training", training);
   if (!command.tensors) return absl::OkStatus();
   Print("tensors\n");
-  for (const ParamSpec& spec : layout.specs) {
+  for (const ParamSpec& spec : table.specs) {
     Print(absl::StrFormat("  %-32s [%s]\n", spec.name,
                           absl::StrJoin(spec.shape, ",")));
   }

@@ -1,13 +1,14 @@
 #include "model/train/evaluate.h"
 
 #include <algorithm>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "model/engine/cost.h"
 #include "model/math/elementwise.h"
-#include "model/net/mre_mlp.h"
+#include "model/net/kinds.h"
 #include "model/train/batches.h"
 
 namespace mre {
@@ -16,21 +17,22 @@ namespace {
 constexpr int64_t kRows = 256;  // at once
 
 // Adds one batch's rows to the sums in `evaluation`.
-void AddBatch(const Unrolled& u, int64_t classes,
+void AddBatch(const Exits& batch, int64_t classes,
               const std::vector<uint8_t>& labels, Evaluation& evaluation) {
-  const int64_t exits = u.steps + 1;
+  const int64_t exits = batch.steps + 1;
   std::vector<float> p(classes);
-  for (int64_t b = 0; b < u.rows; ++b) {
+  for (int64_t b = 0; b < batch.rows; ++b) {
     for (int64_t t = 0; t < exits; ++t) {
       StepQuality& step = evaluation.steps[t];
-      Softmax(u.logits.data() + (b * exits + t) * classes, classes, p.data());
+      Softmax(batch.logits.data() + (b * exits + t) * classes, classes,
+              p.data());
       const auto best = std::max_element(p.begin(), p.end());
       step.accuracy += best - p.begin() == labels[b];
       step.confidence += *best;
-      step.coverage += u.coverage[b * exits + t];
+      step.coverage += batch.coverage[b * exits + t];
     }
   }
-  for (const int32_t expert : u.order) ++evaluation.use[expert];
+  for (const int32_t expert : batch.experts) ++evaluation.use[expert];
 }
 
 }  // namespace
@@ -45,12 +47,10 @@ double Evaluation::largest_use() const {
 
 Evaluation Evaluate(const Model& model, const Split& split, int64_t steps) {
   const ModelConfig& config = model.config;
-  const Layout layout(config);
+  const std::unique_ptr<Network> network = NewNetwork(config);
   const Cost cost = CostOf(config);
   Batches batches(split, config.input, {});
-  UnrollOptions greedy;
-  greedy.steps = steps;
-  Unrolled u;
+  const PassOptions greedy{.steps = steps};
   Evaluation evaluation;
   evaluation.inputs = split.size();
   evaluation.steps.resize(steps + 1);
@@ -58,8 +58,9 @@ Evaluation Evaluate(const Model& model, const Split& split, int64_t steps) {
   for (int64_t begin = 0; begin < split.size(); begin += kRows) {
     const int64_t end = std::min(begin + kRows, split.size());
     batches.LoadRange(begin, end);
-    Forward(config, layout, model.params, batches.x(), end - begin, greedy, u);
-    AddBatch(u, config.num_classes(), batches.labels(), evaluation);
+    const Exits exits =
+        network->Forward(model.params, batches.x(), end - begin, greedy);
+    AddBatch(exits, config.num_classes(), batches.labels(), evaluation);
   }
   const double inputs = static_cast<double>(split.size());
   for (int64_t t = 0; t <= steps; ++t) {

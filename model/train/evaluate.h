@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "model/net/layout.h"
+#include "model/net/params.h"
 #include "model/train/dataset.h"
 
 namespace mre {

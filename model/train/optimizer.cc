@@ -26,11 +26,11 @@ struct Rates {
 
 }  // namespace
 
-void AdamWStep(const AdamWOptions& options, const Layout& layout, double rate,
-               std::span<const float> gradient, AdamWState& state,
+void AdamWStep(const AdamWOptions& options, const ParamTable& table,
+               double rate, std::span<const float> gradient, AdamWState& state,
                std::span<float> params) {
-  state.first.resize(layout.total, 0.0f);
-  state.second.resize(layout.total, 0.0f);
+  state.first.resize(table.total, 0.0f);
+  state.second.resize(table.total, 0.0f);
   ++state.steps;
   const double t = static_cast<double>(state.steps);
   const double correct1 = 1 - std::pow(options.beta1, t);
@@ -47,8 +47,8 @@ void AdamWStep(const AdamWOptions& options, const Layout& layout, double rate,
     return Rates{static_cast<float>(own / correct1),
                  static_cast<float>(1 - decay)};
   };
-  ParallelFor(static_cast<int64_t>(layout.specs.size()), [&](int64_t spec) {
-    const ParamSpec& p = layout.specs[spec];
+  ParallelFor(static_cast<int64_t>(table.specs.size()), [&](int64_t spec) {
+    const ParamSpec& p = table.specs[spec];
     const Rates rates = rates_of(p.group);
     const float* g = gradient.data() + p.offset;
     float* first = state.first.data() + p.offset;

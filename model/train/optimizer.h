@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "model/net/layout.h"
+#include "model/net/params.h"
 
 namespace mre {
 
@@ -31,10 +31,10 @@ struct AdamWState {
   int64_t steps = 0;
 };
 
-// One step of `params` against `gradient`, both layout.total floats. An empty
+// One step of `params` against `gradient`, both table.total floats. An empty
 // state starts from zero.
-void AdamWStep(const AdamWOptions& options, const Layout& layout, double rate,
-               std::span<const float> gradient, AdamWState& state,
+void AdamWStep(const AdamWOptions& options, const ParamTable& table,
+               double rate, std::span<const float> gradient, AdamWState& state,
                std::span<float> params);
 
 // Scales `gradient` down so that its 2-norm is at most `limit` (0: leaves it).

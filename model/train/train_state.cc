@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "model/base/file.h"
 #include "model/base/status_macros.h"
+#include "model/io/checkpoint.h"
 #include "model/io/safetensors.h"
 
 namespace mre {
@@ -79,7 +80,9 @@ absl::StatusOr<SavedRun> ParseRun(std::span<const std::byte> bytes) {
   ASSIGN_OR_RETURN(run.data, ReadText(file, kData));
   ASSIGN_OR_RETURN(const std::string config, ReadText(file, kConfig));
   ASSIGN_OR_RETURN(run.config, ParseConfig(config));
-  const int64_t size = ParameterCount(run.config);
+  ASSIGN_OR_RETURN(const ParamTable table,
+                   ParamsWithin(run.config, bytes.size()));
+  const int64_t size = table.total;
   ASSIGN_OR_RETURN(run.state.params, ReadTensor(file, "params", size));
   ASSIGN_OR_RETURN(run.state.adam.first, ReadTensor(file, "adam.first", size));
   ASSIGN_OR_RETURN(run.state.adam.second,

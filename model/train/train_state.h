@@ -9,7 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "model/net/layout.h"
+#include "model/net/params.h"
 #include "model/train/fit_options.h"
 #include "model/train/optimizer.h"
 

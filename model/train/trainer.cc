@@ -9,6 +9,7 @@
 #include "absl/time/clock.h"
 #include "model/base/rng.h"
 #include "model/base/status_macros.h"
+#include "model/net/kinds.h"
 
 namespace mre {
 namespace {
@@ -45,7 +46,7 @@ Trainer::Trainer(const FitOptions& options, const Dataset& data,
                  std::string state_path, RunLog& log, ProgressBar& progress)
     : options_(options),
       config_(MakeConfig(options, InputStatistics(data), data.classes)),
-      layout_(config_),
+      network_(NewNetwork(config_)),
       data_(absl::StrCat(absl::Hex(Fingerprint(data.train), absl::kZeroPad16))),
       exit_weights_(*ParseExitWeights(options.exit_weights, options.max_steps)),
       adam_{.weight_decay = options.weight_decay,
@@ -58,9 +59,9 @@ Trainer::Trainer(const FitOptions& options, const Dataset& data,
       progress_(progress),
       batches_(data.train, config_.input, BatchOptions(options)),
       total_steps_(options.epochs * batches_.per_epoch()) {
-  state_.params = InitialParams(config_, SeedOf(options, kParamsStream));
-  state_.adam.first.resize(layout_.total, 0.0f);
-  state_.adam.second.resize(layout_.total, 0.0f);
+  state_.params = network_->InitialParams(SeedOf(options, kParamsStream));
+  state_.adam.first.resize(network_->table().total, 0.0f);
+  state_.adam.second.resize(network_->table().total, 0.0f);
   if (options.ema > 0) state_.average = state_.params;
 }
 
@@ -87,7 +88,7 @@ absl::StatusOr<bool> Trainer::Run(const std::atomic<bool>& stop) {
     start["step"] = 0;
     start["event"] = "start";
     start["recipe"] = ordered_json::parse(FormatRecipe(options_));
-    start["parameters"] = layout_.total;
+    start["parameters"] = network_->table().total;
     start["total_steps"] = total_steps_;
     RETURN_IF_ERROR(log_.Write(start.dump()));
   }
@@ -116,25 +117,24 @@ absl::StatusOr<bool> Trainer::Run(const std::atomic<bool>& stop) {
 absl::Status Trainer::Step() {
   const int64_t epoch = state_.step / batches_.per_epoch();
   batches_.Load(epoch, state_.step % batches_.per_epoch());
-  UnrollOptions unroll;
-  unroll.steps = options_.max_steps;
-  unroll.noise = static_cast<float>(options_.noise);
-  unroll.temperature = static_cast<float>(options_.temperature);
-  unroll.seed = Mix64(SeedOf(options_, kNoiseStream) + state_.step);
-  Forward(config_, layout_, state_.params, batches_.x(), batches_.rows(),
-          unroll, unrolled_);
-  dlogits_.resize(unrolled_.logits.size());
+  PassOptions pass;
+  pass.steps = options_.max_steps;
+  pass.noise = static_cast<float>(options_.noise);
+  pass.temperature = static_cast<float>(options_.temperature);
+  pass.seed = Mix64(SeedOf(options_, kNoiseStream) + state_.step);
+  const Exits exits =
+      network_->Forward(state_.params, batches_.x(), batches_.rows(), pass);
+  dlogits_.resize(exits.logits.size());
   const double loss =
-      ExitLoss(unrolled_, config_.num_classes(), batches_.labels().data(),
+      ExitLoss(exits, config_.num_classes(), batches_.labels().data(),
                exit_weights_, dlogits_.data());
   if (!std::isfinite(loss)) return Diverged("loss");
-  gradients_.params.assign(layout_.total, 0.0f);
-  Backward(config_, layout_, state_.params, batches_.x(), unroll, unrolled_,
-           dlogits_.data(), gradients_);
+  gradient_.assign(network_->table().total, 0.0f);
+  network_->Backward(state_.params, batches_.x(), dlogits_.data(), gradient_);
   rate_ = LearningRate(schedule_, options_.lr, state_.step, total_steps_);
-  norm_ = ClipByNorm(options_.clip, gradients_.params);
+  norm_ = ClipByNorm(options_.clip, gradient_);
   if (!std::isfinite(norm_)) return Diverged("gradient");
-  AdamWStep(adam_, layout_, rate_, gradients_.params, state_.adam,
+  AdamWStep(adam_, network_->table(), rate_, gradient_, state_.adam,
             state_.params);
   if (options_.ema > 0) {
     UpdateAverage(options_.ema, state_.step, state_.params, state_.average);

@@ -3,13 +3,14 @@
 #define MRE_MODEL_TRAIN_TRAINER_H_
 
 #include <atomic>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "model/net/mre_mlp.h"
+#include "model/net/network.h"
 #include "model/train/batches.h"
 #include "model/train/dataset.h"
 #include "model/train/evaluate.h"
@@ -22,9 +23,9 @@
 
 namespace mre {
 
-// Trains by the unrolled recurrence: a batch's images go through max_steps
-// experts each, in an order drawn with a little noise, and every exit has a
-// loss. AdamW, gradients clipped. After each epoch the model is evaluated.
+// Trains every exit at once: a batch's rows take max_steps steps each, choosing
+// with a little noise, and every exit has a loss. AdamW, gradients clipped.
+// After each epoch the model is evaluated.
 //
 // The result is a function of recipe and data alone: threads, log and
 // interruptions change no bit of it.
@@ -73,7 +74,7 @@ class Trainer {
 
   const FitOptions options_;
   const ModelConfig config_;
-  const Layout layout_;
+  const std::unique_ptr<Network> network_;
   const std::string data_;  // fingerprint of what is trained on
   const std::vector<float> exit_weights_;
   const AdamWOptions adam_;
@@ -87,8 +88,7 @@ class Trainer {
   Batches batches_;
   int64_t total_steps_ = 0;
   TrainState state_;
-  Unrolled unrolled_;
-  Gradients gradients_;
+  std::vector<float> gradient_;
   std::vector<float> dlogits_;
   double rate_ = 0;  // of the last step, as is the norm
   double norm_ = 0;

@@ -80,8 +80,7 @@ class Builder {
 
 ModelMetrics::ModelMetrics(const ServedModel& model,
                            prometheus::Registry& registry)
-    : full_macs_(model.model->cost().After(
-          static_cast<uint64_t>(model.model->routing().total()))) {
+    : full_macs_(model.model->cost().After(model.model->max_steps())) {
   Builder build(registry, {{"model", model.name},
                            {"version", absl::StrCat(model.version)}});
   rows_ = build.Counter("mre_rows_total", "Rows that got a final prediction.");
@@ -91,12 +90,12 @@ ModelMetrics::ModelMetrics(const ServedModel& model,
         {{"reason",
           std::string(StopReasonName(static_cast<StopReason>(reason)))}});
   }
-  const RoutingShape shape = model.model->routing();
-  for (int64_t e = 0; e < shape.total(); ++e) {
+  const ModelConfig& config = model.model->config();
+  for (int64_t e = 0; e < config.total_experts(); ++e) {
     activations_.push_back(build.Counter(
         "mre_expert_activations_total", "Rows that ran the expert.",
-        {{"layer", absl::StrCat(e / shape.experts)},
-         {"expert", absl::StrCat(e % shape.experts)}}));
+        {{"layer", absl::StrCat(e / config.experts)},
+         {"expert", absl::StrCat(e % config.experts)}}));
   }
   macs_ = build.Counter("mre_macs_total", "Multiply-accumulates spent.");
   macs_saved_ = build.Counter(
@@ -105,7 +104,7 @@ ModelMetrics::ModelMetrics(const ServedModel& model,
       "before every expert had run.");
   row_steps_ =
       build.Distribution("mre_row_steps", "Experts run by rows that stopped.",
-                         StepCounts(shape.total()));
+                         StepCounts(model.model->max_steps()));
   queue_seconds_ = build.Distribution(
       "mre_queue_seconds", "From a row's admission to its start.", Seconds());
   first_prediction_seconds_ = build.Distribution(

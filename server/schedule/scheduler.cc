@@ -192,7 +192,7 @@ void Scheduler::Begin(const Starting& starting, absl::Time now) {
     options.on_expert_batch = [](void* context, int64_t expert, int64_t rows) {
       static_cast<ModelTelemetry*>(context)->ExpertRan(expert, rows);
     };
-    lane.engine = std::make_unique<Engine>(spec.model, options);
+    lane.engine = Engine::Create(spec.model, options);
   }
   ActiveRow active;
   active.request = request;
@@ -242,17 +242,20 @@ bool Scheduler::Sweep(Lane& lane, absl::Time now) {
 
 void Scheduler::StepRows(Lane& lane, absl::Time start) {
   handles_.clear();
-  for (const size_t i : stepping_) handles_.push_back(lane.rows[i].handle);
+  uint64_t spent_before = 0;
+  for (const size_t i : stepping_) {
+    handles_.push_back(lane.rows[i].handle);
+    spent_before += lane.engine->progress(handles_.back()).macs;
+  }
   lane.engine->Step(handles_);
   const absl::Time now = options_.clock->Now();
-  const Cost& cost = lane.engine->model().cost();
-  uint64_t macs = 0;
+  uint64_t spent = 0;
   bool any_finished = false;
   for (const size_t i : stepping_) {
     ActiveRow& row = lane.rows[i];
     Progress progress = lane.engine->progress(row.handle);
     progress.elapsed = now - row.request->admitted();
-    macs += progress.step == 0 ? cost.After(0) : cost.OneStep();
+    spent += progress.macs;
     if (!row.begun) lane.telemetry->FirstPrediction(progress.elapsed);
     row.begun = true;
     const StopReason reason = CheckBudget(row.budget, progress);
@@ -265,8 +268,8 @@ void Scheduler::StepRows(Lane& lane, absl::Time start) {
       any_finished = true;
     }
   }
-  lane.telemetry->Stepped(static_cast<int64_t>(stepping_.size()), macs,
-                          now - start);
+  lane.telemetry->Stepped(static_cast<int64_t>(stepping_.size()),
+                          spent - spent_before, now - start);
   if (any_finished) {
     std::erase_if(lane.rows,
                   [](const ActiveRow& row) { return row.request == nullptr; });

@@ -37,7 +37,7 @@ ModelConfig Config(int64_t width, int64_t hidden) {
 // that a step does is in the time (routing, heads, norms), the stem is not.
 double EngineRate(const std::shared_ptr<const PackedModel>& model,
                   int64_t rows) {
-  Engine engine(model);
+  const auto engine = Engine::Create(model);
   Rng rng(1);
   double seconds = 0;
   double macs = 0;
@@ -46,16 +46,16 @@ double EngineRate(const std::shared_ptr<const PackedModel>& model,
   while (seconds < kSecondsARun) {
     std::vector<int> handles;
     for (int64_t i = 0; i < rows; ++i) {
-      handles.push_back(engine.Begin(RandomInput(model->config(), rng), {}));
+      handles.push_back(engine->Begin(RandomInput(model->config(), rng), {}));
     }
-    engine.Step(handles);  // step 0
+    engine->Step(handles);  // step 0
     const Clock::time_point start = Clock::now();
-    while (!engine.progress(handles[0]).exhausted) {
-      engine.Step(handles);
+    while (!engine->progress(handles[0]).exhausted) {
+      engine->Step(handles);
       macs += step_macs;
     }
     seconds += Since(start);
-    for (const int handle : handles) engine.End(handle);
+    for (const int handle : handles) engine->End(handle);
   }
   return macs / seconds;
 }

@@ -19,16 +19,16 @@ void Require(bool holds) {
 void RunTwoSteps(const mre::Model& model) {
   auto packed = mre::PackedModel::Create(model, mre::Precision::kF32);
   Require(packed.ok());
-  mre::Engine engine(*std::move(packed));
+  const auto engine = mre::Engine::Create(*std::move(packed));
   const std::vector<float> input(model.config.input.size(), 1.0f);
-  const int row = engine.Begin(input, {});
-  engine.Step({&row, 1});  // step 0
-  for (int step = 0; step < 2 && !engine.progress(row).exhausted; ++step) {
-    engine.Step({&row, 1});
-    Require(engine.step_info(row).expert >= 0);
+  const int row = engine->Begin(input, {});
+  engine->Step({&row, 1});  // step 0
+  for (int step = 0; step < 2 && !engine->progress(row).exhausted; ++step) {
+    engine->Step({&row, 1});
+    Require(engine->step_info(row).expert >= 0);
   }
-  Require(engine.probabilities(row).size() == model.config.classes.size());
-  engine.End(row);
+  Require(engine->probabilities(row).size() == model.config.classes.size());
+  engine->End(row);
 }
 
 }  // namespace

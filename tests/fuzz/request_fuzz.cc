@@ -57,11 +57,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const uint64_t step_zero = Served().model->cost().After(0);
   Require(spec->budget.max_macs == 0 || spec->budget.max_macs >= step_zero);
 
-  mre::Engine engine(Served().model);
-  const int row = engine.Begin(std::span(spec->input).subspan(0, 4),
-                               {spec->sampled, spec->seed, 0});
-  engine.Step({&row, 1});
-  const auto p = engine.probabilities(row);
+  const auto engine = mre::Engine::Create(Served().model);
+  const int row = engine->Begin(std::span(spec->input).subspan(0, 4),
+                                {spec->sampled, spec->seed, 0});
+  engine->Step({&row, 1});
+  const auto p = engine->probabilities(row);
   mre::Prediction prediction;
   prediction.probabilities.assign(p.begin(), p.end());
   mre::v1::PredictUpdate update;

@@ -105,7 +105,7 @@ absl::Status Dump(const Flags& flags) {
   std::vector<float> probabilities(total * (steps + 1) * classes);
   std::vector<float> coverage(total * (steps + 1));
   std::vector<int32_t> experts(total * steps);
-  Engine engine(packed);
+  const auto engine = Engine::Create(packed);
   for (int64_t first = 0; first < total; first += kRowsAtOnce) {
     const int64_t count = std::min(kRowsAtOnce, total - first);
     std::vector<int> rows;
@@ -114,22 +114,22 @@ absl::Status Dump(const Flags& flags) {
       for (const char byte : images.Item(static_cast<size_t>(i))) {
         pixels.push_back(static_cast<uint8_t>(byte));
       }
-      rows.push_back(engine.Begin(pixels, {}));
+      rows.push_back(engine->Begin(pixels, {}));
     }
     for (int64_t step = 0; step <= steps; ++step) {
-      engine.Step(rows);
+      engine->Step(rows);
       for (int64_t i = 0; i < count; ++i) {
         const int64_t at = (first + i) * (steps + 1) + step;
-        const std::span<const float> p = engine.probabilities(rows[i]);
+        const std::span<const float> p = engine->probabilities(rows[i]);
         std::copy(p.begin(), p.end(), probabilities.begin() + at * classes);
-        coverage[at] = engine.progress(rows[i]).ray_coverage;
+        coverage[at] = engine->progress(rows[i]).ray_coverage;
         if (step > 0) {
           experts[(first + i) * steps + step - 1] =
-              static_cast<int32_t>(engine.step_info(rows[i]).expert);
+              static_cast<int32_t>(engine->step_info(rows[i]).expert);
         }
       }
     }
-    for (const int row : rows) engine.End(row);
+    for (const int row : rows) engine->End(row);
   }
   RETURN_IF_ERROR(WriteNpy(flags.out + "/probabilities.npy", "<f4",
                            {total, steps + 1, classes}, probabilities));

@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "model/io/checkpoint.h"
+#include "model/net/kinds.h"
 
 namespace mre {
 namespace {
@@ -76,9 +77,9 @@ ModelConfig FashionConfig() {
 
 Model RandomModel(const ModelConfig& config, uint64_t seed) {
   Rng rng(Mix64(seed) ^ 0x6d6f64656cull);
-  const Layout layout(config);
-  Model model{config, std::vector<float>(layout.total)};
-  for (const ParamSpec& spec : layout.specs) {
+  const ParamTable table = ParamsOf(config);
+  Model model{config, std::vector<float>(table.total)};
+  for (const ParamSpec& spec : table.specs) {
     const Spread spread = SpreadOf(spec);
     for (int64_t i = 0; i < spec.size; ++i) {
       model.params[spec.offset + i] =

@@ -13,7 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "model/base/rng.h"
-#include "model/net/layout.h"
+#include "model/net/params.h"
 
 namespace mre {
 

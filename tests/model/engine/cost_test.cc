@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "gtest/gtest.h"
+#include "model/net/mre_params.h"
 #include "tests/support/random_model.h"
 
 namespace mre {
@@ -22,16 +23,17 @@ TEST(CostTest, IsTheSizeOfTheWeightsThatAStepUses) {
   for (uint64_t seed = 0; seed < 50; ++seed) {
     SCOPED_TRACE(seed);
     const ModelConfig config = RandomConfig(seed);
-    const Layout layout(config);
+    const MreParams parts(config);
     const Cost cost = CostOf(config);
-    uint64_t stem = layout.stem_weight.size + layout.context_weight.size;
-    for (const Slot& gate : layout.gate_weight) stem += gate.size;
+    uint64_t stem = parts.stem.weight.size + parts.router.context_weight.size;
+    for (const Slot& gate : parts.router.gate_weight) stem += gate.size;
     EXPECT_EQ(cost.stem, stem);
     for (int64_t e = 0; e < config.total_experts(); ++e) {
-      EXPECT_EQ(cost.expert, static_cast<uint64_t>(layout.up_weight[e].size +
-                                                   layout.down_weight[e].size));
+      EXPECT_EQ(cost.expert,
+                static_cast<uint64_t>(parts.expert(e).up_weight.size +
+                                      parts.expert(e).down_weight.size));
     }
-    EXPECT_EQ(cost.head, static_cast<uint64_t>(layout.head_weight.size));
+    EXPECT_EQ(cost.head, static_cast<uint64_t>(parts.head.weight.size));
   }
 }
 

@@ -48,12 +48,12 @@ std::vector<Task> MakeTasks(const std::shared_ptr<const PackedModel>& model,
   for (Task& task : tasks) {
     task.input = RandomInput(model->config(), rng);
     task.routing = {sampled, rng.Next(), rng.Below(5)};
-    Engine engine(model);
-    const int row = engine.Begin(task.input, task.routing);
+    const auto engine = Engine::Create(model);
+    const int row = engine->Begin(task.input, task.routing);
     do {
-      engine.Step({&row, 1});
-      task.alone.push_back(Bits(engine, row));
-    } while (!engine.progress(row).exhausted);
+      engine->Step({&row, 1});
+      task.alone.push_back(Bits(*engine, row));
+    } while (!engine->progress(row).exhausted);
   }
   return tasks;
 }
@@ -68,27 +68,27 @@ struct Running {
 // end at random. Returns how many steps differed from those alone.
 int Mingle(const std::shared_ptr<const PackedModel>& model,
            const std::vector<Task>& tasks, size_t most, int steps, Rng& rng) {
-  Engine engine(model);
+  const auto engine = Engine::Create(model);
   std::vector<Running> running;
   int different = 0;
   for (int step = 0; step < steps; ++step) {
     while (running.size() < most && rng.Below(8) != 0) {
       const Task& task = tasks[rng.Below(tasks.size())];
-      running.push_back({engine.Begin(task.input, task.routing), &task});
+      running.push_back({engine->Begin(task.input, task.routing), &task});
     }
     rng.Shuffle(running);
     std::vector<int> rows;
     const size_t stepping = running.size() - rng.Below(running.size() / 2 + 1);
     for (size_t i = 0; i < stepping; ++i) rows.push_back(running[i].row);
-    engine.Step(rows);
+    engine->Step(rows);
     for (size_t i = 0; i < stepping; ++i) {
       Running& r = running[i];
-      different += Bits(engine, r.row) != r.task->alone[r.step];
+      different += Bits(*engine, r.row) != r.task->alone[r.step];
       ++r.step;
     }
     std::erase_if(running, [&](const Running& r) {
       const bool ends = r.step == r.task->alone.size() || rng.Below(40) == 0;
-      if (ends) engine.End(r.row);
+      if (ends) engine->End(r.row);
       return ends;
     });
   }

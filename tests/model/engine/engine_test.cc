@@ -81,12 +81,12 @@ TEST(EngineTest, StepsEqualAWholePlainForward) {
   for (uint64_t seed = 0; seed < 40; ++seed) {
     SCOPED_TRACE(seed);
     const Model model = RandomModel(RandomConfig(seed), seed);
-    Engine engine(Pack(model));
+    const auto engine = Engine::Create(Pack(model));
     Rng rng(seed);
     for (const bool sampled : {false, true}) {
       const std::vector<float> input = RandomInput(model.config, rng);
       const std::vector<Shown> steps =
-          RunToTheEnd(engine, input, {sampled, seed, 0});
+          RunToTheEnd(*engine, input, {sampled, seed, 0});
       ExpectNearPlainForward(model, input, steps, !sampled, 3e-5);
     }
   }
@@ -94,25 +94,25 @@ TEST(EngineTest, StepsEqualAWholePlainForward) {
 
 TEST(EngineTest, ShippedShapeEqualsAWholePlainForward) {
   const Model model = RandomModel(FashionConfig(), 1);
-  Engine engine(Pack(model));
+  const auto engine = Engine::Create(Pack(model));
   Rng rng(1);
   const std::vector<float> input = RandomInput(model.config, rng);
-  ExpectNearPlainForward(model, input, RunToTheEnd(engine, input, {}), true,
+  ExpectNearPlainForward(model, input, RunToTheEnd(*engine, input, {}), true,
                          3e-5);
 }
 
 TEST(EngineTest, Bf16StaysNearAWholePlainForward) {
   if (!CpuHasBf16()) GTEST_SKIP() << "this CPU has no bf16 products";
   const Model model = RandomModel(FashionConfig(), 1);
-  Engine engine(Pack(model, Precision::kBf16));
-  Engine exact(Pack(model));
+  const auto engine = Engine::Create(Pack(model, Precision::kBf16));
+  const auto exact = Engine::Create(Pack(model));
   Rng rng(1);
   for (int i = 0; i < 5; ++i) {
     const std::vector<float> input = RandomInput(model.config, rng);
-    const std::vector<Shown> steps = RunToTheEnd(engine, input, {});
+    const std::vector<Shown> steps = RunToTheEnd(*engine, input, {});
     // 2^-9 a rounded operand, over 32 experts and a head.
     ExpectNearPlainForward(model, input, steps, true, 0.1);
-    EXPECT_EQ(OrderOf(steps), OrderOf(RunToTheEnd(exact, input, {})));
+    EXPECT_EQ(OrderOf(steps), OrderOf(RunToTheEnd(*exact, input, {})));
   }
 }
 
@@ -121,11 +121,11 @@ TEST(EngineTest, RunsEveryExpertOnceAndPaysForEach) {
     SCOPED_TRACE(seed);
     const Model model = RandomModel(RandomConfig(seed), seed);
     const int64_t total = model.config.total_experts();
-    Engine engine(Pack(model));
-    const Cost& cost = engine.model().cost();
+    const auto engine = Engine::Create(Pack(model));
+    const Cost& cost = engine->model().cost();
     Rng rng(seed);
     const std::vector<Shown> steps = RunToTheEnd(
-        engine, RandomInput(model.config, rng), {seed % 2 == 0, seed, 3});
+        *engine, RandomInput(model.config, rng), {seed % 2 == 0, seed, 3});
     ASSERT_EQ(static_cast<int64_t>(steps.size()), total + 1);
     const std::vector<int64_t> order = OrderOf(steps);
     EXPECT_EQ(std::set<int64_t>(order.begin(), order.end()).size(),
@@ -149,10 +149,10 @@ TEST(EngineTest, CoverageNeverFallsAndEndsAtOne) {
     SCOPED_TRACE(seed);
     const Model model =
         RandomModel(seed == 0 ? FashionConfig() : RandomConfig(seed), seed);
-    Engine engine(Pack(model));
+    const auto engine = Engine::Create(Pack(model));
     Rng rng(seed);
     const std::vector<Shown> steps = RunToTheEnd(
-        engine, RandomInput(model.config, rng), {seed % 3 == 0, seed, 0});
+        *engine, RandomInput(model.config, rng), {seed % 3 == 0, seed, 0});
     EXPECT_EQ(steps[0].progress.ray_coverage, 0);
     for (size_t t = 1; t < steps.size(); ++t) {
       EXPECT_GE(steps[t].progress.ray_coverage,
@@ -167,10 +167,10 @@ TEST(EngineTest, ConfidenceAndStabilityFollowTheProbabilities) {
   for (uint64_t seed = 0; seed < 20; ++seed) {
     SCOPED_TRACE(seed);
     const Model model = RandomModel(RandomConfig(seed), seed);
-    Engine engine(Pack(model));
+    const auto engine = Engine::Create(Pack(model));
     Rng rng(seed);
     const std::vector<Shown> steps =
-        RunToTheEnd(engine, RandomInput(model.config, rng), {});
+        RunToTheEnd(*engine, RandomInput(model.config, rng), {});
     uint32_t stable = 0;
     for (size_t t = 0; t < steps.size(); ++t) {
       const std::vector<float>& p = steps[t].probabilities;
@@ -191,39 +191,40 @@ TEST(EngineTest, SampledOrderDependsOnSeedAndRowOnly) {
   const auto packed = Pack(model);
   Rng rng(2);
   const std::vector<float> input = RandomInput(model.config, rng);
-  Engine engine(packed);
+  const auto engine = Engine::Create(packed);
   const auto order = [&](uint64_t seed, uint64_t row) {
-    return OrderOf(RunToTheEnd(engine, input, {true, seed, row}));
+    return OrderOf(RunToTheEnd(*engine, input, {true, seed, row}));
   };
   const std::vector<int64_t> first = order(5, 7);
   EXPECT_NE(order(6, 7), first);
   EXPECT_NE(order(5, 8), first);
-  Engine other(packed);
-  const int neighbour = other.Begin(input, {true, 99, 1});
-  other.Step({&neighbour, 1});
-  EXPECT_EQ(OrderOf(RunToTheEnd(other, input, {true, 5, 7})), first);
+  const auto other = Engine::Create(packed);
+  const int neighbour = other->Begin(input, {true, 99, 1});
+  other->Step({&neighbour, 1});
+  EXPECT_EQ(OrderOf(RunToTheEnd(*other, input, {true, 5, 7})), first);
   EXPECT_EQ(order(5, 7), first);
   // Greedy rows have no use for either.
-  EXPECT_EQ(OrderOf(RunToTheEnd(engine, input, {false, 1, 2})),
-            OrderOf(RunToTheEnd(engine, input, {false, 3, 4})));
+  EXPECT_EQ(OrderOf(RunToTheEnd(*engine, input, {false, 1, 2})),
+            OrderOf(RunToTheEnd(*engine, input, {false, 3, 4})));
 }
 
 // The first draw is from the entry distribution.
 TEST(EngineTest, SampledFirstExpertsFollowTheirRates) {
   ModelConfig config = RandomConfig(3);
   const Model model = RandomModel(config, 3);
-  Engine engine(Pack(model));
+  const auto engine = Engine::Create(Pack(model));
   Rng rng(3);
   const std::vector<float> input = RandomInput(config, rng);
   const PlainStep start = PlainForward(model, input, {})[0];
   constexpr int kDraws = 5000;
   std::map<int64_t, int> counts;
   for (int draw = 0; draw < kDraws; ++draw) {
-    const int row = engine.Begin(input, {true, 1, static_cast<uint64_t>(draw)});
-    engine.Step({&row, 1});
-    engine.Step({&row, 1});
-    ++counts[engine.step_info(row).expert];
-    engine.End(row);
+    const int row =
+        engine->Begin(input, {true, 1, static_cast<uint64_t>(draw)});
+    engine->Step({&row, 1});
+    engine->Step({&row, 1});
+    ++counts[engine->step_info(row).expert];
+    engine->End(row);
   }
   for (int64_t e = 0; e < config.total_experts(); ++e) {
     const double p = std::max(start.rates[e], 0.0);
@@ -239,21 +240,21 @@ TEST(EngineTest, EndedHandlesAreUsedAgainAsIfNew) {
   Rng rng(1);
   const std::vector<float> a = RandomInput(model.config, rng);
   const std::vector<float> b = RandomInput(model.config, rng);
-  Engine fresh(packed);
-  const std::vector<Shown> want = RunToTheEnd(fresh, b, {});
+  const auto fresh = Engine::Create(packed);
+  const std::vector<Shown> want = RunToTheEnd(*fresh, b, {});
 
-  Engine engine(packed);
-  const int first = engine.Begin(a, {true, 4, 2});
-  const int second = engine.Begin(a, {});
+  const auto engine = Engine::Create(packed);
+  const int first = engine->Begin(a, {true, 4, 2});
+  const int second = engine->Begin(a, {});
   EXPECT_NE(first, second);
-  EXPECT_EQ(engine.alive(), 2);
-  for (int t = 0; t < 3; ++t) engine.Step(std::vector<int>{first, second});
-  engine.End(first);
-  EXPECT_EQ(engine.alive(), 1);
-  const int reused = engine.Begin(b, {});
+  EXPECT_EQ(engine->alive(), 2);
+  for (int t = 0; t < 3; ++t) engine->Step(std::vector<int>{first, second});
+  engine->End(first);
+  EXPECT_EQ(engine->alive(), 1);
+  const int reused = engine->Begin(b, {});
   EXPECT_EQ(reused, first);
-  engine.End(reused);  // before any step
-  const std::vector<Shown> got = RunToTheEnd(engine, b, {});
+  engine->End(reused);  // before any step
+  const std::vector<Shown> got = RunToTheEnd(*engine, b, {});
   ASSERT_EQ(got.size(), want.size());
   for (size_t t = 0; t < got.size(); ++t) {
     EXPECT_EQ(got[t].info.expert, want[t].info.expert);
@@ -261,14 +262,14 @@ TEST(EngineTest, EndedHandlesAreUsedAgainAsIfNew) {
     EXPECT_EQ(got[t].progress.macs, want[t].progress.macs);
     EXPECT_EQ(got[t].progress.stable_steps, want[t].progress.stable_steps);
   }
-  engine.End(second);
-  EXPECT_EQ(engine.alive(), 0);
+  engine->End(second);
+  EXPECT_EQ(engine->alive(), 0);
 }
 
 TEST(EngineTest, StepOfNoRowsDoesNothing) {
-  Engine engine(Pack(RandomModel(RandomConfig(1), 1)));
-  engine.Step({});
-  EXPECT_EQ(engine.alive(), 0);
+  const auto engine = Engine::Create(Pack(RandomModel(RandomConfig(1), 1)));
+  engine->Step({});
+  EXPECT_EQ(engine->alive(), 0);
 }
 
 TEST(EngineTest, TellsTheRowsThatShareEachExpert) {
@@ -279,17 +280,17 @@ TEST(EngineTest, TellsTheRowsThatShareEachExpert) {
     (*static_cast<std::map<int64_t, int64_t>*>(context))[expert] += rows;
   };
   options.context = &shared;
-  Engine engine(Pack(model), options);
+  const auto engine = Engine::Create(Pack(model), options);
   Rng rng(1);
   std::vector<int> rows;
   for (int i = 0; i < 40; ++i) {
-    rows.push_back(engine.Begin(RandomInput(model.config, rng), {}));
+    rows.push_back(engine->Begin(RandomInput(model.config, rng), {}));
   }
-  engine.Step(rows);
+  engine->Step(rows);
   EXPECT_TRUE(shared.empty());
-  engine.Step(rows);
+  engine->Step(rows);
   std::map<int64_t, int64_t> ran;
-  for (const int row : rows) ++ran[engine.step_info(row).expert];
+  for (const int row : rows) ++ran[engine->step_info(row).expert];
   EXPECT_EQ(shared, ran);
 }
 
@@ -297,10 +298,10 @@ TEST(EngineTest, TellsTheRowsThatShareEachExpert) {
 TEST(EngineTest, EndsRowsWhoseNumbersOverflow) {
   for (uint64_t seed = 0; seed < 10; ++seed) {
     const Model model = RandomModel(RandomConfig(seed), seed);
-    Engine engine(Pack(model));
+    const auto engine = Engine::Create(Pack(model));
     const std::vector<float> input(model.config.input.size(), 3e38f);
     for (const bool sampled : {false, true}) {
-      const auto steps = RunToTheEnd(engine, input, {sampled, seed, 0});
+      const auto steps = RunToTheEnd(*engine, input, {sampled, seed, 0});
       EXPECT_LE(static_cast<int64_t>(steps.size()),
                 model.config.total_experts() + 1);
     }

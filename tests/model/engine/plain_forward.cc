@@ -11,7 +11,7 @@ using Vector = std::vector<double>;
 class Forward {
  public:
   explicit Forward(const Model& model)
-      : config_(model.config), layout_(config_), params_(model.params) {}
+      : config_(model.config), parts_(config_), params_(model.params) {}
 
   std::vector<PlainStep> Run(std::span<const float> input,
                              std::span<const int64_t> order) {
@@ -23,11 +23,13 @@ class Forward {
     std::vector<PlainStep> steps = {Exit(streams.back(), active)};
     for (const int64_t expert : order) {
       const int64_t layer = expert / config_.experts;
-      Vector y = Normal(streams[layer], layout_.norm_weight[layer],
-                        layout_.norm_bias[layer]);
-      y = Linear(y, layout_.up_weight[expert], layout_.up_bias[expert]);
+      Vector y = Normal(streams[layer], parts_.layers[layer].norm.weight,
+                        parts_.layers[layer].norm.bias);
+      y = Linear(y, parts_.expert(expert).up_weight,
+                 parts_.expert(expert).up_bias);
       for (double& value : y) value = std::max(value, 0.0);
-      y = Linear(y, layout_.down_weight[expert], layout_.down_bias[expert]);
+      y = Linear(y, parts_.expert(expert).down_weight,
+                 parts_.expert(expert).down_bias);
       for (int64_t k = layer + 1; k <= config_.layers; ++k) {
         for (int64_t i = 0; i < config_.width; ++i) streams[k][i] += y[i];
       }
@@ -83,7 +85,7 @@ class Forward {
       x[i] = (x[i] * config_.input.scale - config_.input.mean[i % channels]) /
              config_.input.std[i % channels];
     }
-    Vector h = Linear(x, layout_.stem_weight, layout_.stem_bias);
+    Vector h = Linear(x, parts_.stem.weight, parts_.stem.bias);
     if (config_.stem_activation == Activation::kRelu) {
       for (double& value : h) value = std::max(value, 0.0);
     }
@@ -93,17 +95,18 @@ class Forward {
   // Fills step_[l][j][i]: the probability that a ray goes from expert j of
   // layer l-1 to expert i of layer l; layer 0 has the one row of the entry.
   void Route(const Vector& h) {
-    Vector u = Linear(h, layout_.context_weight, layout_.context_bias);
+    Vector u =
+        Linear(h, parts_.router.context_weight, parts_.router.context_bias);
     for (double& value : u) value = std::tanh(value);
     for (int64_t l = 0; l < config_.layers; ++l) {
       const Vector gate =
-          Linear(u, layout_.gate_weight[l], layout_.gate_bias[l]);
+          Linear(u, parts_.router.gate_weight[l], parts_.router.gate_bias[l]);
       std::vector<Vector>& rows = step_.emplace_back();
       if (l == 0) rows.push_back(Softmax(gate));
       for (int64_t j = 0; l > 0 && j < config_.experts; ++j) {
         Vector logits = gate;
         for (int64_t i = 0; i < config_.experts; ++i) {
-          logits[i] += at(layout_.transition[l], j * config_.experts + i);
+          logits[i] += at(parts_.router.transition[l], j * config_.experts + i);
         }
         rows.push_back(Softmax(logits));
       }
@@ -131,8 +134,8 @@ class Forward {
   PlainStep Exit(const Vector& z, const std::vector<bool>& active) const {
     PlainStep step;
     step.probabilities = Softmax(
-        Linear(Normal(z, layout_.head_norm_weight, layout_.head_norm_bias),
-               layout_.head_weight, layout_.head_bias));
+        Linear(Normal(z, parts_.head.norm.weight, parts_.head.norm.bias),
+               parts_.head.weight, parts_.head.bias));
     step.rates.assign(config_.total_experts(), -1.0);
     for (int64_t i = 0; i < config_.experts; ++i) {
       Walk(0, i, step_[0][0][i], active, step);
@@ -141,7 +144,7 @@ class Forward {
   }
 
   const ModelConfig& config_;
-  const Layout layout_;
+  const MreParams parts_;
   const std::vector<float>& params_;
   std::vector<std::vector<Vector>> step_;
 };

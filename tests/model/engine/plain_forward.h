@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "model/net/layout.h"
+#include "model/net/mre_params.h"
 
 namespace mre {
 

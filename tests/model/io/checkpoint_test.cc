@@ -16,6 +16,8 @@
 #include "gtest/gtest.h"
 #include "model/base/file.h"
 #include "model/io/safetensors.h"
+#include "model/net/kinds.h"
+#include "model/net/mre_params.h"
 #include "tests/support/random_model.h"
 #include "tests/support/status_matchers.h"
 
@@ -88,7 +90,7 @@ TEST(CheckpointTest, ErrorsCarryThePath) {
 
 TEST(CheckpointTest, WidensBf16Exactly) {
   const Model model = SmallModel();
-  const Layout layout(model.config);
+  const ParamTable layout = ParamsOf(model.config);
   std::vector<std::vector<uint16_t>> narrow;
   Safetensors file;
   file.metadata["mre.config"] = FormatConfig(model.config);
@@ -113,7 +115,7 @@ TEST(CheckpointTest, WidensBf16Exactly) {
 }
 
 TEST(CheckpointTest, NamesTheMissingTensor) {
-  for (const ParamSpec& spec : Layout(SmallModel().config).specs) {
+  for (const ParamSpec& spec : ParamsOf(SmallModel().config).specs) {
     EXPECT_THAT(
         ParseEdited([&](Safetensors& file) { file.tensors.erase(spec.name); }),
         Refuses(absl::StrCat("tensor \"", spec.name, "\": missing")));
@@ -129,7 +131,7 @@ TEST(CheckpointTest, NamesTheExtraTensor) {
 }
 
 TEST(CheckpointTest, NamesTheTensorOfTheWrongType) {
-  for (const ParamSpec& spec : Layout(SmallModel().config).specs) {
+  for (const ParamSpec& spec : ParamsOf(SmallModel().config).specs) {
     EXPECT_THAT(ParseEdited([&](Safetensors& file) {
                   file.tensors[spec.name].dtype = "I32";
                 }),
@@ -139,7 +141,7 @@ TEST(CheckpointTest, NamesTheTensorOfTheWrongType) {
 }
 
 TEST(CheckpointTest, NamesTheTensorOfTheWrongShape) {
-  for (const ParamSpec& spec : Layout(SmallModel().config).specs) {
+  for (const ParamSpec& spec : ParamsOf(SmallModel().config).specs) {
     SCOPED_TRACE(spec.name);
     const auto with_shape = [&](std::vector<int64_t> shape) {
       return ParseEdited([&](Safetensors& file) {
@@ -165,7 +167,7 @@ TEST(CheckpointTest, NamesTheTensorThatIsNotFinite) {
   for (const float value : {std::numeric_limits<float>::quiet_NaN(),
                             std::numeric_limits<float>::infinity(),
                             -std::numeric_limits<float>::infinity()}) {
-    for (const ParamSpec& spec : Layout(model.config).specs) {
+    for (const ParamSpec& spec : ParamsOf(model.config).specs) {
       Model bad = model;
       bad.params[spec.offset + spec.size - 1] = value;
       EXPECT_THAT(ParseCheckpoint(Bytes(SerializeCheckpoint(bad))),
@@ -272,11 +274,11 @@ TEST(CheckpointTest, LoadsTheFixtureOfFormat1) {
   ASSERT_EQ(config.num_classes(), 12);
   EXPECT_EQ(config.classes[11], "class 11");
   EXPECT_EQ(config.training, "{\"seed\":8}");
-  const Layout layout(config);
+  const MreParams parts(config);
   const std::span<const float> params = model.params;
-  EXPECT_EQ(layout.stem_weight.in(params)[0], -0.648417175f);
-  EXPECT_EQ(layout.transition[1].in(params)[1], 1.4062134f);
-  EXPECT_EQ(layout.head_bias.in(params)[11], 0.343695611f);
+  EXPECT_EQ(parts.stem.weight.in(params)[0], -0.648417175f);
+  EXPECT_EQ(parts.router.transition[1].in(params)[1], 1.4062134f);
+  EXPECT_EQ(parts.head.bias.in(params)[11], 0.343695611f);
   EXPECT_EQ(Fingerprint(model), 0x75210b254ddd26e5ull);
 }
 

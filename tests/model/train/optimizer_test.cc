@@ -6,56 +6,57 @@
 
 #include "model/base/rng.h"
 #include "model/math/parallel.h"
+#include "model/net/mre_params.h"
 
 namespace mre {
 namespace {
 
-Layout SmallLayout() {
+MreParams SmallModel() {
   ModelConfig config;
   config.input = {{4, 4, 1}, 1, {0}, {1}};
   config.width = 8;
   config.classes = {"a", "b"};
-  return Layout(config);
+  return MreParams(config);
 }
 
 TEST(AdamWTest, TwoStepsByHand) {
-  const Layout layout = SmallLayout();
+  const MreParams parts = SmallModel();
   AdamWOptions options;
   options.weight_decay = 0.5;
   options.router_rate = 0.1;
-  std::vector<float> params(layout.total, 1.0f);
+  std::vector<float> params(parts.table.total, 1.0f);
   AdamWState state;
   const double rate = 0.01;
-  AdamWStep(options, layout, rate, std::vector<float>(layout.total, 2.0f),
-            state, params);
+  AdamWStep(options, parts.table, rate,
+            std::vector<float>(parts.table.total, 2.0f), state, params);
   // The first step is rate * sign(gradient), after the decay.
   const double matrix1 = 1 - rate * 0.5 - rate;
-  EXPECT_NEAR(params[layout.stem_weight.offset], matrix1, 1e-6);
-  EXPECT_NEAR(params[layout.stem_bias.offset], 1 - rate, 1e-6);
-  EXPECT_NEAR(params[layout.norm_weight[0].offset], 1 - rate, 1e-6);
-  EXPECT_NEAR(params[layout.gate_weight[1].offset], 1 - 0.1 * rate, 1e-6);
-  AdamWStep(options, layout, rate, std::vector<float>(layout.total, -1.0f),
-            state, params);
+  EXPECT_NEAR(params[parts.stem.weight.offset], matrix1, 1e-6);
+  EXPECT_NEAR(params[parts.stem.bias.offset], 1 - rate, 1e-6);
+  EXPECT_NEAR(params[parts.layers[0].norm.weight.offset], 1 - rate, 1e-6);
+  EXPECT_NEAR(params[parts.router.gate_weight[1].offset], 1 - 0.1 * rate, 1e-6);
+  AdamWStep(options, parts.table, rate,
+            std::vector<float>(parts.table.total, -1.0f), state, params);
   // m = (.9 * .2 - .1) / (1 - .81), v = (.999 * .004 + .001) / (1 - .998001).
   const double step = rate * (0.08 / 0.19) / std::sqrt(0.004996 / 0.001999);
-  EXPECT_NEAR(params[layout.stem_weight.offset],
+  EXPECT_NEAR(params[parts.stem.weight.offset],
               matrix1 * (1 - rate * 0.5) - step, 1e-6);
-  EXPECT_NEAR(params[layout.stem_bias.offset], 1 - rate - step, 1e-6);
+  EXPECT_NEAR(params[parts.stem.bias.offset], 1 - rate - step, 1e-6);
   EXPECT_EQ(state.steps, 2);
 }
 
 TEST(AdamWTest, EveryParameterMovesWhateverTheThreadCount) {
-  const Layout layout = SmallLayout();
+  const MreParams parts = SmallModel();
   Rng rng(1);
-  std::vector<float> gradient(layout.total);
+  std::vector<float> gradient(parts.table.total);
   for (float& g : gradient) g = static_cast<float>(rng.Gaussian());
   std::vector<std::vector<float>> results;
   for (const int threads : {1, 3}) {
     SetThreads(threads);
-    std::vector<float> params(layout.total, 1.0f);
+    std::vector<float> params(parts.table.total, 1.0f);
     AdamWState state;
     for (int i = 0; i < 3; ++i) {
-      AdamWStep({}, layout, 0.01, gradient, state, params);
+      AdamWStep({}, parts.table, 0.01, gradient, state, params);
     }
     for (const float p : params) EXPECT_NE(p, 1.0f);
     results.push_back(params);

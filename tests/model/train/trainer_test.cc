@@ -13,6 +13,7 @@
 #include "model/base/file.h"
 #include "model/io/checkpoint.h"
 #include "model/math/parallel.h"
+#include "model/net/kinds.h"
 #include "tests/model/train/tiny_data.h"
 
 namespace mre {
@@ -150,7 +151,7 @@ TEST(EvaluateTest, SharesAndCoverageEndWhereAllExpertsRan) {
   config.classes = data.classes;
   config.layers = 2;
   config.experts = 3;
-  const Model model{config, InitialParams(config, 1)};
+  const Model model{config, NewNetwork(config)->InitialParams(1)};
   const Evaluation all = Evaluate(model, data.test, 6);
   EXPECT_EQ(all.inputs, 50);
   EXPECT_EQ(all.least_use(), 1);

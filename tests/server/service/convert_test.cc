@@ -10,6 +10,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "model/net/kinds.h"
 #include "tests/support/random_model.h"
 #include "tests/support/status_matchers.h"
 
@@ -33,7 +34,7 @@ const ServedModel& Served() {
     model->version = 7;
     model->model =
         *PackedModel::Create(RandomModel(config, 5), Precision::kF32);
-    model->parameters = ParameterCount(config);
+    model->parameters = ParamsOf(config).total;
     return model;
   }();
   return *served;

@@ -1,5 +1,3 @@
-#include "model/net/mre_mlp.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -9,6 +7,7 @@
 
 #include "model/base/rng.h"
 #include "model/math/parallel.h"
+#include "model/net/mre.h"
 
 namespace mre {
 namespace {
@@ -32,7 +31,7 @@ ModelConfig SmallConfig(Activation stem) {
 // that no gradient vanishes by symmetry.
 struct Problem {
   Problem(const ModelConfig& c, int64_t rows, int64_t steps)
-      : config(c), layout(c), params(InitialParams(c, kSeed)), rows(rows) {
+      : config(c), parts(c), params(InitialMreParams(c, kSeed)), rows(rows) {
     Rng rng(kSeed + 1);
     for (float& p : params) p += static_cast<float>(0.2 * rng.Gaussian());
     x.resize(rows * c.input.size());
@@ -49,25 +48,28 @@ struct Problem {
     options.seed = kSeed;
   }
 
-  double Loss(const UnrollOptions& with, Unrolled& u, float* dlogits) const {
-    Forward(config, layout, params, x.data(), rows, with, u);
-    return ExitLoss(u, config.num_classes(), labels.data(), step_weights,
+  // Of the pass that the network has just made.
+  double Loss(const Unrolled& u, float* dlogits) const {
+    const Exits exits{u.rows, u.steps, u.logits, u.coverage, u.order};
+    return ExitLoss(exits, config.num_classes(), labels.data(), step_weights,
                     dlogits);
   }
 
-  std::vector<float> Gradient(Unrolled& u) const {
-    Forward(config, layout, params, x.data(), rows, options, u);
+  const Unrolled& Run(const UnrollOptions& with, MreNetwork& network) const {
+    return network.Unroll(params, x.data(), rows, with);
+  }
+
+  std::vector<float> Gradient(MreNetwork& network) const {
+    const Unrolled& u = Run(options, network);
     std::vector<float> dlogits(u.logits.size());
-    ExitLoss(u, config.num_classes(), labels.data(), step_weights,
-             dlogits.data());
-    Gradients g;
-    g.params.assign(layout.total, 0.0f);
-    Backward(config, layout, params, x.data(), options, u, dlogits.data(), g);
-    return g.params;
+    Loss(u, dlogits.data());
+    std::vector<float> gradient(params.size(), 0.0f);
+    network.Backward(params, x.data(), dlogits.data(), gradient);
+    return gradient;
   }
 
   ModelConfig config;
-  Layout layout;
+  MreParams parts;
   std::vector<float> params;
   int64_t rows;
   std::vector<float> x;
@@ -76,39 +78,42 @@ struct Problem {
   UnrollOptions options;
 };
 
-class MreMlpTest : public ::testing::TestWithParam<Activation> {};
+class MreNetworkTest : public ::testing::TestWithParam<Activation> {};
 
-INSTANTIATE_TEST_SUITE_P(Stems, MreMlpTest,
+INSTANTIATE_TEST_SUITE_P(Stems, MreNetworkTest,
                          ::testing::Values(Activation::kNone,
                                            Activation::kRelu));
 
 // With the order fixed and w = 1 + s - anchor, the loss is a differentiable
 // function of every parameter, the router's too, whose gradient at the anchor
 // is the straight-through one.
-TEST_P(MreMlpTest, EveryGradientAgreesWithCentralDifferences) {
+TEST_P(MreNetworkTest, EveryGradientAgreesWithCentralDifferences) {
   Problem problem(SmallConfig(GetParam()), /*rows=*/5, /*steps=*/7);
   SetThreads(1);  // thousands of forward passes too small to share
-  Unrolled u;
-  const std::vector<float> gradient = problem.Gradient(u);
-  const std::vector<int32_t> order = u.order;
+  MreNetwork network(problem.config);
+  const std::vector<float> gradient = problem.Gradient(network);
+  const Unrolled passed = problem.Run(problem.options, network);
+  const std::vector<int32_t>& order = passed.order;
   std::vector<float> anchor(order.size());
   for (size_t i = 0; i < order.size(); ++i) {
-    anchor[i] = u.soft[i * problem.config.total_experts() + order[i]];
+    anchor[i] = passed.soft[i * problem.config.total_experts() + order[i]];
   }
   UnrollOptions fixed = problem.options;
   fixed.order = order;
   fixed.anchor = anchor;
-  Unrolled scratch;
+  const auto loss = [&] {
+    return problem.Loss(problem.Run(fixed, network), nullptr);
+  };
   const auto slope = [&](int64_t i, float epsilon) {
     const float value = problem.params[i];
     problem.params[i] = value + epsilon;
-    const double above = problem.Loss(fixed, scratch, nullptr);
+    const double above = loss();
     problem.params[i] = value - epsilon;
-    const double below = problem.Loss(fixed, scratch, nullptr);
+    const double below = loss();
     problem.params[i] = value;
     return (above - below) / (2.0 * epsilon);
   };
-  for (const ParamSpec& spec : problem.layout.specs) {
+  for (const ParamSpec& spec : problem.parts.table.specs) {
     double error = 0;
     double norm = 0;
     for (int64_t i = spec.offset; i < spec.offset + spec.size; ++i) {
@@ -129,11 +134,11 @@ TEST_P(MreMlpTest, EveryGradientAgreesWithCentralDifferences) {
   }
 }
 
-TEST_P(MreMlpTest, BatchGradientIsTheMeanOfTheRows) {
+TEST_P(MreNetworkTest, BatchGradientIsTheMeanOfTheRows) {
   Problem batch(SmallConfig(GetParam()), /*rows=*/70, /*steps=*/9);
   batch.options.noise = 0;  // noise depends on a row's place
-  Unrolled u;
-  const std::vector<float> whole = batch.Gradient(u);
+  MreNetwork network(batch.config);
+  const std::vector<float> whole = batch.Gradient(network);
   std::vector<double> mean(whole.size());
   Problem single = batch;
   single.rows = 1;
@@ -141,7 +146,7 @@ TEST_P(MreMlpTest, BatchGradientIsTheMeanOfTheRows) {
     const auto x = batch.x.begin() + b * batch.config.input.size();
     single.x.assign(x, x + batch.config.input.size());
     single.labels = {batch.labels[b]};
-    const std::vector<float> gradient = single.Gradient(u);
+    const std::vector<float> gradient = single.Gradient(network);
     for (size_t i = 0; i < mean.size(); ++i) {
       mean[i] += gradient[i] / static_cast<double>(batch.rows);
     }
@@ -156,7 +161,7 @@ TEST_P(MreMlpTest, BatchGradientIsTheMeanOfTheRows) {
 class StepByStep {
  public:
   explicit StepByStep(const Problem& problem)
-      : problem_(problem), config_(problem.config), layout_(problem.layout) {}
+      : problem_(problem), config_(problem.config), parts_(problem.parts) {}
 
   // Appends the logits of step 0 and of each step of `order`.
   std::vector<double> Logits(int64_t row, const int32_t* order,
@@ -165,20 +170,21 @@ class StepByStep {
     std::vector<double> x(config_.input.size());
     std::copy_n(problem_.x.begin() + row * config_.input.size(), x.size(),
                 x.begin());
-    std::vector<double> h = Linear(layout_.stem_weight, layout_.stem_bias, x);
+    std::vector<double> h = Linear(parts_.stem.weight, parts_.stem.bias, x);
     if (config_.stem_activation == Activation::kRelu) Relu(h);
     std::vector<std::vector<double>> streams(config_.layers + 1, h);
     std::vector<double> logits;
     AppendLogits(streams.back(), logits);
     for (int64_t t = 0; t < steps; ++t) {
       const int64_t layer = order[t] / config_.experts;
-      std::vector<double> hidden =
-          Linear(layout_.up_weight[order[t]], layout_.up_bias[order[t]],
-                 Norm(streams[layer], layout_.norm_weight[layer],
-                      layout_.norm_bias[layer]));
+      std::vector<double> hidden = Linear(
+          parts_.expert(order[t]).up_weight, parts_.expert(order[t]).up_bias,
+          Norm(streams[layer], parts_.layers[layer].norm.weight,
+               parts_.layers[layer].norm.bias));
       Relu(hidden);
-      const std::vector<double> y = Linear(layout_.down_weight[order[t]],
-                                           layout_.down_bias[order[t]], hidden);
+      const std::vector<double> y =
+          Linear(parts_.expert(order[t]).down_weight,
+                 parts_.expert(order[t]).down_bias, hidden);
       for (int64_t k = layer + 1; k <= config_.layers; ++k) {
         for (int64_t i = 0; i < d; ++i) streams[k][i] += y[i];
       }
@@ -227,22 +233,22 @@ class StepByStep {
   void AppendLogits(const std::vector<double>& z,
                     std::vector<double>& logits) const {
     const std::vector<double> y =
-        Linear(layout_.head_weight, layout_.head_bias,
-               Norm(z, layout_.head_norm_weight, layout_.head_norm_bias));
+        Linear(parts_.head.weight, parts_.head.bias,
+               Norm(z, parts_.head.norm.weight, parts_.head.norm.bias));
     logits.insert(logits.end(), y.begin(), y.end());
   }
 
   const Problem& problem_;
   const ModelConfig& config_;
-  const Layout& layout_;
+  const MreParams& parts_;
 };
 
-TEST_P(MreMlpTest, LayerMajorEqualsStepByStep) {
+TEST_P(MreNetworkTest, LayerMajorEqualsStepByStep) {
   for (const float noise : {0.0f, 1.0f}) {
     Problem problem(SmallConfig(GetParam()), /*rows=*/70, /*steps=*/9);
     problem.options.noise = noise;
-    Unrolled u;
-    problem.Loss(problem.options, u, nullptr);
+    MreNetwork network(problem.config);
+    const Unrolled& u = problem.Run(problem.options, network);
     const StepByStep twin(problem);
     for (int64_t b = 0; b < problem.rows; ++b) {
       const std::vector<double> expected =
@@ -256,11 +262,11 @@ TEST_P(MreMlpTest, LayerMajorEqualsStepByStep) {
   }
 }
 
-TEST_P(MreMlpTest, GreedyOrderFollowsTheLargestRate) {
+TEST_P(MreNetworkTest, GreedyOrderFollowsTheLargestRate) {
   Problem problem(SmallConfig(GetParam()), /*rows=*/20, /*steps=*/9);
   problem.options.noise = 0;
-  Unrolled u;
-  problem.Loss(problem.options, u, nullptr);
+  MreNetwork network(problem.config);
+  const Unrolled& u = problem.Run(problem.options, network);
   const RoutingShape shape{problem.config.layers, problem.config.experts};
   for (int64_t b = 0; b < problem.rows; ++b) {
     std::vector<uint8_t> active(shape.total());
@@ -276,10 +282,10 @@ TEST_P(MreMlpTest, GreedyOrderFollowsTheLargestRate) {
   }
 }
 
-TEST_P(MreMlpTest, RelaxedChoiceIsADistributionOverCandidates) {
+TEST_P(MreNetworkTest, RelaxedChoiceIsADistributionOverCandidates) {
   const Problem problem(SmallConfig(GetParam()), /*rows=*/20, /*steps=*/9);
-  Unrolled u;
-  problem.Loss(problem.options, u, nullptr);
+  MreNetwork network(problem.config);
+  const Unrolled& u = problem.Run(problem.options, network);
   const int64_t total = problem.config.total_experts();
   for (size_t pair = 0; pair < u.order.size(); ++pair) {
     double sum = 0;
@@ -290,30 +296,29 @@ TEST_P(MreMlpTest, RelaxedChoiceIsADistributionOverCandidates) {
   }
 }
 
-TEST_P(MreMlpTest, ResultsDoNotDependOnTheThreadCount) {
+TEST_P(MreNetworkTest, ResultsDoNotDependOnTheThreadCount) {
   const Problem problem(SmallConfig(GetParam()), /*rows=*/200, /*steps=*/9);
-  Unrolled u;
+  MreNetwork network(problem.config);
   SetThreads(1);
-  const std::vector<float> alone = problem.Gradient(u);
-  const std::vector<float> logits = u.logits;
+  const std::vector<float> alone = problem.Gradient(network);
+  const std::vector<float> logits =
+      problem.Run(problem.options, network).logits;
   for (const int threads : {2, 3}) {
     SetThreads(threads);
-    Unrolled v;
-    EXPECT_EQ(problem.Gradient(v), alone) << threads << " threads";
-    EXPECT_EQ(v.logits, logits) << threads << " threads";
+    EXPECT_EQ(problem.Gradient(network), alone) << threads << " threads";
+    EXPECT_EQ(problem.Run(problem.options, network).logits, logits)
+        << threads << " threads";
   }
 }
 
 TEST(ExitLossTest, WeighsTheExits) {
-  Unrolled u;
-  u.rows = 2;
-  u.steps = 1;
-  u.logits = {0, 0, 3, 3, 1, 1, 0, std::log(3.0f)};
+  const std::vector<float> logits = {0, 0, 3, 3, 1, 1, 0, std::log(3.0f)};
+  const Exits exits{2, 1, logits, {}, {}};
   const uint8_t labels[] = {0, 1};
   const float weights[] = {0.5f, 2};
   std::vector<float> dlogits(8);
   const double log2 = std::log(2.0);
-  EXPECT_NEAR(ExitLoss(u, 2, labels, weights, dlogits.data()),
+  EXPECT_NEAR(ExitLoss(exits, 2, labels, weights, dlogits.data()),
               (0.5 * log2 + 2 * log2 + 0.5 * log2 + 2 * std::log(4.0 / 3)) / 2,
               1e-6);
   EXPECT_NEAR(dlogits[0], -0.125, 1e-6);

@@ -1,4 +1,4 @@
-#include "model/net/mre_mlp_router.h"
+#include "model/net/mre_router.h"
 
 #include <algorithm>
 #include <array>
@@ -34,11 +34,12 @@ RoutingShape ShapeOf(const ModelConfig& config) {
 }
 
 // The learned transitions B_1..B_{L-1} one after the other: [L-1,N,N].
-std::vector<float> Transitions(const ModelConfig& config, const Layout& layout,
+std::vector<float> Transitions(const ModelConfig& config,
+                               const MreRouterParams& router,
                                std::span<const float> params) {
   std::vector<float> transitions;
   for (int64_t l = 1; l < config.layers; ++l) {
-    const auto slot = layout.transition[l].of(params);
+    const auto slot = router.transition[l].of(params);
     transitions.insert(transitions.end(), slot.begin(), slot.end());
   }
   return transitions;
@@ -202,7 +203,7 @@ class RowRouterBackward {
 
 }  // namespace
 
-void RouteForward(const ModelConfig& config, const Layout& layout,
+void RouteForward(const ModelConfig& config, const MreRouterParams& parts,
                   std::span<const float> params, const UnrollOptions& options,
                   Unrolled& u) {
   const RoutingShape shape = ShapeOf(config);
@@ -215,19 +216,18 @@ void RouteForward(const ModelConfig& config, const Layout& layout,
   u.weight.resize(u.rows * u.steps);
   u.coverage.resize(u.rows * (u.steps + 1));
   u.soft.resize(u.rows * u.steps * shape.total());
-  const std::vector<float> transitions = Transitions(config, layout, params);
+  const std::vector<float> transitions = Transitions(config, parts, params);
   ForRowBlocks(u.rows, [&](int64_t, int64_t begin, int64_t end) {
     const int64_t rows = end - begin;
     float* context = u.context.data() + begin * r;
-    LinearRows(layout.context_weight.in(params), layout.context_bias.in(params),
+    LinearRows(parts.context_weight.in(params), parts.context_bias.in(params),
                u.h.data() + begin * d, rows, d, r, context);
     for (int64_t i = 0; i < rows * r; ++i) context[i] = std::tanh(context[i]);
     std::vector<float> gate(rows * n);
     std::vector<float> logits(rows * shape.total());
     for (int64_t l = 0; l < config.layers; ++l) {
-      LinearRows(layout.gate_weight[l].in(params),
-                 layout.gate_bias[l].in(params), context, rows, r, n,
-                 gate.data());
+      LinearRows(parts.gate_weight[l].in(params), parts.gate_bias[l].in(params),
+                 context, rows, r, n, gate.data());
       for (int64_t b = 0; b < rows; ++b) {
         std::copy_n(gate.data() + b * n, n,
                     logits.data() + b * shape.total() + l * n);
@@ -243,9 +243,9 @@ void RouteForward(const ModelConfig& config, const Layout& layout,
   });
 }
 
-void RouteBackward(const ModelConfig& config, const Layout& layout,
+void RouteBackward(const ModelConfig& config, const MreRouterParams& parts,
                    std::span<const float> params, const UnrollOptions& options,
-                   const Unrolled& u, Gradients& g) {
+                   const Unrolled& u, Gradients& g, std::span<float> gradient) {
   const RoutingShape shape = ShapeOf(config);
   const int64_t n = config.experts;
   const int64_t r = config.context;
@@ -272,29 +272,29 @@ void RouteBackward(const ModelConfig& config, const Layout& layout,
     float* dcontext = g.context.data() + begin * r;
     for (int64_t l = 0; l < layers; ++l) {
       Gemm(false, false, rows, r, n, g.gates.data() + (l * u.rows + begin) * n,
-           n, layout.gate_weight[l].in(params), r, l == 0 ? 0 : 1, dcontext, r);
+           n, parts.gate_weight[l].in(params), r, l == 0 ? 0 : 1, dcontext, r);
     }
     for (int64_t i = 0; i < rows * r; ++i) {
       const float context = u.context[begin * r + i];
       dcontext[i] *= 1 - context * context;
     }
-    Gemm(false, false, rows, d, r, dcontext, r,
-         layout.context_weight.in(params), d, 1, g.h.data() + begin * d, d);
+    Gemm(false, false, rows, d, r, dcontext, r, parts.context_weight.in(params),
+         d, 1, g.h.data() + begin * d, d);
   });
   for (int64_t l = 0; l < layers; ++l) {
     LinearWeightBackward(g.gates.data() + l * u.rows * n, u.context.data(),
-                         u.rows, r, n, layout.gate_weight[l].in(g.params),
-                         layout.gate_bias[l].in(g.params));
+                         u.rows, r, n, parts.gate_weight[l].in(gradient),
+                         parts.gate_bias[l].in(gradient));
     if (l == 0) continue;
-    float* dtransition = layout.transition[l].in(g.params);
+    float* dtransition = parts.transition[l].in(gradient);
     for (int64_t b = 0; b < u.rows; ++b) {
       Add(g.scores.data() + b * shape.probabilities() + shape.transition(l),
           n * n, dtransition);
     }
   }
   LinearWeightBackward(g.context.data(), u.h.data(), u.rows, d, r,
-                       layout.context_weight.in(g.params),
-                       layout.context_bias.in(g.params));
+                       parts.context_weight.in(gradient),
+                       parts.context_bias.in(gradient));
 }
 
 }  // namespace mre

@@ -1,0 +1,74 @@
+#include "model/net/mre_params.h"
+
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+#include "model/net/initial.h"
+
+namespace mre {
+namespace {
+
+std::vector<MreLayer> Layers(const ModelConfig& config, ParamTable& table) {
+  std::vector<MreLayer> layers;
+  for (int64_t l = 0; l < config.layers; ++l) {
+    layers.emplace_back(config, l, table);
+  }
+  return layers;
+}
+
+}  // namespace
+
+MreRouterParams::MreRouterParams(const ModelConfig& config, ParamTable& table) {
+  constexpr ParamGroup kRouter = ParamGroup::kRouter;
+  const int64_t r = config.context;
+  const int64_t n = config.experts;
+  context_weight =
+      table.Append("router.context.weight", {r, config.width}, kRouter);
+  context_bias = table.Append("router.context.bias", {r}, kRouter);
+  for (int64_t l = 0; l < config.layers; ++l) {
+    const std::string name = absl::StrCat("router.", l);
+    gate_weight.push_back(
+        table.Append(absl::StrCat(name, ".gate.weight"), {n, r}, kRouter));
+    gate_bias.push_back(
+        table.Append(absl::StrCat(name, ".gate.bias"), {n}, kRouter));
+    transition.push_back(
+        l == 0
+            ? Slot{}
+            : table.Append(absl::StrCat(name, ".transition"), {n, n}, kRouter));
+  }
+}
+
+MreLayer::MreLayer(const ModelConfig& config, int64_t layer, ParamTable& table)
+    : norm(config, absl::StrCat("layers.", layer, ".norm"), table) {
+  for (int64_t i = 0; i < config.experts; ++i) {
+    experts.emplace_back(config, absl::StrCat("layers.", layer, ".experts.", i),
+                         table);
+  }
+}
+
+MreParams::MreParams(const ModelConfig& config)
+    : stem(config, table),
+      router(config, table),
+      layers(Layers(config, table)),
+      head(config, table) {}
+
+std::vector<float> InitialMreParams(const ModelConfig& config, uint64_t seed) {
+  const MreParams parts(config);
+  std::vector<float> params(parts.table.total, 0.0f);
+  Rng rng(seed);
+  parts.stem.Init(params, rng);
+  FillGaussian(parts.router.context_weight, std::sqrt(1 / (3.0 * config.width)),
+               params, rng);
+  for (int64_t l = 0; l < config.layers; ++l) {
+    FillGaussian(parts.router.gate_weight[l], 0.3, params, rng);
+    FillGaussian(parts.router.transition[l], 0.5, params, rng);
+    parts.layers[l].norm.Init(params);
+  }
+  for (int64_t e = 0; e < config.total_experts(); ++e) {
+    parts.expert(e).Init(params, rng);
+  }
+  parts.head.Init(params, rng);
+  return params;
+}
+
+}  // namespace mre

@@ -1,0 +1,57 @@
+// The parts of the kind "mre" and their parameters (names: model/README.md).
+#ifndef MRE_MODEL_NET_MRE_PARAMS_H_
+#define MRE_MODEL_NET_MRE_PARAMS_H_
+
+#include <vector>
+
+#include "model/net/expert.h"
+#include "model/net/head.h"
+#include "model/net/norm.h"
+#include "model/net/params.h"
+#include "model/net/stem.h"
+
+namespace mre {
+
+// The routing network's tensors.
+struct MreRouterParams {
+  MreRouterParams(const ModelConfig& config, ParamTable& table);
+
+  Slot context_weight, context_bias;  // [r,d], [r]
+  std::vector<Slot> gate_weight;      // L times [N,r]
+  std::vector<Slot> gate_bias;        // L times [N]
+  std::vector<Slot> transition;       // L times [N,N]; that of layer 0 is empty
+};
+
+// One layer's experts and the LayerNorm that they share.
+struct MreLayer {
+  MreLayer(const ModelConfig& config, int64_t layer, ParamTable& table);
+
+  Norm norm;
+  std::vector<Expert> experts;
+};
+
+struct MreParams {
+  // REQUIRES: Validate(config).ok().
+  explicit MreParams(const ModelConfig& config);
+
+  // Expert l*N+i.
+  const Expert& expert(int64_t e) const {
+    const int64_t n = static_cast<int64_t>(layers[0].experts.size());
+    return layers[e / n].experts[e % n];
+  }
+
+  ParamTable table;
+  Stem stem;
+  MreRouterParams router;
+  std::vector<MreLayer> layers;
+  Head head;
+};
+
+// Starting values: up ~ N(0, 2/d), down ~ N(0, 1/m)/2, gates ~ N(0, 0.3^2),
+// transitions ~ N(0, 0.5^2), stem ~ N(0, 1/in), context and head ~
+// N(0, 1/(3d)); norms 1, biases 0.
+std::vector<float> InitialMreParams(const ModelConfig& config, uint64_t seed);
+
+}  // namespace mre
+
+#endif  // MRE_MODEL_NET_MRE_PARAMS_H_

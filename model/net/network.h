@@ -1,0 +1,67 @@
+// What the trainer needs of a model kind: its parameters, and a pass over a
+// batch, forward and backward, with an exit at every step.
+#ifndef MRE_MODEL_NET_NETWORK_H_
+#define MRE_MODEL_NET_NETWORK_H_
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "model/net/params.h"
+
+namespace mre {
+
+// How a batch is run.
+struct PassOptions {
+  // Steps to run. REQUIRES: 1 <= steps <= Network::max_steps().
+  int64_t steps = 1;
+  // What the model chooses among (experts, mostly) is chosen by the largest
+  // log rate + noise * Gumbel. 0: greedy, as the server does.
+  float noise = 0;
+  // Of the relaxed choice that routing networks learn through.
+  float temperature = 1;
+  // Of the noise; the same seed draws the same noise.
+  uint64_t seed = 0;
+};
+
+// What a forward pass of B rows through T steps leaves for the loss and for
+// statistics. Exit 0 is before the first step. Views into the network, valid
+// until its next pass.
+struct Exits {
+  int64_t rows = 0;
+  int64_t steps = 0;
+  std::span<const float> logits;     // [B,T+1,C]
+  std::span<const float> coverage;   // [B,T+1]
+  std::span<const int32_t> experts;  // each row's experts l*N+i as they ran
+};
+
+// One kind of model at one size. Keeps what the backward pass needs of the last
+// forward pass; holds no parameters. Uses ParallelFor; no bit depends on the
+// thread count. Not thread-safe.
+class Network {
+ public:
+  virtual ~Network() = default;
+
+  virtual const ParamTable& table() const = 0;
+  // Steps until nothing is left to run.
+  virtual int64_t max_steps() const = 0;
+  virtual std::vector<float> InitialParams(uint64_t seed) const = 0;
+
+  // x: [rows, inputs], scaled.
+  virtual Exits Forward(std::span<const float> params, const float* x,
+                        int64_t rows, const PassOptions& options) = 0;
+  // Adds to `gradient` that of a loss whose gradient with respect to the
+  // logits of the last Forward is dlogits. x, params: those of that Forward.
+  virtual void Backward(std::span<const float> params, const float* x,
+                        const float* dlogits, std::span<float> gradient) = 0;
+};
+
+// Cross-entropy of each exit, weighted: mean over rows of
+// sum_t step_weights[t] * CE(logits[b,t], labels[b]). Writes its gradient to
+// dlogits [B,T+1,C] when that is not null.
+double ExitLoss(const Exits& exits, int64_t classes, const uint8_t* labels,
+                std::span<const float> step_weights, float* dlogits);
+
+}  // namespace mre
+
+#endif  // MRE_MODEL_NET_NETWORK_H_
