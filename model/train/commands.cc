@@ -19,6 +19,7 @@
 #include "model/net/kinds.h"
 #include "model/train/dataset.h"
 #include "model/train/evaluate.h"
+#include "model/train/load_dataset.h"
 #include "model/train/trainer.h"
 
 namespace mre {

@@ -1,4 +1,4 @@
-// The data sets that mre-train knows, in memory.
+// Data sets in memory.
 #ifndef MRE_MODEL_TRAIN_DATASET_H_
 #define MRE_MODEL_TRAIN_DATASET_H_
 
@@ -6,20 +6,14 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
+#include "model/base/labelled_images.h"
 #include "model/net/config.h"
 
 namespace mre {
 
-// Labelled images: `labels.size()` times H*W*C bytes.
-struct Split {
-  std::vector<uint8_t> images;
-  std::vector<uint8_t> labels;
-
-  int64_t size() const { return static_cast<int64_t>(labels.size()); }
-};
+// The training or the test half of a data set.
+using Split = LabelledImages;
 
 struct Dataset {
   std::string name;
@@ -31,15 +25,6 @@ struct Dataset {
   // Elements of one image.
   int64_t image_size() const { return shape[0] * shape[1] * shape[2]; }
 };
-
-// Names of the data sets, for help texts: "fashion-mnist, mnist".
-std::string DatasetNames();
-
-// Reads a data set. `data_dir` empty: where the system's package installs it.
-// INVALID_ARGUMENT for an unknown name; NOT_FOUND for a missing file, with a
-// hint where to get it; otherwise the error names the damaged file.
-absl::StatusOr<Dataset> LoadDataset(absl::string_view name,
-                                    const std::string& data_dir);
 
 // A hash of every image and label and of their order.
 uint64_t Fingerprint(const Split& split);

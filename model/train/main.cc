@@ -12,7 +12,7 @@
 #include "absl/status/status.h"
 #include "model/base/version.h"
 #include "model/train/commands.h"
-#include "model/train/dataset.h"
+#include "model/train/load_dataset.h"
 
 namespace mre {
 namespace {
@@ -71,6 +71,8 @@ void AddFitFlags(CLI::App& fit, FitCommand& command, std::string& kind,
     fit.add_option(std::string("--") + name, field, help)
         ->capture_default_str();
   });
+  fit.get_option("--dataset")
+      ->description("data set to learn: " + DatasetNames());
 }
 
 void AddEvalFlags(CLI::App& eval, EvalCommand& command) {

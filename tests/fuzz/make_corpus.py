@@ -133,6 +133,25 @@ def idx_fuzz():
     yield "bomb", gzip.compress(bytes(1 << 17), mtime=0)
 
 
+def cifar10_fuzz():
+    record = b"\x03" + bytes(range(256)) * 12
+    yield "one", record
+    yield "two", record + b"\x09" + bytes(3072)
+    yield "label", b"\x0a" + bytes(3072)
+    yield "truncated", record[:3000]
+    yield "names", b"a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n\n"
+
+
+def usps_fuzz():
+    yield "short", b"9" + b" -1" * 128 + b" 1" * 128 + b"\n"
+    yield "long", b"6.0000" + b" -0.6310" * 256 + b" \n"
+    yield "two", (b"0" + b" 0" * 256 + b"\n") * 2
+    yield "range", b"5" + b" 1.5" * 256
+    yield "nan", b"5" + b" nan" * 256
+    yield "too_few", b"5 0.125 -0.25\n"
+    yield "too_many", b"5" + b" 0" * 257
+
+
 def png(height, width, colour, samples):
     def chunk(kind, data):
         return (struct.pack(">I", len(data)) + kind + data
@@ -177,8 +196,8 @@ def request_fuzz():
                      + field(7, 2, b"\x08\x02\x10\x01\x18\x03\x20\x02"))
 
 
-TARGETS = [checkpoint_fuzz, config_fuzz, idx_fuzz, png_fuzz, request_fuzz,
-           safetensors_fuzz]
+TARGETS = [checkpoint_fuzz, cifar10_fuzz, config_fuzz, idx_fuzz, png_fuzz,
+           request_fuzz, safetensors_fuzz, usps_fuzz]
 
 
 def main():

@@ -1,81 +1,15 @@
 #include "model/train/dataset.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cmath>
 
-#include "absl/strings/str_cat.h"
 #include "model/math/parallel.h"
 #include "model/train/batches.h"
 #include "tests/model/train/tiny_data.h"
 
 namespace mre {
 namespace {
-
-using ::testing::HasSubstr;
-
-class DatasetTest : public ::testing::Test {
- protected:
-  DatasetTest()
-      : dir_(absl::StrCat(::testing::TempDir(), "dataset_test.", getpid())) {
-    std::filesystem::remove_all(dir_);
-    WriteIdxDataset(dir_, TinySplit(20, 1), TinySplit(5, 2), 8);
-  }
-
-  std::string Error() const {
-    return std::string(LoadDataset("mnist", dir_).status().message());
-  }
-
-  const std::string dir_;
-};
-
-TEST_F(DatasetTest, LoadsPackedAndPlainFiles) {
-  const auto data = LoadDataset("mnist", dir_);
-  ASSERT_TRUE(data.ok()) << data.status();
-  EXPECT_EQ(data->shape, (std::vector<int64_t>{8, 8, 1}));
-  EXPECT_EQ(data->classes.size(), 10);
-  EXPECT_EQ(data->train.labels, TinySplit(20, 1).labels);
-  EXPECT_EQ(data->test.images, TinySplit(5, 2).images);
-}
-
-TEST_F(DatasetTest, NamesTheMissingFile) {
-  std::filesystem::remove(dir_ + "/t10k-labels-idx1-ubyte");
-  EXPECT_EQ(LoadDataset("mnist", dir_).status().code(),
-            absl::StatusCode::kNotFound);
-  const std::string error = Error();
-  const size_t at = error.find(dir_ + "/t10k-labels-idx1-ubyte");
-  EXPECT_NE(at, std::string::npos) << error;
-  EXPECT_EQ(error.find(dir_, at + 1), std::string::npos) << error;  // Once.
-}
-
-TEST_F(DatasetTest, NamesTheDamagedFile) {
-  WriteBytes(dir_ + "/train-images-idx3-ubyte.gz", "\x1f\x8b damaged");
-  EXPECT_THAT(Error(), HasSubstr("train-images-idx3-ubyte.gz: gzip: "));
-}
-
-TEST_F(DatasetTest, RefusesLabelsThatDoNotFit) {
-  WriteBytes(dir_ + "/t10k-labels-idx1-ubyte", IdxLabelBytes(TinySplit(4, 2)));
-  EXPECT_THAT(Error(), HasSubstr("expected 5 labels, one an image, got 4"));
-  Split split = TinySplit(5, 2);
-  split.labels[3] = 10;
-  WriteBytes(dir_ + "/t10k-labels-idx1-ubyte", IdxLabelBytes(split));
-  EXPECT_THAT(Error(), HasSubstr("expected labels below 10, got 10"));
-}
-
-TEST_F(DatasetTest, RefusesSplitsOfDifferentSizes) {
-  WriteBytes(dir_ + "/t10k-images-idx3-ubyte",
-             IdxImageBytes(TinySplit(5, 2, 6), 6));
-  EXPECT_THAT(Error(), HasSubstr("got 8x8x1 and 6x6x1"));
-}
-
-TEST_F(DatasetTest, UnknownNamesListTheKnownOnes) {
-  EXPECT_THAT(std::string(LoadDataset("svhn", dir_).status().message()),
-              HasSubstr("expected one of fashion-mnist, mnist, got \"svhn\""));
-  EXPECT_THAT(std::string(LoadDataset("mnist", "").status().message()),
-              HasSubstr("--data_dir"));
-}
 
 TEST(TakeValidationTest, TakesTheLastImages) {
   Dataset data = TinyDataset();

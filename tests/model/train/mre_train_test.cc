@@ -240,6 +240,25 @@ TEST_F(MreTrainTest, EvalAndInfoDescribeTheCheckpoint) {
   EXPECT_THAT(Stdout(), HasSubstr("layers.1.experts.3.down.weight"));
 }
 
+TEST_F(MreTrainTest, LearnsFromColourImages) {
+  WriteCifar10Dataset(dir_, 8);
+  std::vector<std::string> fit = Fit("model");
+  *std::find(fit.begin(), fit.end(), "--dataset=mnist") = "--dataset=cifar10";
+  *std::find(fit.begin(), fit.end(), "--limit_train=300") = "--limit_train=0";
+  ASSERT_EQ(Run(fit), 0) << Stderr();
+  const auto model = LoadCheckpoint(Path("model"));
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ(model->config.input.shape, (std::vector<int64_t>{32, 32, 3}));
+  EXPECT_EQ(model->config.input.mean.size(), 3);
+  EXPECT_EQ(
+      Run({"eval", Path("model"), "--dataset=cifar10", "--data_dir=" + dir_}),
+      0)
+      << Stderr();
+  EXPECT_EQ(
+      Run({"eval", Path("model"), "--dataset=mnist", "--data_dir=" + dir_}), 2);
+  EXPECT_THAT(Stderr(), HasSubstr("expects inputs of 32x32x3"));
+}
+
 TEST_F(MreTrainTest, ReplacesNothingUnasked) {
   ASSERT_EQ(Run(Fit("model")), 0) << Stderr();
   EXPECT_EQ(Run(With(Fit("model"), {"--seed=1"})), 2);
@@ -323,7 +342,9 @@ TEST_F(MreTrainTest, WrongUsageExitsWithTwo) {
   EXPECT_EQ(Run({"--version"}), 0);
   EXPECT_THAT(Stdout(), StartsWith("mre-train "));
   EXPECT_EQ(Run({"fit", "--help"}), 0);
-  EXPECT_THAT(Stdout(), HasSubstr("--weight_decay"));
+  EXPECT_THAT(Stdout(),
+              AllOf(HasSubstr("--weight_decay"),
+                    HasSubstr("fashion-mnist, mnist, cifar10, usps")));
 }
 
 TEST_F(MreTrainTest, FailuresExitWithOne) {

@@ -76,6 +76,46 @@ inline void WriteIdxDataset(const std::string& dir, const Split& train,
   WriteBytes(dir + "/t10k-labels-idx1-ubyte", IdxLabelBytes(test));
 }
 
+// CIFAR-10's records of these 32x32x3 images.
+inline std::string Cifar10Bytes(const Split& split) {
+  constexpr int64_t kPlane = 32 * 32;
+  std::string bytes;
+  for (int64_t i = 0; i < split.size(); ++i) {
+    bytes.push_back(static_cast<char>(split.labels[i]));
+    for (int64_t c = 0; c < 3; ++c) {
+      for (int64_t at = 0; at < kPlane; ++at) {
+        bytes.push_back(
+            static_cast<char>(split.images[(i * kPlane + at) * 3 + c]));
+      }
+    }
+  }
+  return bytes;
+}
+
+// 32x32x3 images of random bytes.
+inline Split TinyColours(int64_t count, uint64_t seed) {
+  Split split;
+  Rng rng(seed);
+  for (int64_t i = 0; i < count; ++i) {
+    split.labels.push_back(static_cast<uint8_t>(rng.Below(10)));
+    for (int64_t at = 0; at < 32 * 32 * 3; ++at) {
+      split.images.push_back(static_cast<uint8_t>(rng.Below(256)));
+    }
+  }
+  return split;
+}
+
+// CIFAR-10's six files, of `count` records each. Data file N holds
+// TinyColours(count, N), the test file TinyColours(count, 6).
+inline void WriteCifar10Dataset(const std::string& dir, int64_t count) {
+  std::filesystem::create_directories(dir);
+  for (int i = 1; i <= 5; ++i) {
+    WriteBytes(dir + "/data_batch_" + std::to_string(i) + ".bin",
+               Cifar10Bytes(TinyColours(count, i)));
+  }
+  WriteBytes(dir + "/test_batch.bin", Cifar10Bytes(TinyColours(count, 6)));
+}
+
 }  // namespace mre
 
 #endif  // MRE_TESTS_MODEL_TRAIN_TINY_DATA_H_

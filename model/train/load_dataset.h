@@ -1,0 +1,24 @@
+// The data sets that mre-train knows, by name.
+#ifndef MRE_MODEL_TRAIN_LOAD_DATASET_H_
+#define MRE_MODEL_TRAIN_LOAD_DATASET_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "model/train/dataset.h"
+
+namespace mre {
+
+// Names of the data sets, for help texts: "fashion-mnist, mnist, ...".
+std::string DatasetNames();
+
+// Reads a data set. `data_dir` empty: where the system's package installs it.
+// INVALID_ARGUMENT for an unknown name; NOT_FOUND for a missing file, with a
+// hint where to get it; otherwise the error names the damaged file.
+absl::StatusOr<Dataset> LoadDataset(absl::string_view name,
+                                    const std::string& data_dir);
+
+}  // namespace mre
+
+#endif  // MRE_MODEL_TRAIN_LOAD_DATASET_H_
