@@ -31,7 +31,7 @@ packages_of() {
     test) echo \
       libgtest-dev libgmock-dev dataset-fashion-mnist \
       python3 python3-numpy python3-grpcio python3-grpc-tools \
-      prometheus curl procps ca-certificates ;;
+      prometheus curl procps xz-utils ca-certificates ;;
     # curl: for the metrics, as the demo suggests.
     demo) echo \
       dataset-fashion-mnist curl ;;

@@ -69,11 +69,21 @@ std::string DurationText(const google::protobuf::Duration& duration) {
   return absl::StrFormat("%.2fs", seconds);
 }
 
+uint32_t MaxSteps(const v1::ModelInfo& model) {
+  return model.max_steps() > 0 ? model.max_steps()
+                               : model.layers() * model.experts_per_layer();
+}
+
+const char* StepsNoun(const v1::ModelInfo& model) {
+  return model.kind().empty() || model.kind() == "mre" ? "experts" : "layers";
+}
+
 uint64_t FullMacs(const v1::ModelInfo& model) {
   const v1::ModelMacs& macs = model.macs();
-  const auto experts = static_cast<uint64_t>(macs.experts_size());
-  return std::accumulate(macs.experts().begin(), macs.experts().end(),
-                         macs.stem() + (experts + 1) * macs.head());
+  if (macs.experts().empty()) return macs.stem() + macs.head();
+  const uint64_t experts = std::max<uint64_t>(macs.experts_per_step(), 1);
+  const uint64_t step = macs.head() + macs.gate() + experts * macs.experts(0);
+  return macs.stem() + macs.head() + MaxSteps(model) * step;
 }
 
 std::string MacsText(uint64_t macs, const v1::ModelInfo& model) {
@@ -100,7 +110,7 @@ std::string StopText(v1::StopReason reason) {
     case v1::STOP_REASON_CLIENT_STOP:
       return "stopped by the client";
     case v1::STOP_REASON_EXHAUSTED:
-      return "every expert has run";
+      return "nothing is left to run";
     case v1::STOP_REASON_OVERLOAD:
       return "the server is overloaded";
     case v1::STOP_REASON_DRAINING:
@@ -148,10 +158,10 @@ std::string SummaryLine(const Sample& sample, const v1::Prediction& prediction,
           : absl::StrFormat("%.1f%% of MACs",
                             MacsShare(prediction.macs(), model));
   return absl::StrFormat(
-      "%s: %s%s  %d/%d experts, %s, %s: %s", Printable(sample.name), answer,
-      TruthText(sample, prediction, model), prediction.step(),
-      model.layers() * model.experts_per_layer(), cost,
-      DurationText(prediction.elapsed()), StopText(prediction.stop_reason()));
+      "%s: %s%s  %d/%d %s, %s, %s: %s", Printable(sample.name), answer,
+      TruthText(sample, prediction, model), prediction.step(), MaxSteps(model),
+      StepsNoun(model), cost, DurationText(prediction.elapsed()),
+      StopText(prediction.stop_reason()));
 }
 
 void Totals::Add(const Sample& sample, const v1::Prediction& prediction) {
@@ -172,8 +182,8 @@ std::string TotalsLine(const Totals& totals, const v1::ModelInfo& model) {
   const auto macs = static_cast<double>(totals.macs);
   const auto full = static_cast<double>(FullMacs(model));
   absl::StrAppendFormat(
-      &line, "%.1f experts and %.1f%% of the full model's MACs on average",
-      static_cast<double>(totals.steps) / samples,
+      &line, "%.1f %s and %.1f%% of the full model's MACs on average",
+      static_cast<double>(totals.steps) / samples, StepsNoun(model),
       full > 0 ? 100 * macs / samples / full : 0.0);
   return line;
 }

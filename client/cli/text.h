@@ -27,6 +27,11 @@ std::string DurationText(const google::protobuf::Duration& duration);
 // What a row costs when every expert runs.
 uint64_t FullMacs(const v1::ModelInfo& model);
 
+// Steps until nothing is left to run, and what a step of the kind runs:
+// "experts" or "layers".
+uint32_t MaxSteps(const v1::ModelInfo& model);
+const char* StepsNoun(const v1::ModelInfo& model);
+
 // "12,345 MACs (8.1% of the full model)"; no share when the model's costs are
 // not known.
 std::string MacsText(uint64_t macs, const v1::ModelInfo& model);

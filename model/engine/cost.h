@@ -10,16 +10,18 @@
 namespace mre {
 
 struct Cost {
-  uint64_t stem = 0;    // stem and routing network, once a row
+  uint64_t stem = 0;    // once a row; mre: with the routing network
   uint64_t expert = 0;  // each expert
   uint64_t head = 0;    // once a step, step 0 included
+  uint64_t gate = 0;    // once a step but step 0: a layer's router
+  uint64_t experts_a_step = 1;
 
   // Spent by a row once it has run `steps` experts.
   uint64_t After(uint64_t steps) const {
     return stem + head + steps * OneStep();
   }
   // What one more step spends.
-  uint64_t OneStep() const { return expert + head; }
+  uint64_t OneStep() const { return gate + experts_a_step * expert + head; }
 };
 
 // REQUIRES, both: Validate(config).ok().

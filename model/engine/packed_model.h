@@ -17,9 +17,9 @@ namespace mre {
 // it.
 class PackedModel {
  public:
-  // `precision` is that of the experts and the head. What decides which experts
-  // run is always in f32, so the order is the same in every precision.
-  // UNIMPLEMENTED when the CPU lacks it.
+  // `precision` is that of the experts and the head. Stem and routers always
+  // run in f32: the order of experts of an "mre" is the same in every
+  // precision. UNIMPLEMENTED when the CPU lacks it.
   static absl::StatusOr<std::unique_ptr<const PackedModel>> Create(
       const Model& model, Precision precision);
   virtual ~PackedModel() = default;

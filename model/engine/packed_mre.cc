@@ -25,45 +25,30 @@ absl::Status PackedMre::Pack(std::span<const float> params) {
   const MreParams parts(config());
   const MreRouterParams& router = parts.router;
   const int64_t d = config().width;
-  const auto create = [](std::unique_ptr<LinearOp>& op, int64_t in, int64_t out,
-                         Activation activation, Precision precision) {
-    auto created = LinearOp::Create({in, out, activation, precision});
-    if (!created.ok()) return created.status();
-    op = *std::move(created);
-    return absl::OkStatus();
-  };
-  RETURN_IF_ERROR(create(stem_op_, config().input.size(), d,
-                         config().stem_activation, Precision::kF32));
-  RETURN_IF_ERROR(create(context_op_, d, config().context, Activation::kNone,
-                         Precision::kF32));
-  RETURN_IF_ERROR(create(gates_op_, config().context, config().total_experts(),
-                         Activation::kNone, Precision::kF32));
+  constexpr Activation kNone = Activation::kNone;
+  RETURN_IF_ERROR(stem_.Create(
+      {config().input.size(), d, config().stem_activation, Precision::kF32}));
   RETURN_IF_ERROR(
-      create(up_op_, d, config().hidden, Activation::kRelu, precision()));
+      context_.Create({d, config().context, kNone, Precision::kF32}));
+  RETURN_IF_ERROR(gates_.Create(
+      {config().context, config().total_experts(), kNone, Precision::kF32}));
   RETURN_IF_ERROR(
-      create(down_op_, config().hidden, d, Activation::kNone, precision()));
-  RETURN_IF_ERROR(create(head_op_, d, config().num_classes(), Activation::kNone,
-                         precision()));
+      up_.Create({d, config().hidden, Activation::kRelu, precision()}));
+  RETURN_IF_ERROR(down_.Create({config().hidden, d, kNone, precision()}));
+  RETURN_IF_ERROR(
+      head_.Create({d, config().num_classes(), kNone, precision()}));
 
-  const auto pack = [](const LinearOp& op, std::span<const float> weight,
-                       std::span<const float> bias,
-                       std::vector<LinearOp::Weights>& to) {
-    auto packed = op.Pack(weight, bias);
-    if (!packed.ok()) return packed.status();
-    to.push_back(*std::move(packed));
-    return absl::OkStatus();
+  const auto add = [params](PackedLinear& to, const Slot& weight,
+                            const Slot& bias) {
+    return to.Add(weight.of(params), bias.of(params));
   };
-  RETURN_IF_ERROR(pack(*stem_op_, parts.stem.weight.of(params),
-                       parts.stem.bias.of(params), stem_));
-  RETURN_IF_ERROR(pack(*context_op_, router.context_weight.of(params),
-                       router.context_bias.of(params), context_));
-  RETURN_IF_ERROR(pack(*head_op_, parts.head.weight.of(params),
-                       parts.head.bias.of(params), head_));
+  RETURN_IF_ERROR(add(stem_, parts.stem.weight, parts.stem.bias));
+  RETURN_IF_ERROR(add(context_, router.context_weight, router.context_bias));
+  RETURN_IF_ERROR(add(head_, parts.head.weight, parts.head.bias));
   for (int64_t e = 0; e < config().total_experts(); ++e) {
-    RETURN_IF_ERROR(pack(*up_op_, parts.expert(e).up_weight.of(params),
-                         parts.expert(e).up_bias.of(params), up_));
-    RETURN_IF_ERROR(pack(*down_op_, parts.expert(e).down_weight.of(params),
-                         parts.expert(e).down_bias.of(params), down_));
+    const mre::Expert& expert = parts.expert(e);
+    RETURN_IF_ERROR(add(up_, expert.up_weight, expert.up_bias));
+    RETURN_IF_ERROR(add(down_, expert.down_weight, expert.down_bias));
   }
   // All layers' gates in one product.
   std::vector<float> gates;
@@ -75,7 +60,7 @@ absl::Status PackedMre::Pack(std::span<const float> params) {
     Append(parts.layers[l].norm.weight.of(params), norms_);
     Append(parts.layers[l].norm.bias.of(params), norms_);
   }
-  RETURN_IF_ERROR(pack(*gates_op_, gates, gate_biases, gates_));
+  RETURN_IF_ERROR(gates_.Add(gates, gate_biases));
   Append(parts.head.norm.weight.of(params), norms_);
   Append(parts.head.norm.bias.of(params), norms_);
   return absl::OkStatus();
@@ -89,26 +74,26 @@ int64_t PackedMre::RowBytes() const {
 }
 
 void PackedMre::Stem(const float* x, int64_t rows, float* h) const {
-  stem_op_->Apply(stem_[0], x, rows, h);
+  stem_.Apply(0, x, rows, h);
 }
 
 void PackedMre::Router(const float* h, int64_t rows, float* scratch,
                        float* logits) const {
-  context_op_->Apply(context_[0], h, rows, scratch);
+  context_.Apply(0, h, rows, scratch);
   for (int64_t i = 0; i < rows * config().context; ++i) {
     scratch[i] = std::tanh(scratch[i]);
   }
-  gates_op_->Apply(gates_[0], scratch, rows, logits);
+  gates_.Apply(0, scratch, rows, logits);
 }
 
 void PackedMre::Expert(int64_t expert, const float* x, int64_t rows,
                        float* scratch, float* y) const {
-  up_op_->Apply(up_[expert], x, rows, scratch);
-  down_op_->Apply(down_[expert], scratch, rows, y);
+  up_.Apply(expert, x, rows, scratch);
+  down_.Apply(expert, scratch, rows, y);
 }
 
 void PackedMre::Head(const float* x, int64_t rows, float* logits) const {
-  head_op_->Apply(head_[0], x, rows, logits);
+  head_.Apply(0, x, rows, logits);
 }
 
 }  // namespace mre

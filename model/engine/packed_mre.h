@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "model/engine/packed_linear.h"
 #include "model/engine/packed_model.h"
 #include "model/net/routing.h"
 
@@ -47,10 +48,8 @@ class PackedMre : public PackedModel {
       : PackedModel(config, precision) {}
   absl::Status Pack(std::span<const float> params);
 
-  std::unique_ptr<LinearOp> stem_op_, context_op_, gates_op_, up_op_, down_op_,
-      head_op_;
-  std::vector<LinearOp::Weights> stem_, context_, gates_, head_;  // one each
-  std::vector<LinearOp::Weights> up_, down_;                      // by expert
+  PackedLinear stem_, context_, gates_, head_;  // one each
+  PackedLinear up_, down_;                      // by expert
   std::vector<float> transitions_;
   std::vector<float> norms_;  // [L+1, 2, d]
 };

@@ -15,6 +15,15 @@ constexpr int kMaxDepth = 64;
 
 using nlohmann::json;
 
+struct KindEntry {
+  Kind kind;
+  absl::string_view name;
+};
+constexpr KindEntry kKinds[] = {{Kind::kMre, "mre"},
+                                {Kind::kTopk, "topk"},
+                                {Kind::kPathmoe, "pathmoe"},
+                                {Kind::kMlp, "mlp"}};
+
 absl::Status Expected(absl::string_view field, absl::string_view what) {
   return absl::InvalidArgumentError(
       absl::StrCat("mre.config: ", field, ": expected ", what));
@@ -93,6 +102,21 @@ absl::StatusOr<InputConfig> ParseInput(const json& object) {
   return input;
 }
 
+absl::Status ParseRouter(const json& root, ModelConfig& config) {
+  if (config.kind == Kind::kMlp) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const json* router, Object(root, "router", "router"));
+  ASSIGN_OR_RETURN(config.sharing,
+                   Integer(*router, "sharing", "router.sharing"));
+  if (config.kind == Kind::kMre) {
+    if (config.sharing != 1) return Expected("router.sharing", "1");
+    ASSIGN_OR_RETURN(config.context,
+                     Integer(*router, "context", "router.context"));
+  } else {
+    ASSIGN_OR_RETURN(config.top_k, Integer(*router, "top_k", "router.top_k"));
+  }
+  return absl::OkStatus();
+}
+
 // Brackets of the JSON text that are open at once, at most.
 int NestingDepth(absl::string_view text) {
   int depth = 0;
@@ -114,6 +138,10 @@ int NestingDepth(absl::string_view text) {
   return deepest;
 }
 
+bool HasTopk(Kind kind) {
+  return kind == Kind::kTopk || kind == Kind::kPathmoe;
+}
+
 absl::Status InBounds(absl::string_view field, int64_t value, int64_t largest) {
   if (value >= 1 && value <= largest) return absl::OkStatus();
   return Expected(
@@ -126,6 +154,27 @@ int64_t InputConfig::size() const {
   int64_t size = 1;
   for (const int64_t dim : shape) size *= dim;
   return size;
+}
+
+absl::string_view KindName(Kind kind) {
+  for (const KindEntry& entry : kKinds) {
+    if (entry.kind == kind) return entry.name;
+  }
+  return "unknown";
+}
+
+absl::StatusOr<Kind> ParseKind(absl::string_view name) {
+  for (const KindEntry& entry : kKinds) {
+    if (entry.name == name) return entry.kind;
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("expected one of ", KindNames(), ", got \"", name, "\""));
+}
+
+std::string KindNames() {
+  return absl::StrJoin(kKinds, ", ", [](std::string* out, const auto& entry) {
+    absl::StrAppend(out, entry.name);
+  });
 }
 
 absl::Status Validate(const ModelConfig& config) {
@@ -158,7 +207,21 @@ absl::Status Validate(const ModelConfig& config) {
   RETURN_IF_ERROR(InBounds("layers", config.layers, kMaxLayers));
   RETURN_IF_ERROR(InBounds("experts", config.experts, kMaxExpertsPerLayer));
   RETURN_IF_ERROR(InBounds("expert.hidden", config.hidden, kMaxDimension));
-  RETURN_IF_ERROR(InBounds("router.context", config.context, kMaxDimension));
+  switch (config.kind) {
+    case Kind::kMre:
+      RETURN_IF_ERROR(
+          InBounds("router.context", config.context, kMaxDimension));
+      break;
+    case Kind::kTopk:
+    case Kind::kPathmoe:
+      RETURN_IF_ERROR(InBounds("router.top_k", config.top_k, config.experts));
+      RETURN_IF_ERROR(InBounds("router.sharing", config.sharing,
+                               config.kind == Kind::kTopk ? 1 : config.layers));
+      break;
+    case Kind::kMlp:
+      RETURN_IF_ERROR(InBounds("experts", config.experts, 1));
+      break;
+  }
   return InBounds("number of classes", config.num_classes(), kMaxDimension);
 }
 
@@ -175,7 +238,13 @@ absl::StatusOr<ModelConfig> ParseConfig(absl::string_view text) {
     return Expected("format", absl::StrCat("1, got ", format,
                                            " (written by a newer version?)"));
   }
-  RETURN_IF_ERROR(ExpectText(root, "kind", "kind", "mre"));
+  ASSIGN_OR_RETURN(const std::string kind, Text(root, "kind", "kind"));
+  const absl::StatusOr<Kind> known = ParseKind(kind);
+  if (!known.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("mre.config: kind: ", known.status().message()));
+  }
+  config.kind = *known;
   ASSIGN_OR_RETURN(const json* input, Object(root, "input", "input"));
   ASSIGN_OR_RETURN(config.input, ParseInput(*input));
   ASSIGN_OR_RETURN(const json* stem, Object(root, "stem", "stem"));
@@ -193,12 +262,7 @@ absl::StatusOr<ModelConfig> ParseConfig(absl::string_view text) {
   ASSIGN_OR_RETURN(const json* expert, Object(root, "expert", "expert"));
   RETURN_IF_ERROR(ExpectText(*expert, "kind", "expert.kind", "mlp"));
   ASSIGN_OR_RETURN(config.hidden, Integer(*expert, "hidden", "expert.hidden"));
-  ASSIGN_OR_RETURN(const json* router, Object(root, "router", "router"));
-  ASSIGN_OR_RETURN(config.context,
-                   Integer(*router, "context", "router.context"));
-  ASSIGN_OR_RETURN(const int64_t sharing,
-                   Integer(*router, "sharing", "router.sharing"));
-  if (sharing != 1) return Expected("router.sharing", "1");
+  RETURN_IF_ERROR(ParseRouter(root, config));
   ASSIGN_OR_RETURN(const json* classes, Member(root, "classes", "classes"));
   if (!classes->is_array()) return Expected("classes", "an array of strings");
   for (const json& name : *classes) {
@@ -216,7 +280,7 @@ absl::StatusOr<ModelConfig> ParseConfig(absl::string_view text) {
 std::string FormatConfig(const ModelConfig& config) {
   nlohmann::ordered_json root;
   root["format"] = 1;
-  root["kind"] = "mre";
+  root["kind"] = std::string(KindName(config.kind));
   root["input"] = {{"shape", config.input.shape},
                    {"scale", config.input.scale},
                    {"mean", config.input.mean},
@@ -229,7 +293,11 @@ std::string FormatConfig(const ModelConfig& config) {
   root["layers"] = config.layers;
   root["experts"] = config.experts;
   root["expert"] = {{"kind", "mlp"}, {"hidden", config.hidden}};
-  root["router"] = {{"context", config.context}, {"sharing", 1}};
+  if (config.kind == Kind::kMre) {
+    root["router"] = {{"context", config.context}, {"sharing", 1}};
+  } else if (HasTopk(config.kind)) {
+    root["router"] = {{"top_k", config.top_k}, {"sharing", config.sharing}};
+  }
   root["classes"] = config.classes;
   root["training"] = nlohmann::ordered_json::parse(config.training, nullptr,
                                                    /*allow_exceptions=*/false);

@@ -33,15 +33,30 @@ struct InputConfig {
   int64_t channels() const { return shape.empty() ? 0 : shape.back(); }
 };
 
-// The kind "mre" with mlp experts (see model/README.md for its equations).
+// What a model is (equations: model/README.md).
+enum class Kind {
+  kMre,      // "mre": a Mixture of Raytraced Experts
+  kTopk,     // "topk": a residual stack of top-k mixture layers
+  kPathmoe,  // "pathmoe": the same, consecutive layers sharing a router
+  kMlp,      // "mlp": a residual stack of one expert a layer
+};
+absl::string_view KindName(Kind kind);
+// INVALID_ARGUMENT names the kinds that there are.
+absl::StatusOr<Kind> ParseKind(absl::string_view name);
+// For help texts: "mre, topk ...".
+std::string KindNames();
+
 struct ModelConfig {
+  Kind kind = Kind::kMre;
   InputConfig input;
   Activation stem_activation = Activation::kNone;
   int64_t width = 64;    // d: length of a stream
   int64_t layers = 4;    // L
   int64_t experts = 8;   // N: experts a layer
   int64_t hidden = 64;   // m: hidden units of an expert
-  int64_t context = 32;  // r: width of the routing network
+  int64_t context = 32;  // r: width of the routing network; mre only
+  int64_t top_k = 1;     // k: experts a layer that a row runs; topk, pathmoe
+  int64_t sharing = 1;   // B: consecutive layers that share a router; pathmoe
   std::vector<std::string> classes;
   // A JSON object: how the model was made. Carried along, never interpreted.
   std::string training = "{}";

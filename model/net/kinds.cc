@@ -1,15 +1,25 @@
 #include "model/net/kinds.h"
 
 #include "model/net/mre.h"
+#include "model/net/stack.h"
 
 namespace mre {
 
 std::unique_ptr<Network> NewNetwork(const ModelConfig& config) {
-  return std::make_unique<MreNetwork>(config);
+  switch (config.kind) {
+    case Kind::kMre:
+      return std::make_unique<MreNetwork>(config);
+    case Kind::kTopk:
+    case Kind::kPathmoe:
+    case Kind::kMlp:
+      return std::make_unique<StackNetwork>(config);
+  }
+  return nullptr;
 }
 
 ParamTable ParamsOf(const ModelConfig& config) {
-  return MreParams(config).table;
+  return config.kind == Kind::kMre ? MreParams(config).table
+                                   : StackParams(config).table;
 }
 
 }  // namespace mre

@@ -41,7 +41,7 @@ void MreNetwork::StemForward(std::span<const float> params, const float* x) {
 // y = down(relu(up(LayerNorm_l(z_l)))), z_l = h + sum of w y of the pairs of
 // the same row at earlier steps and lower layers.
 void MreNetwork::LayerForward(std::span<const float> params, int64_t layer) {
-  const MreLayer& parts = parts_.layers[layer];
+  const ExpertLayer& parts = parts_.layers[layer];
   const int64_t d = config_.width;
   const int64_t m = config_.hidden;
   const int64_t n = config_.experts;
@@ -78,7 +78,7 @@ void MreNetwork::LayerForward(std::span<const float> params, int64_t layer) {
 // gradients, given g.out and g.read of all higher layers.
 void MreNetwork::LayerBackward(std::span<const float> params, int64_t layer,
                                std::span<float> gradient) {
-  const MreLayer& parts = parts_.layers[layer];
+  const ExpertLayer& parts = parts_.layers[layer];
   const int64_t d = config_.width;
   const int64_t m = config_.hidden;
   const int64_t n = config_.experts;

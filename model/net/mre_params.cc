@@ -6,18 +6,6 @@
 #include "model/net/initial.h"
 
 namespace mre {
-namespace {
-
-std::vector<MreLayer> Layers(const ModelConfig& config, ParamTable& table) {
-  std::vector<MreLayer> layers;
-  for (int64_t l = 0; l < config.layers; ++l) {
-    layers.emplace_back(config, l, table);
-  }
-  return layers;
-}
-
-}  // namespace
-
 MreRouterParams::MreRouterParams(const ModelConfig& config, ParamTable& table) {
   constexpr ParamGroup kRouter = ParamGroup::kRouter;
   const int64_t r = config.context;
@@ -38,18 +26,10 @@ MreRouterParams::MreRouterParams(const ModelConfig& config, ParamTable& table) {
   }
 }
 
-MreLayer::MreLayer(const ModelConfig& config, int64_t layer, ParamTable& table)
-    : norm(config, absl::StrCat("layers.", layer, ".norm"), table) {
-  for (int64_t i = 0; i < config.experts; ++i) {
-    experts.emplace_back(config, absl::StrCat("layers.", layer, ".experts.", i),
-                         table);
-  }
-}
-
 MreParams::MreParams(const ModelConfig& config)
     : stem(config, table),
       router(config, table),
-      layers(Layers(config, table)),
+      layers(ExpertLayers(config, table)),
       head(config, table) {}
 
 std::vector<float> InitialMreParams(const ModelConfig& config, uint64_t seed) {

@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "model/net/expert.h"
+#include "model/net/expert_layer.h"
 #include "model/net/head.h"
 #include "model/net/norm.h"
 #include "model/net/params.h"
@@ -22,14 +22,6 @@ struct MreRouterParams {
   std::vector<Slot> transition;       // L times [N,N]; that of layer 0 is empty
 };
 
-// One layer's experts and the LayerNorm that they share.
-struct MreLayer {
-  MreLayer(const ModelConfig& config, int64_t layer, ParamTable& table);
-
-  Norm norm;
-  std::vector<Expert> experts;
-};
-
 struct MreParams {
   // REQUIRES: Validate(config).ok().
   explicit MreParams(const ModelConfig& config);
@@ -43,7 +35,7 @@ struct MreParams {
   ParamTable table;
   Stem stem;
   MreRouterParams router;
-  std::vector<MreLayer> layers;
+  std::vector<ExpertLayer> layers;
   Head head;
 };
 

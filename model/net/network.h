@@ -22,6 +22,9 @@ struct PassOptions {
   float temperature = 1;
   // Of the noise; the same seed draws the same noise.
   uint64_t seed = 0;
+  // Weight of the load-balancing loss of kinds that have one; only its gradient
+  // shows.
+  double balance = 0;
 };
 
 // What a forward pass of B rows through T steps leaves for the loss and for

@@ -171,6 +171,7 @@ absl::Status RunFit(const FitCommand& command, const std::atomic<bool>& stop) {
     return absl::InvalidArgumentError(
         "--out: expected the file to write the checkpoint to");
   }
+  FillDefaults(options);
   RETURN_IF_ERROR(Validate(options));
   RETURN_IF_ERROR(CheckOut(options.out, resume || command.overwrite));
   if (!options.log.empty()) {
@@ -215,12 +216,12 @@ absl::Status RunFit(const FitCommand& command, const std::atomic<bool>& stop) {
 absl::Status RunEval(const EvalCommand& command) {
   UseThreads(command.threads);
   ASSIGN_OR_RETURN(const Model model, LoadCheckpoint(command.checkpoint));
-  const int64_t experts = model.config.total_experts();
-  const int64_t steps = command.steps > 0 ? command.steps : experts;
-  if (steps > experts) {
+  const int64_t most = MaxSteps(model.config);
+  const int64_t steps = command.steps > 0 ? command.steps : most;
+  if (steps > most) {
     return absl::InvalidArgumentError(
-        absl::StrCat("--steps: expected at most ", experts,
-                     ", the model's experts, got ", steps));
+        absl::StrCat("--steps: expected at most ", most,
+                     ", all that the model has, got ", steps));
   }
   ASSIGN_OR_RETURN(Dataset data,
                    LoadDataset(command.dataset, command.data_dir));

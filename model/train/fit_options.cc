@@ -41,10 +41,21 @@ absl::Status InRange(absl::string_view flag, double value, double least,
              absl::StrCat(value));
 }
 
+bool HasRouterOfLayers(const FitOptions& options) {
+  return options.kind == "topk" || options.kind == "pathmoe";
+}
+
+// False for what only other kinds have.
+bool Applies(const FitOptions& options, absl::string_view field) {
+  if (field == "sharing") return options.kind == "pathmoe";
+  if (field == "top_k" || field == "balance") return HasRouterOfLayers(options);
+  return true;
+}
+
 ordered_json RecipeJson(const FitOptions& options) {
   ordered_json json = ordered_json::object();
   VisitRecipe(options, [&](const char* name, const auto& field, const char*) {
-    json[name] = field;
+    if (Applies(options, name)) json[name] = field;
   });
   return json;
 }
@@ -69,18 +80,38 @@ bool Read(const ordered_json& value, T& field) {
 
 }  // namespace
 
+void FillDefaults(FitOptions& o) {
+  const bool mlp = o.kind == "mlp";
+  if (o.experts == 0) o.experts = mlp ? 1 : 8;
+  if (o.max_steps == 0) {
+    o.max_steps = o.kind == "mre" ? o.layers * o.experts : o.layers;
+  }
+}
+
 absl::Status Validate(const FitOptions& o) {
+  if (const auto kind = ParseKind(o.kind); !kind.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--kind: ", kind.status().message()));
+  }
   RETURN_IF_ERROR(InRange("validation", o.validation, 0, INT64_MAX));
   RETURN_IF_ERROR(InRange("limit_train", o.limit_train, 0, INT64_MAX));
   RETURN_IF_ERROR(InRange("layers", o.layers, 1, kMaxLayers));
-  RETURN_IF_ERROR(InRange("experts", o.experts, 1, kMaxExpertsPerLayer));
+  RETURN_IF_ERROR(InRange("experts", o.experts, 1,
+                          o.kind == "mlp" ? 1 : kMaxExpertsPerLayer));
   RETURN_IF_ERROR(InRange("width", o.width, 1, kMaxDimension));
   RETURN_IF_ERROR(InRange("hidden", o.hidden, 1, kMaxDimension));
   RETURN_IF_ERROR(InRange("context", o.context, 1, kMaxDimension));
   if (o.stem != "none" && o.stem != "relu") {
     return Bad("stem", "none or relu", absl::StrCat("\"", o.stem, "\""));
   }
-  RETURN_IF_ERROR(InRange("max_steps", o.max_steps, 1, o.layers * o.experts));
+  if (HasRouterOfLayers(o)) {
+    RETURN_IF_ERROR(InRange("top_k", o.top_k, 1, o.experts));
+    RETURN_IF_ERROR(
+        InRange("sharing", o.sharing, 1, o.kind == "pathmoe" ? o.layers : 1));
+    RETURN_IF_ERROR(InRange("balance", o.balance, 0.0, 1000.0));
+  }
+  RETURN_IF_ERROR(InRange("max_steps", o.max_steps, 1,
+                          o.kind == "mre" ? o.layers * o.experts : o.layers));
   RETURN_IF_ERROR(InRange("epochs", o.epochs, 1, kMaxEpochs));
   RETURN_IF_ERROR(InRange("batch", o.batch, 1, kMaxBatch));
   RETURN_IF_ERROR(InRange("lr", o.lr, 0.0, 100.0));
@@ -112,12 +143,14 @@ absl::StatusOr<FitOptions> ParseRecipe(absl::string_view text) {
   absl::Status status;
   VisitRecipe(options, [&](const char* name, auto& field, const char*) {
     const auto it = json.find(name);
-    if (it == json.end() || !Read(*it, field)) {
+    const bool needed = absl::string_view(name) == "dataset";
+    if (it == json.end() ? needed : !Read(*it, field)) {
       status.Update(absl::InvalidArgumentError(
           absl::StrCat("recipe: \"", name, "\" is missing or malformed")));
     }
   });
   RETURN_IF_ERROR(status);
+  FillDefaults(options);
   RETURN_IF_ERROR(Validate(options));
   return options;
 }
@@ -125,7 +158,9 @@ absl::StatusOr<FitOptions> ParseRecipe(absl::string_view text) {
 absl::Status CheckSameRecipe(const FitOptions& saved, const FitOptions& given,
                              const std::set<std::string>& flags) {
   const ordered_json had = RecipeJson(saved);
-  const ordered_json wanted = RecipeJson(given);
+  FitOptions asked = given;
+  if (flags.count("kind") == 0) asked.kind = saved.kind;
+  const ordered_json wanted = RecipeJson(asked);
   for (const auto& [name, value] : had.items()) {
     if (flags.count(name) == 0 || wanted[name] == value) continue;
     return absl::InvalidArgumentError(
@@ -160,6 +195,9 @@ absl::StatusOr<std::vector<float>> ParseExitWeights(absl::string_view text,
 ModelConfig MakeConfig(const FitOptions& options, const InputConfig& input,
                        const std::vector<std::string>& classes) {
   ModelConfig config;
+  config.kind = *ParseKind(options.kind);
+  config.top_k = options.top_k;
+  config.sharing = options.sharing;
   config.input = input;
   config.stem_activation =
       options.stem == "relu" ? Activation::kRelu : Activation::kNone;

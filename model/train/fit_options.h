@@ -19,15 +19,19 @@ struct FitOptions {
   // The recipe: with the data, it decides every bit of the result. Each field's
   // meaning stands in VisitRecipe, which gives flags, help and JSON.
   std::string dataset = "fashion-mnist";
+  std::string kind = "mre";
   int64_t validation = 0;
   int64_t limit_train = 0;
   int64_t layers = 4;
-  int64_t experts = 8;
+  int64_t experts = 0;
   int64_t width = 64;
   int64_t hidden = 64;
   int64_t context = 32;
+  int64_t top_k = 1;
+  int64_t sharing = 1;
+  double balance = 0.01;
   std::string stem = "none";
-  int64_t max_steps = 32;
+  int64_t max_steps = 0;
   int64_t epochs = 24;
   int64_t batch = 256;
   double lr = 3e-3;
@@ -56,17 +60,25 @@ struct FitOptions {
 template <typename Options, typename Visit>
 void VisitRecipe(Options& o, Visit visit) {
   visit("dataset", o.dataset, "data set to learn");
+  visit("kind", o.kind, "kind of model: mre, topk, pathmoe or mlp");
   visit("validation", o.validation,
         "hold back the last N training images and evaluate on them instead of "
         "the test images");
   visit("limit_train", o.limit_train, "learn the first N images (0: all)");
   visit("layers", o.layers, "layers of experts");
-  visit("experts", o.experts, "experts a layer");
+  visit("experts", o.experts, "experts a layer (0: 8, and 1 in an mlp)");
   visit("width", o.width, "length of a stream");
   visit("hidden", o.hidden, "hidden units of an expert");
-  visit("context", o.context, "width of the routing network");
+  visit("context", o.context, "width of the routing network (mre)");
+  visit("top_k", o.top_k, "experts a layer that an input runs (topk, pathmoe)");
+  visit("sharing", o.sharing,
+        "consecutive layers that share a router (pathmoe)");
+  visit("balance", o.balance,
+        "weight of the load-balancing loss (topk, pathmoe; 0: none)");
   visit("stem", o.stem, "activation of the stem: none or relu");
-  visit("max_steps", o.max_steps, "experts to unroll for each image");
+  visit("max_steps", o.max_steps,
+        "steps to unroll for each image: experts in an mre, layers elsewhere "
+        "(0: all)");
   visit("epochs", o.epochs, "times through the training images");
   visit("batch", o.batch, "images a batch");
   visit("lr", o.lr, "peak learning rate");
@@ -84,10 +96,16 @@ void VisitRecipe(Options& o, Visit visit) {
   visit("seed", o.seed, "of everything random");
 }
 
+// Puts the value that a 0 stands for into experts and max_steps. Nothing else
+// here takes options whose defaults are not filled in.
+void FillDefaults(FitOptions& options);
+
 // INVALID_ARGUMENT naming the first flag that is out of its bounds.
 absl::Status Validate(const FitOptions& options);
 
-// The recipe as a JSON object, in VisitRecipe's order, and back.
+// The recipe as a JSON object, in VisitRecipe's order and without what only
+// other kinds have, and back. A member that is missing has its default: it is
+// younger than the text.
 std::string FormatRecipe(const FitOptions& options);
 absl::StatusOr<FitOptions> ParseRecipe(absl::string_view json);
 

@@ -41,8 +41,7 @@ void StopOnSignals() {
   }).detach();
 }
 
-void AddFitFlags(CLI::App& fit, FitCommand& command, std::string& kind,
-                 std::string& precision) {
+void AddFitFlags(CLI::App& fit, FitCommand& command, std::string& precision) {
   FitOptions& o = command.options;
   fit.add_option("--out", o.out,
                  "checkpoint to write, such as my-model/1/model.safetensors");
@@ -56,7 +55,6 @@ void AddFitFlags(CLI::App& fit, FitCommand& command, std::string& kind,
                  "resuming");
   fit.add_option("--resume", command.resume,
                  "go on from the last state that a run wrote, OUT.state");
-  fit.add_option("--kind", kind, "kind of model: mre")->capture_default_str();
   fit.add_option("--precision", precision, "arithmetic: f32")
       ->capture_default_str();
   fit.add_option("--threads", o.threads,
@@ -119,12 +117,11 @@ absl::Status CheckOnly(const std::string& flag, const std::string& value,
 
 absl::Status Dispatch(const CLI::App& fit, const CLI::App& eval,
                       FitCommand& fit_command, const EvalCommand& eval_command,
-                      const InfoCommand& info_command, const std::string& kind,
+                      const InfoCommand& info_command,
                       const std::string& precision) {
   if (eval.parsed()) return RunEval(eval_command);
   if (!fit.parsed()) return RunInfo(info_command);
-  absl::Status status = CheckOnly("--kind", kind, "mre");
-  status.Update(CheckOnly("--precision", precision, "f32"));
+  const absl::Status status = CheckOnly("--precision", precision, "f32");
   if (!status.ok()) return status;
   for (const CLI::Option* option : fit.get_options()) {
     if (option->count() > 0)
@@ -143,9 +140,8 @@ int Main(int argc, char** argv) {
   CLI::App* eval = app.add_subcommand("eval", "accuracy and cost a step");
   CLI::App* info = app.add_subcommand("info", "describe a checkpoint");
   FitCommand fit_command;
-  std::string kind = "mre";
   std::string precision = "f32";
-  AddFitFlags(*fit, fit_command, kind, precision);
+  AddFitFlags(*fit, fit_command, precision);
   EvalCommand eval_command;
   AddEvalFlags(*eval, eval_command);
   InfoCommand info_command;
@@ -155,8 +151,8 @@ int Main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  const absl::Status status = Dispatch(*fit, *eval, fit_command, eval_command,
-                                       info_command, kind, precision);
+  const absl::Status status =
+      Dispatch(*fit, *eval, fit_command, eval_command, info_command, precision);
   if (status.ok()) return 0;
   const std::string message(status.message());
   std::fprintf(stderr, "mre-train: %s\n", message.c_str());

@@ -120,6 +120,7 @@ absl::Status Trainer::Step() {
   PassOptions pass;
   pass.steps = options_.max_steps;
   pass.noise = static_cast<float>(options_.noise);
+  pass.balance = options_.balance;
   pass.temperature = static_cast<float>(options_.temperature);
   pass.seed = Mix64(SeedOf(options_, kNoiseStream) + state_.step);
   const Exits exits =
@@ -201,6 +202,7 @@ const std::vector<float>& Trainer::weights() const {
 
 std::string Trainer::TrainingRecord() const {
   ordered_json record = ordered_json::parse(FormatRecipe(options_));
+  record.erase("kind");  // the config around it says so
   record["evaluated_on"] = evaluated_name_;
   record["accuracy"] = Accuracies(evaluation_);
   return record.dump();

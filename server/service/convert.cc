@@ -247,7 +247,7 @@ void FillModelInfo(const ServedModel& model, v1::ModelInfo* info) {
   const ModelConfig& config = model.model->config();
   const Cost& cost = model.model->cost();
   info->set_state(v1::MODEL_STATE_READY);
-  info->set_kind("mre");
+  info->set_kind(std::string(KindName(config.kind)));
   info->mutable_input_shape()->Add(config.input.shape.begin(),
                                    config.input.shape.end());
   info->mutable_classes()->Add(config.classes.begin(), config.classes.end());
@@ -255,9 +255,13 @@ void FillModelInfo(const ServedModel& model, v1::ModelInfo* info) {
   info->set_experts_per_layer(static_cast<uint32_t>(config.experts));
   info->mutable_macs()->set_stem(cost.stem);
   info->mutable_macs()->set_head(cost.head);
+  info->mutable_macs()->set_gate(cost.gate);
+  info->mutable_macs()->set_experts_per_step(
+      static_cast<uint32_t>(cost.experts_a_step));
   for (int64_t e = 0; e < config.total_experts(); ++e) {
     info->mutable_macs()->add_experts(cost.expert);
   }
+  info->set_max_steps(model.model->max_steps());
   info->set_parameters(model.parameters);
   const absl::string_view precision = PrecisionName(model.model->precision());
   info->set_precision(precision.data(), precision.size());

@@ -68,6 +68,18 @@ ModelConfig RandomConfig(uint64_t seed) {
   return config;
 }
 
+ModelConfig RandomConfigOf(Kind kind, uint64_t seed) {
+  ModelConfig config = RandomConfig(seed);
+  config.kind = kind;
+  Rng rng(Mix64(seed));
+  if (kind == Kind::kMlp) config.experts = 1;
+  if (kind == Kind::kTopk || kind == Kind::kPathmoe) {
+    config.top_k = Between(rng, 1, config.experts);
+  }
+  if (kind == Kind::kPathmoe) config.sharing = Between(rng, 1, config.layers);
+  return config;
+}
+
 ModelConfig FashionConfig() {
   ModelConfig config;
   config.input = {{28, 28, 1}, 1.0 / 255, {0.286}, {0.353}};

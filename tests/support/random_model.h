@@ -21,6 +21,9 @@ namespace mre {
 // below 40, 2 to 12 classes, 1 to 3 channels.
 ModelConfig RandomConfig(uint64_t seed);
 
+// The same of another kind: an odd top_k and sharing where it has them.
+ModelConfig RandomConfigOf(Kind kind, uint64_t seed);
+
 // The dimensions of the checkpoint that ships: 28x28x1, width 64, 4 layers of
 // 8 experts.
 ModelConfig FashionConfig();

@@ -136,6 +136,14 @@ TEST_P(EngineIsolationTest, SmallModels) {
   }
 }
 
+TEST_P(EngineIsolationTest, OtherKinds) {
+  for (const Kind kind : {Kind::kTopk, Kind::kPathmoe, Kind::kMlp}) {
+    for (uint64_t seed = 200; seed < 203; ++seed) {
+      ExpectSameBits(RandomConfigOf(kind, seed), seed, 30);
+    }
+  }
+}
+
 TEST_P(EngineIsolationTest, TheShippedShape) {
   for (const int threads : {1, 2}) {
     SetThreads(threads);

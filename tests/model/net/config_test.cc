@@ -45,6 +45,32 @@ TEST(ConfigTest, SurvivesFormatAndParse) {
   EXPECT_EQ(json::parse(parsed->training), json::parse(config.training));
 }
 
+TEST(ConfigTest, EveryKindKeepsWhatItHas) {
+  ModelConfig config = SmallConfig();
+  config.kind = Kind::kPathmoe;
+  config.top_k = 2;
+  config.sharing = 3;
+  auto parsed = ParseConfig(FormatConfig(config));
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->kind, Kind::kPathmoe);
+  EXPECT_EQ(parsed->top_k, 2);
+  EXPECT_EQ(parsed->sharing, 3);
+  config.kind = Kind::kTopk;  // shares nothing
+  EXPECT_THAT(std::string(ParseConfig(FormatConfig(config)).status().message()),
+              HasSubstr("router.sharing"));
+  config.sharing = 1;
+  config.top_k = 3;  // of 2 experts
+  EXPECT_THAT(std::string(ParseConfig(FormatConfig(config)).status().message()),
+              HasSubstr("router.top_k"));
+  config.kind = Kind::kMlp;
+  EXPECT_THAT(std::string(ParseConfig(FormatConfig(config)).status().message()),
+              HasSubstr("experts"));
+  config.experts = 1;
+  parsed = ParseConfig(FormatConfig(config));
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->kind, Kind::kMlp);
+}
+
 TEST(ConfigTest, TrainingRecordMayBeMissing) {
   json root = json::parse(FormatConfig(SmallConfig()));
   root.erase("training");

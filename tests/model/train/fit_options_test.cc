@@ -11,12 +11,45 @@ namespace {
 
 using ::testing::HasSubstr;
 
-TEST(FitOptionsTest, DefaultsAreValid) {
-  EXPECT_TRUE(Validate(FitOptions()).ok()) << Validate(FitOptions());
+FitOptions Defaults(const char* kind = "mre") {
+  FitOptions options;
+  options.kind = kind;
+  FillDefaults(options);
+  return options;
+}
+
+TEST(FitOptionsTest, DefaultsAreValidForEveryKind) {
+  for (const char* kind : {"mre", "topk", "pathmoe", "mlp"}) {
+    const FitOptions options = Defaults(kind);
+    EXPECT_TRUE(Validate(options).ok()) << kind << Validate(options);
+  }
+}
+
+// The training record of the checkpoint that ships must not change.
+TEST(FitOptionsTest, AnMreUnrollsAllItsExperts) {
+  EXPECT_EQ(Defaults().experts, 8);
+  EXPECT_EQ(Defaults().max_steps, 32);
+  EXPECT_EQ(Defaults("topk").max_steps, 4);
+  EXPECT_EQ(Defaults("mlp").experts, 1);
+}
+
+TEST(FitOptionsTest, RecipesHoldWhatTheirKindHas) {
+  EXPECT_THAT(FormatRecipe(Defaults()), Not(HasSubstr("top_k")));
+  EXPECT_THAT(FormatRecipe(Defaults("topk")), HasSubstr("top_k"));
+  EXPECT_THAT(FormatRecipe(Defaults("topk")), Not(HasSubstr("sharing")));
+  EXPECT_THAT(FormatRecipe(Defaults("pathmoe")), HasSubstr("sharing"));
+}
+
+TEST(FitOptionsTest, AMemberThatIsYoungerThanTheRecipeHasItsDefault) {
+  const auto parsed = ParseRecipe(R"({"dataset":"mnist","lr":0.5})");
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->dataset, "mnist");
+  EXPECT_EQ(parsed->lr, 0.5);
+  EXPECT_EQ(parsed->kind, "mre");
 }
 
 TEST(FitOptionsTest, RecipeSurvivesFormatAndParse) {
-  FitOptions options;
+  FitOptions options = Defaults();
   options.lr = 0.1 + 0.2;
   options.seed = 0xfedcba9876543210;
   options.epochs = 7;
@@ -49,38 +82,51 @@ void ExpectRefused(const FitOptions& options, const char* flag) {
 }
 
 TEST(FitOptionsTest, ErrorsNameTheFlag) {
-  FitOptions options;
+  FitOptions options = Defaults("mlp");
+  options.experts = 2;
+  ExpectRefused(options, "--experts");
+  options = Defaults("topk");
+  options.top_k = 9;
+  ExpectRefused(options, "--top_k");
+  options = Defaults("topk");
+  options.sharing = 2;
+  ExpectRefused(options, "--sharing");
+  options = Defaults("dense");
+  ExpectRefused(options, "--kind: expected one of mre, topk");
+  options = Defaults();
   options.max_steps = 33;
   ExpectRefused(options, "--max_steps: expected a number in [1, 32], got 33");
-  options = {};
+  options = Defaults();
   options.layers = 0;
   ExpectRefused(options, "--layers");
-  options = {};
+  options = Defaults();
   options.lr = std::nan("");
   ExpectRefused(options, "--lr");
-  options = {};
+  options = Defaults();
   options.stem = "gelu";
   ExpectRefused(options, "--stem");
-  options = {};
+  options = Defaults();
   options.schedule = "linear";
   ExpectRefused(options, "--schedule");
-  options = {};
+  options = Defaults();
   options.augment = "rotate";
   ExpectRefused(options, "--augment");
-  options = {};
+  options = Defaults();
   options.exit_weights = "0.2";
   ExpectRefused(options, "--exit_weights");
 }
 
 TEST(CheckSameRecipeTest, NamesTheFlagThatDiffers) {
-  FitOptions saved;
+  FitOptions saved = Defaults("topk");
   saved.lr = 0.5;
-  FitOptions given;
+  const FitOptions given;
   EXPECT_TRUE(CheckSameRecipe(saved, given, {}).ok());
   EXPECT_TRUE(CheckSameRecipe(saved, given, {"seed", "threads"}).ok());
   EXPECT_THAT(
       std::string(CheckSameRecipe(saved, given, {"seed", "lr"}).message()),
       HasSubstr("--lr: the state was made with 0.5"));
+  EXPECT_TRUE(CheckSameRecipe(saved, given, {"top_k"}).ok());
+  EXPECT_FALSE(CheckSameRecipe(saved, given, {"kind"}).ok());
 }
 
 TEST(ParseExitWeightsTest, AreAPowerOfTheStepAndSumToOne) {

@@ -334,7 +334,7 @@ TEST_F(MreTrainTest, WrongUsageExitsWithTwo) {
   EXPECT_EQ(Run({"fit", "--no_such_flag"}), 2);
   EXPECT_EQ(Run({"fit", "--lr=fast", "--out=x"}), 2);
   EXPECT_EQ(Run({"fit", "--kind=dense", "--out=x"}), 2);
-  EXPECT_THAT(Stderr(), HasSubstr("--kind: expected mre"));
+  EXPECT_THAT(Stderr(), HasSubstr("--kind: expected one of mre"));
   EXPECT_EQ(Run({"fit", "--precision=bf16", "--out=x"}), 2);
   EXPECT_EQ(Run({"fit"}), 2);
   EXPECT_THAT(Stderr(), HasSubstr("--out"));

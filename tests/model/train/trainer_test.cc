@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <span>
 
 #include "absl/strings/str_cat.h"
 #include "model/base/file.h"
@@ -74,6 +75,41 @@ TEST_F(TrainerTest, SameSeedSameBytesWhateverTheThreadCount) {
   FitOptions other = SmallOptions();
   other.seed = 1;
   EXPECT_NE(Train(other), one);
+}
+
+// Every kind learns, and resumes to the same bytes.
+TEST_F(TrainerTest, EveryKindLearnsAndResumes) {
+  for (const char* kind : {"mre", "topk", "pathmoe", "mlp"}) {
+    SCOPED_TRACE(kind);
+    FitOptions options = SmallOptions();
+    options.kind = kind;
+    options.max_steps = 0;
+    options.experts = 0;
+    options.top_k = 2;
+    options.sharing = options.kind == "pathmoe" ? 2 : 1;
+    options.epochs = 30;
+    FillDefaults(options);
+    ASSERT_TRUE(Validate(options).ok()) << Validate(options);
+    auto trainer = Make(options);
+    const std::atomic<bool> never = false;
+    ASSERT_TRUE(*trainer->Run(never));
+    EXPECT_GT(trainer->evaluation().steps.back().accuracy, 0.8);
+    const Model whole = trainer->Result();
+    const std::string bytes = SerializeCheckpoint(whole);
+    const auto parsed = ParseCheckpoint(std::as_bytes(std::span(bytes)));
+    ASSERT_TRUE(parsed.ok()) << parsed.status();
+    EXPECT_EQ(parsed->params, whole.params);
+    EXPECT_EQ(KindName(parsed->config.kind), kind);
+
+    const std::atomic<bool> at_once = true;
+    ASSERT_FALSE(*Make(options)->Run(at_once));
+    auto saved = LoadRun(state_);
+    ASSERT_TRUE(saved.ok()) << saved.status();
+    trainer = Make(options);
+    ASSERT_TRUE(trainer->Resume(*std::move(saved)).ok());
+    ASSERT_TRUE(*trainer->Run(never));
+    EXPECT_EQ(trainer->Result().params, whole.params);
+  }
 }
 
 TEST_F(TrainerTest, LearnsWhatALinearModelCannot) {

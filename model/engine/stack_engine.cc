@@ -1,0 +1,136 @@
+#include "model/engine/stack_engine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "model/base/rng.h"
+#include "model/math/elementwise.h"
+#include "model/net/routing.h"
+#include "model/net/topk.h"
+
+namespace mre {
+
+StackEngine::StackEngine(std::shared_ptr<const PackedStack> model,
+                         const Options& options)
+    : Engine(model, options),
+      model_(std::move(model)),
+      layers_(model_->config().layers),
+      experts_(model_->config().experts),
+      width_(model_->config().width),
+      at_layer_(layers_),
+      choices_(experts_),
+      top_(model_->chosen()),
+      score_(experts_),
+      weights_(model_->chosen()) {}
+
+void StackEngine::Resize(int64_t rows) { streams_.resize(rows * width_); }
+
+void StackEngine::Start(std::span<const int> rows) {
+  const int64_t count = static_cast<int64_t>(rows.size());
+  const int64_t size = model_->config().input.size();
+  const int64_t padded = LinearOp::PaddedRows(count);
+  Ensure(in_, padded * size);
+  Ensure(out_, padded * width_);
+  for (int64_t i = 0; i < count; ++i) {
+    std::copy_n(input(rows[i]), size, in_.data() + i * size);
+  }
+  model_->Stem(in_.data(), count, out_.data());
+  for (int64_t i = 0; i < count; ++i) {
+    std::copy_n(out_.data() + i * width_, width_, stream(rows[i]));
+    Progress& progress = row(rows[i]).progress;
+    progress.macs = model_->cost().After(0);
+    progress.next_step_macs = model_->cost().OneStep();
+  }
+}
+
+void StackEngine::Advance(std::span<const int> rows) {
+  for (std::vector<int>& layer : at_layer_) layer.clear();
+  for (const int r : rows) at_layer_[row(r).progress.step].push_back(r);
+  for (int64_t l = 0; l < layers_; ++l) {
+    if (!at_layer_[l].empty()) RunLayer(l, at_layer_[l]);
+  }
+}
+
+void StackEngine::RunLayer(int64_t layer, std::span<const int> rows) {
+  const int64_t count = static_cast<int64_t>(rows.size());
+  Ensure(normal_, LinearOp::PaddedRows(count) * width_);
+  for (int64_t i = 0; i < count; ++i) {
+    model_->Normalise(layer, stream(rows[i]), normal_.data() + i * width_);
+  }
+  Choose(layer, rows);
+  // In ascending order of experts, so that a row's sum is always the same.
+  for (int64_t e = 0; e < experts_; ++e) {
+    const std::vector<Choice>& choices = choices_[e];
+    const int64_t users = static_cast<int64_t>(choices.size());
+    if (users == 0) continue;
+    const int64_t padded = LinearOp::PaddedRows(users);
+    Ensure(in_, padded * width_);
+    Ensure(mid_, padded * model_->config().hidden);
+    Ensure(out_, padded * width_);
+    for (int64_t i = 0; i < users; ++i) {
+      std::copy_n(normal_.data() + choices[i].at * width_, width_,
+                  in_.data() + i * width_);
+    }
+    model_->Expert(layer * experts_ + e, in_.data(), users, mid_.data(),
+                   out_.data());
+    ExpertRan(layer * experts_ + e, users);
+    for (int64_t i = 0; i < users; ++i) {
+      AddScaled(out_.data() + i * width_, choices[i].weight, width_,
+                stream(rows[choices[i].at]));
+    }
+  }
+  for (const int r : rows) {
+    Progress& progress = row(r).progress;
+    ++progress.step;
+    progress.macs += model_->cost().OneStep();
+    progress.exhausted = progress.step == layers_;
+    progress.ray_coverage =
+        static_cast<float>(progress.step) / static_cast<float>(layers_);
+  }
+}
+
+void StackEngine::Choose(int64_t layer, std::span<const int> rows) {
+  for (std::vector<Choice>& choices : choices_) choices.clear();
+  const int64_t count = static_cast<int64_t>(rows.size());
+  if (!model_->has_router()) {
+    for (int64_t i = 0; i < count; ++i) {
+      choices_[0].push_back({i, 1});
+      row(rows[i]).info.expert = layer;
+    }
+    return;
+  }
+  Ensure(logits_, LinearOp::PaddedRows(count) * experts_);
+  model_->Router(layer, normal_.data(), count, logits_.data());
+  for (int64_t i = 0; i < count; ++i) {
+    Row& state = row(rows[i]);
+    float* p = logits_.data() + i * experts_;
+    std::copy_n(p, experts_, score_.begin());
+    if (state.routing.sampled) {
+      const uint64_t key =
+          DrawKey(state.routing.seed, state.routing.row, state.progress.step);
+      for (int64_t e = 0; e < experts_; ++e) {
+        score_[e] += static_cast<float>(ToGumbel(Mix64(key + e)));
+      }
+    }
+    ChooseTopk(score_, top_);
+    Softmax(p, experts_, p);
+    TopkWeights({p, static_cast<size_t>(experts_)}, top_, weights_.data());
+    size_t largest = 0;
+    for (size_t k = 0; k < top_.size(); ++k) {
+      choices_[top_[k]].push_back({i, weights_[k]});
+      if (weights_[k] > weights_[largest]) largest = k;
+    }
+    state.info.expert = layer * experts_ + top_[largest];
+  }
+}
+
+void StackEngine::ReadHead(std::span<const int> rows, float* logits) {
+  const int64_t count = static_cast<int64_t>(rows.size());
+  Ensure(in_, LinearOp::PaddedRows(count) * width_);
+  for (int64_t i = 0; i < count; ++i) {
+    model_->Normalise(layers_, stream(rows[i]), in_.data() + i * width_);
+  }
+  model_->Head(in_.data(), count, logits);
+}
+
+}  // namespace mre

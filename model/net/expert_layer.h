@@ -1,0 +1,38 @@
+// One layer's experts and the LayerNorm that they share.
+#ifndef MRE_MODEL_NET_EXPERT_LAYER_H_
+#define MRE_MODEL_NET_EXPERT_LAYER_H_
+
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "model/net/expert.h"
+#include "model/net/norm.h"
+
+namespace mre {
+
+struct ExpertLayer {
+  // layers.{l}.norm and layers.{l}.experts.{i}
+  ExpertLayer(const ModelConfig& config, int64_t layer, ParamTable& table)
+      : norm(config, absl::StrCat("layers.", layer, ".norm"), table) {
+    for (int64_t i = 0; i < config.experts; ++i) {
+      experts.emplace_back(
+          config, absl::StrCat("layers.", layer, ".experts.", i), table);
+    }
+  }
+
+  Norm norm;
+  std::vector<Expert> experts;
+};
+
+inline std::vector<ExpertLayer> ExpertLayers(const ModelConfig& config,
+                                             ParamTable& table) {
+  std::vector<ExpertLayer> layers;
+  for (int64_t l = 0; l < config.layers; ++l) {
+    layers.emplace_back(config, l, table);
+  }
+  return layers;
+}
+
+}  // namespace mre
+
+#endif  // MRE_MODEL_NET_EXPERT_LAYER_H_

@@ -1,0 +1,293 @@
+#include "model/net/stack.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "model/base/rng.h"
+#include "model/net/batch_ops.h"
+#include "model/net/routing.h"
+#include "model/net/topk.h"
+
+namespace mre {
+
+StackNetwork::StackNetwork(const ModelConfig& config)
+    : config_(config),
+      parts_(config),
+      k_(config.kind == Kind::kMlp ? 1 : config.top_k),
+      passes_(config.layers) {}
+
+Exits StackNetwork::Forward(std::span<const float> params, const float* x,
+                            int64_t rows, const PassOptions& options) {
+  const int64_t d = config_.width;
+  const int64_t exits = options.steps + 1;
+  options_ = options;
+  rows_ = rows;
+  steps_ = options.steps;
+  out_.resize(rows * exits * d);
+  logits_.resize(rows * exits * config_.num_classes());
+  coverage_.resize(rows * exits);
+  experts_.resize(rows * steps_ * k_);
+  head_.Resize(parts_.head, rows * exits);
+  ForRowBlocks(rows, [&](int64_t, int64_t begin, int64_t end) {
+    std::vector<float> h((end - begin) * d);
+    parts_.stem.Forward(params, x + begin * config_.input.size(), end - begin,
+                        h.data());
+    for (int64_t b = begin; b < end; ++b) {
+      std::copy_n(h.data() + (b - begin) * d, d, out(b, 0));
+    }
+  });
+  for (int64_t l = 0; l < steps_; ++l) LayerForward(params, l);
+  ForRowBlocks(rows, [&](int64_t, int64_t begin, int64_t end) {
+    parts_.head.Forward(params, out_.data(), begin * exits, end * exits, head_,
+                        logits_.data());
+    for (int64_t b = begin; b < end; ++b) {
+      for (int64_t t = 0; t < exits; ++t) {
+        coverage_[b * exits + t] =
+            static_cast<float>(t) / static_cast<float>(config_.layers);
+      }
+      for (int64_t t = 0; t < steps_; ++t) {
+        for (int64_t j = 0; j < k_; ++j) {
+          experts_[(b * steps_ + t) * k_ + j] = static_cast<int32_t>(
+              t * config_.experts + passes_[t].chosen[b * k_ + j]);
+        }
+      }
+    }
+  });
+  return {rows_, steps_, logits_, coverage_, experts_};
+}
+
+void StackNetwork::LayerForward(std::span<const float> params, int64_t layer) {
+  const int64_t d = config_.width;
+  const int64_t m = config_.hidden;
+  const ExpertLayer& parts = parts_.layers[layer];
+  LayerPass& pass = passes_[layer];
+  pass.stats.resize(rows_ * 2);
+  pass.normal.resize(rows_ * d);
+  pass.p.resize(rows_ * config_.experts);
+  pass.chosen.resize(rows_ * k_);
+  pass.weight.resize(rows_ * k_);
+  pass.read.resize(rows_ * k_ * d);
+  pass.hidden.resize(rows_ * k_ * m);
+  pass.wrote.resize(rows_ * k_ * d);
+  ForRowBlocks(rows_, [&](int64_t, int64_t begin, int64_t end) {
+    for (int64_t b = begin; b < end; ++b) {
+      parts.norm.Forward(params, out(b, layer), pass.normal.data() + b * d,
+                         pass.stats.data() + b * 2);
+    }
+    Choose(params, layer, begin, end);
+  });
+  SortByExpert(pass);
+  ForRowBlocks(rows_, [&](int64_t, int64_t begin, int64_t end) {
+    for (int64_t i = begin * k_; i < end * k_; ++i) {
+      std::copy_n(pass.normal.data() + (i / k_) * d, d,
+                  pass.read.data() + pass.position[i] * d);
+    }
+  });
+  ParallelFor(config_.experts, [&](int64_t i) {
+    const int64_t begin = pass.expert_begin[i];
+    const int64_t rows = pass.expert_begin[i + 1] - begin;
+    if (rows == 0) return;
+    parts.experts[i].Forward(params, pass.read.data() + begin * d, rows,
+                             pass.hidden.data() + begin * m,
+                             pass.wrote.data() + begin * d);
+  });
+  ForRowBlocks(rows_, [&](int64_t, int64_t begin, int64_t end) {
+    for (int64_t b = begin; b < end; ++b) {
+      float* z = out(b, layer + 1);
+      std::copy_n(out(b, layer), d, z);
+      for (int64_t i = b * k_; i < (b + 1) * k_; ++i) {
+        AddScaled(pass.wrote.data() + pass.position[i] * d, pass.weight[i], d,
+                  z);
+      }
+    }
+  });
+}
+
+void StackNetwork::Choose(std::span<const float> params, int64_t layer,
+                          int64_t begin, int64_t end) {
+  LayerPass& pass = passes_[layer];
+  const int64_t n = config_.experts;
+  const int64_t d = config_.width;
+  const Gate* gate = parts_.gate(layer);
+  if (gate == nullptr) {
+    std::fill(pass.chosen.begin() + begin, pass.chosen.begin() + end, 0);
+    std::fill(pass.weight.begin() + begin, pass.weight.begin() + end, 1.0f);
+    std::fill(pass.p.begin() + begin, pass.p.begin() + end, 1.0f);
+    return;
+  }
+  LinearRows(gate->weight.in(params), gate->bias.in(params),
+             pass.normal.data() + begin * d, end - begin, d, n,
+             pass.p.data() + begin * n);
+  std::vector<float> score(n);
+  for (int64_t b = begin; b < end; ++b) {
+    float* p = pass.p.data() + b * n;
+    const std::span<int32_t> chosen(pass.chosen.data() + b * k_, k_);
+    if (!keep_choices_) {
+      const uint64_t key = DrawKey(options_.seed, b, layer);
+      for (int64_t i = 0; i < n; ++i) {
+        score[i] = p[i];
+        if (options_.noise > 0) {
+          score[i] +=
+              options_.noise * static_cast<float>(ToGumbel(Mix64(key + i)));
+        }
+      }
+      ChooseTopk(score, chosen);
+    }
+    Softmax(p, n, p);
+    TopkWeights({p, static_cast<size_t>(n)}, chosen,
+                pass.weight.data() + b * k_);
+  }
+}
+
+void StackNetwork::SortByExpert(LayerPass& pass) const {
+  pass.expert_begin.assign(config_.experts + 1, 0);
+  for (const int32_t i : pass.chosen) ++pass.expert_begin[i + 1];
+  for (int64_t i = 0; i < config_.experts; ++i) {
+    pass.expert_begin[i + 1] += pass.expert_begin[i];
+  }
+  std::vector<int64_t> next(pass.expert_begin.begin(),
+                            pass.expert_begin.end() - 1);
+  pass.position.resize(pass.chosen.size());
+  for (size_t i = 0; i < pass.chosen.size(); ++i) {
+    pass.position[i] = next[pass.chosen[i]]++;
+  }
+}
+
+void StackNetwork::Backward(std::span<const float> params, const float* x,
+                            const float* dlogits, std::span<float> gradient) {
+  const int64_t d = config_.width;
+  const int64_t exits = steps_ + 1;
+  dout_.resize(rows_ * exits * d);
+  dz_.assign(rows_ * d, 0.0f);
+  dwrote_.resize(rows_ * k_ * d);
+  dhidden_.resize(rows_ * k_ * config_.hidden);
+  dread_.resize(rows_ * k_ * d);
+  dweight_.resize(rows_ * k_);
+  dscore_.resize(rows_ * config_.experts);
+  dnormal_.resize(rows_ * d);
+  parts_.head.Backward(params, out_.data(), dlogits, rows_, exits, head_,
+                       dout_.data(), gradient);
+  const auto add_exit = [&](int64_t t) {
+    ForRowBlocks(rows_, [&](int64_t, int64_t begin, int64_t end) {
+      for (int64_t b = begin; b < end; ++b) {
+        Add(dout_.data() + (b * exits + t) * d, d, dz_.data() + b * d);
+      }
+    });
+  };
+  for (int64_t l = steps_ - 1; l >= 0; --l) {
+    add_exit(l + 1);
+    LayerBackward(params, l, gradient);
+  }
+  add_exit(0);
+  std::vector<float> h(rows_ * d);
+  for (int64_t b = 0; b < rows_; ++b) {
+    std::copy_n(out(b, 0), d, h.data() + b * d);
+  }
+  parts_.stem.Backward(x, h.data(), rows_, dz_.data(), gradient);
+}
+
+void StackNetwork::LayerBackward(std::span<const float> params, int64_t layer,
+                                 std::span<float> gradient) {
+  const int64_t d = config_.width;
+  const int64_t m = config_.hidden;
+  const ExpertLayer& parts = parts_.layers[layer];
+  const LayerPass& pass = passes_[layer];
+  ForRowBlocks(rows_, [&](int64_t, int64_t begin, int64_t end) {
+    for (int64_t i = begin * k_; i < end * k_; ++i) {
+      const float* dz = dz_.data() + (i / k_) * d;
+      const int64_t at = pass.position[i];
+      dweight_[i] = Dot(dz, pass.wrote.data() + at * d, d);
+      for (int64_t c = 0; c < d; ++c) {
+        dwrote_[at * d + c] = pass.weight[i] * dz[c];
+      }
+    }
+  });
+  ParallelFor(config_.experts, [&](int64_t i) {
+    const int64_t begin = pass.expert_begin[i];
+    const int64_t rows = pass.expert_begin[i + 1] - begin;
+    if (rows == 0) return;
+    parts.experts[i].Backward(
+        params, pass.read.data() + begin * d, pass.hidden.data() + begin * m,
+        dwrote_.data() + begin * d, rows, dhidden_.data() + begin * m,
+        dread_.data() + begin * d, gradient);
+  });
+  ForRowBlocks(rows_, [&](int64_t, int64_t begin, int64_t end) {
+    std::fill(dnormal_.begin() + begin * d, dnormal_.begin() + end * d, 0.0f);
+    for (int64_t i = begin * k_; i < end * k_; ++i) {
+      Add(dread_.data() + pass.position[i] * d, d,
+          dnormal_.data() + (i / k_) * d);
+    }
+  });
+  if (parts_.gate(layer) != nullptr) GateBackward(params, layer, gradient);
+  partial_.assign(RowBlocks(rows_) * parts.norm.partial_size(), 0.0f);
+  ForRowBlocks(rows_, [&](int64_t block, int64_t begin, int64_t end) {
+    std::vector<float> dx(d);
+    for (int64_t b = begin; b < end; ++b) {
+      parts.norm.Backward(params, dnormal_.data() + b * d, out(b, layer),
+                          pass.stats.data() + b * 2, dx.data(),
+                          partial_.data() + block * parts.norm.partial_size());
+      Add(dx.data(), d, dz_.data() + b * d);
+    }
+  });
+  for (int64_t block = 0; block < RowBlocks(rows_); ++block) {
+    parts.norm.Collect(partial_.data() + block * parts.norm.partial_size(),
+                       gradient);
+  }
+}
+
+void StackNetwork::GateBackward(std::span<const float> params, int64_t layer,
+                                std::span<float> gradient) {
+  const int64_t n = config_.experts;
+  const int64_t d = config_.width;
+  const LayerPass& pass = passes_[layer];
+  const Gate& gate = *parts_.gate(layer);
+  const std::vector<double> shares = Shares(pass);
+  const double balance = options_.balance * static_cast<double>(n) /
+                         static_cast<double>(config_.layers * rows_);
+  ForRowBlocks(rows_, [&](int64_t, int64_t begin, int64_t end) {
+    std::vector<float> dp(n);
+    for (int64_t b = begin; b < end; ++b) {
+      const std::span<const float> p(pass.p.data() + b * n, n);
+      for (int64_t i = 0; i < n; ++i) {
+        dp[i] = static_cast<float>(balance * shares[i]);
+      }
+      TopkWeightsBackward(
+          p, {pass.chosen.data() + b * k_, static_cast<size_t>(k_)},
+          pass.weight.data() + b * k_, dweight_.data() + b * k_, dp.data());
+      float* dscore = dscore_.data() + b * n;
+      std::fill(dscore, dscore + n, 0.0f);
+      SoftmaxBackwardAdd(p.data(), dp.data(), n, dscore);
+    }
+    Gemm(false, false, end - begin, d, n, dscore_.data() + begin * n, n,
+         gate.weight.in(params), d, 1, dnormal_.data() + begin * d, d);
+  });
+  LinearWeightBackward(dscore_.data(), pass.normal.data(), rows_, d, n,
+                       gate.weight.in(gradient), gate.bias.in(gradient));
+}
+
+std::vector<double> StackNetwork::Shares(const LayerPass& pass) const {
+  std::vector<double> shares(config_.experts);
+  for (int64_t i = 0; i < config_.experts; ++i) {
+    shares[i] =
+        static_cast<double>(pass.expert_begin[i + 1] - pass.expert_begin[i]) /
+        static_cast<double>(rows_ * k_);
+  }
+  return shares;
+}
+
+double StackNetwork::balance_loss() const {
+  double loss = 0;
+  for (int64_t l = 0; l < steps_; ++l) {
+    if (parts_.gate(l) == nullptr) continue;
+    const std::vector<double> shares = Shares(passes_[l]);
+    for (int64_t b = 0; b < rows_; ++b) {
+      for (int64_t i = 0; i < config_.experts; ++i) {
+        loss += shares[i] * passes_[l].p[b * config_.experts + i];
+      }
+    }
+  }
+  return options_.balance * loss * static_cast<double>(config_.experts) /
+         static_cast<double>(config_.layers * rows_);
+}
+
+}  // namespace mre

@@ -1,0 +1,113 @@
+// Training of the kinds that are a residual stack of layers: "topk", "pathmoe"
+// (arXiv 2603.18297: consecutive layers share a router) and "mlp".
+//
+//   z_0 = h;  n_l = LayerNorm_l(z_l);  logits_l = W n_l + b
+//   z_{l+1} = z_l + sum of v_i expert_{l,i}(n_l) over the k chosen (topk.h)
+//   prediction_t = softmax(head(LayerNorm_head(z_t))),  t = 0..L
+//
+// A step is a layer; each has an exit. In "mlp" a layer has one expert, with
+// weight 1, and no router. Coverage is the share of the layers that have run.
+//
+// Balance (Switch loss, Fedus et al., 2021): balance / L * sum over layers of
+// N sum_i f_i P_i, f_i the share of choices that fell on expert i, P_i the mean
+// of p_i over the batch. Only its gradient is used.
+//
+// Shapes: B rows, d width, m hidden, L layers, N experts a layer, C classes.
+#ifndef MRE_MODEL_NET_STACK_H_
+#define MRE_MODEL_NET_STACK_H_
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "model/net/network.h"
+#include "model/net/stack_params.h"
+
+namespace mre {
+
+class StackNetwork : public Network {
+ public:
+  // REQUIRES: Validate(config).ok(), and the kind is one of the above.
+  explicit StackNetwork(const ModelConfig& config);
+
+  const ParamTable& table() const override { return parts_.table; }
+  int64_t max_steps() const override { return config_.layers; }
+  std::vector<float> InitialParams(uint64_t seed) const override {
+    return InitialStackParams(config_, seed);
+  }
+  Exits Forward(std::span<const float> params, const float* x, int64_t rows,
+                const PassOptions& options) override;
+  void Backward(std::span<const float> params, const float* x,
+                const float* dlogits, std::span<float> gradient) override;
+
+  // For gradient checks: the next passes choose what the last one chose.
+  void KeepChoices() { keep_choices_ = true; }
+  // The balance term of the last pass, weighted.
+  double balance_loss() const;
+
+ private:
+  // What a pass keeps of one layer. "Sorted" buffers hold the B*k choices in
+  // order of their expert, then row; `position` maps b*k+j to the place.
+  struct LayerPass {
+    std::vector<float> stats;           // [B,2]
+    std::vector<float> normal;          // [B,d]
+    std::vector<float> p;               // [B,N]
+    std::vector<int32_t> chosen;        // [B,k], ascending
+    std::vector<float> weight;          // [B,k]
+    std::vector<int64_t> position;      // [B,k]
+    std::vector<int64_t> expert_begin;  // [N+1]
+    std::vector<float> read;            // sorted [.,d]
+    std::vector<float> hidden;          // sorted [.,m]
+    std::vector<float> wrote;           // sorted [.,d]
+  };
+
+  void LayerForward(std::span<const float> params, int64_t layer);
+  // Chooses the experts of rows [begin, end) of a layer.
+  void Choose(std::span<const float> params, int64_t layer, int64_t begin,
+              int64_t end);
+  void SortByExpert(LayerPass& pass) const;
+  // From dz_, the gradient at z_{layer+1}, to that at z_layer.
+  void LayerBackward(std::span<const float> params, int64_t layer,
+                     std::span<float> gradient);
+  // Adds to dnormal_ what comes through the router, from dweight_.
+  void GateBackward(std::span<const float> params, int64_t layer,
+                    std::span<float> gradient);
+  // f_i of a layer.
+  std::vector<double> Shares(const LayerPass& pass) const;
+
+  // z at exit t of row b.
+  float* out(int64_t b, int64_t t) {
+    return out_.data() + (b * (steps_ + 1) + t) * config_.width;
+  }
+
+  const ModelConfig config_;
+  const StackParams parts_;
+  const int64_t k_;  // experts a row runs in a layer
+
+  // Of the last pass.
+  PassOptions options_;
+  bool keep_choices_ = false;
+  int64_t rows_ = 0;
+  int64_t steps_ = 0;
+  std::vector<LayerPass> passes_;  // one a layer
+  std::vector<float> out_;         // [B,T+1,d]
+  Head::Cache head_;
+  std::vector<float> logits_;     // [B,T+1,C]
+  std::vector<float> coverage_;   // [B,T+1]
+  std::vector<int32_t> experts_;  // [B,T,k]
+
+  // Of the backward pass.
+  std::vector<float> dout_;     // [B,T+1,d] from the exits
+  std::vector<float> dz_;       // [B,d]
+  std::vector<float> dwrote_;   // sorted [.,d]
+  std::vector<float> dhidden_;  // sorted [.,m]
+  std::vector<float> dread_;    // sorted [.,d]
+  std::vector<float> dweight_;  // [B,k]
+  std::vector<float> dscore_;   // [B,N]
+  std::vector<float> dnormal_;  // [B,d]
+  std::vector<float> partial_;
+};
+
+}  // namespace mre
+
+#endif  // MRE_MODEL_NET_STACK_H_

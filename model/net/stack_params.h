@@ -1,0 +1,44 @@
+// The parts of the kinds that are a residual stack of layers: "topk",
+// "pathmoe" and "mlp" (names: model/README.md).
+#ifndef MRE_MODEL_NET_STACK_PARAMS_H_
+#define MRE_MODEL_NET_STACK_PARAMS_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "model/net/expert_layer.h"
+#include "model/net/head.h"
+#include "model/net/params.h"
+#include "model/net/stem.h"
+
+namespace mre {
+
+// A router: logits = W LayerNorm_l(z_l) + b.
+struct Gate {
+  Slot weight, bias;  // [N,d], [N]
+};
+
+struct StackParams {
+  // REQUIRES: Validate(config).ok(), and the kind is one of the above.
+  explicit StackParams(const ModelConfig& config);
+
+  // The router of a layer; null where there is nothing to choose.
+  const Gate* gate(int64_t layer) const {
+    return gates.empty() ? nullptr : &gates[layer / sharing];
+  }
+
+  const int64_t sharing;  // layers a router serves
+  ParamTable table;
+  Stem stem;
+  std::vector<Gate> gates;  // one for each `sharing` layers
+  std::vector<ExpertLayer> layers;
+  Head head;
+};
+
+// Starting values: those of the parts; gates ~ N(0, 0.02^2), or N(0, 0.2^2)
+// where a router serves several layers, which else collapses.
+std::vector<float> InitialStackParams(const ModelConfig& config, uint64_t seed);
+
+}  // namespace mre
+
+#endif  // MRE_MODEL_NET_STACK_PARAMS_H_

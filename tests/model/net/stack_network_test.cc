@@ -1,0 +1,187 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "model/base/rng.h"
+#include "model/math/parallel.h"
+#include "model/net/stack.h"
+
+namespace mre {
+namespace {
+
+constexpr uint64_t kSeed = 5;
+
+ModelConfig SmallConfig(Kind kind, int64_t top_k, int64_t sharing) {
+  ModelConfig config;
+  config.kind = kind;
+  config.input = {{2, 3, 1}, 1, {0}, {1}};
+  config.width = 9;  // no multiple of any vector's length
+  config.layers = 4;
+  config.experts = kind == Kind::kMlp ? 1 : 5;
+  config.hidden = 7;
+  config.top_k = top_k;
+  config.sharing = sharing;
+  config.classes = {"a", "b", "c"};
+  return config;
+}
+
+// A model and a batch for it, every parameter off its starting value.
+struct Problem {
+  Problem(const ModelConfig& c, int64_t rows)
+      : config(c),
+        network(c),
+        params(network.InitialParams(kSeed)),
+        rows(rows) {
+    Rng rng(kSeed + 1);
+    for (float& p : params) p += static_cast<float>(0.3 * rng.Gaussian());
+    x.resize(rows * c.input.size());
+    for (float& value : x) value = static_cast<float>(rng.Gaussian());
+    for (int64_t b = 0; b < rows; ++b) {
+      labels.push_back(static_cast<uint8_t>(rng.Below(c.num_classes())));
+    }
+    for (int64_t t = 0; t <= c.layers; ++t) {
+      step_weights.push_back(static_cast<float>(0.5 + rng.Uniform()));
+    }
+    options.steps = c.layers;
+    options.noise = 0.3f;
+    options.seed = kSeed;
+    options.balance = 0.7;
+  }
+
+  // The exits' loss and the balance term of one pass.
+  double Loss(float* dlogits) {
+    const Exits exits = network.Forward(params, x.data(), rows, options);
+    return ExitLoss(exits, config.num_classes(), labels.data(), step_weights,
+                    dlogits) +
+           network.balance_loss();
+  }
+
+  std::vector<float> Gradient() {
+    std::vector<float> dlogits(rows * (config.layers + 1) *
+                               config.num_classes());
+    Loss(dlogits.data());
+    std::vector<float> gradient(params.size(), 0.0f);
+    network.Backward(params, x.data(), dlogits.data(), gradient);
+    return gradient;
+  }
+
+  ModelConfig config;
+  StackNetwork network;
+  std::vector<float> params;
+  int64_t rows;
+  std::vector<float> x;
+  std::vector<uint8_t> labels;
+  std::vector<float> step_weights;
+  PassOptions options;
+};
+
+class StackNetworkTest : public ::testing::TestWithParam<ModelConfig> {};
+
+INSTANTIATE_TEST_SUITE_P(Kinds, StackNetworkTest,
+                         ::testing::Values(SmallConfig(Kind::kMlp, 1, 1),
+                                           SmallConfig(Kind::kTopk, 1, 1),
+                                           SmallConfig(Kind::kTopk, 2, 1),
+                                           SmallConfig(Kind::kPathmoe, 1, 2),
+                                           SmallConfig(Kind::kPathmoe, 3, 3)),
+                         [](const auto& info) {
+                           return absl::StrCat(KindName(info.param.kind), "_k",
+                                               info.param.top_k, "_b",
+                                               info.param.sharing);
+                         });
+
+// With the choices kept, loss and balance term are differentiable functions of
+// every parameter, the routers' too.
+TEST_P(StackNetworkTest, EveryGradientAgreesWithCentralDifferences) {
+  Problem problem(GetParam(), /*rows=*/6);
+  SetThreads(1);  // thousands of forward passes too small to share
+  const std::vector<float> gradient = problem.Gradient();
+  problem.network.KeepChoices();
+  const auto slope = [&](int64_t i, float epsilon) {
+    const float value = problem.params[i];
+    problem.params[i] = value + epsilon;
+    const double above = problem.Loss(nullptr);
+    problem.params[i] = value - epsilon;
+    const double below = problem.Loss(nullptr);
+    problem.params[i] = value;
+    return (above - below) / (2.0 * epsilon);
+  };
+  for (const ParamSpec& spec : problem.network.table().specs) {
+    double error = 0;
+    double norm = 0;
+    for (int64_t i = spec.offset; i < spec.offset + spec.size; ++i) {
+      // A step that straddles a relu's kink is wrong at that width only, and
+      // the smallest step is the noisiest: the best of three counts.
+      double best = 1e9;
+      for (const float epsilon : {2e-2f, 5e-3f, 2e-3f}) {
+        best = std::min(best, std::abs(slope(i, epsilon) - gradient[i]));
+      }
+      error += best * best;
+      norm += static_cast<double>(gradient[i]) * gradient[i];
+    }
+    const double noise = 2e-4 * std::sqrt(static_cast<double>(spec.size));
+    EXPECT_LT(std::sqrt(error), 0.01 * std::sqrt(norm) + noise) << spec.name;
+  }
+}
+
+TEST_P(StackNetworkTest, RowsChooseTheirLargestLogitsAndSumTheirExperts) {
+  Problem problem(GetParam(), /*rows=*/70);
+  problem.options.noise = 0;
+  const Exits exits = problem.network.Forward(problem.params, problem.x.data(),
+                                              problem.rows, problem.options);
+  const int64_t k = GetParam().kind == Kind::kMlp ? 1 : GetParam().top_k;
+  ASSERT_EQ(static_cast<int64_t>(exits.experts.size()),
+            problem.rows * GetParam().layers * k);
+  for (size_t i = 0; i < exits.experts.size(); ++i) {
+    const int64_t layer = static_cast<int64_t>(i) / k % GetParam().layers;
+    EXPECT_EQ(exits.experts[i] / GetParam().experts, layer);
+    // Ascending, so distinct, within a layer.
+    if (i % k != 0) {
+      EXPECT_GT(exits.experts[i], exits.experts[i - 1]);
+    }
+  }
+}
+
+TEST_P(StackNetworkTest, FewerStepsAreTheSameStepsCutShort) {
+  Problem problem(GetParam(), /*rows=*/20);
+  const Exits all = problem.network.Forward(problem.params, problem.x.data(),
+                                            problem.rows, problem.options);
+  const std::vector<float> logits(all.logits.begin(), all.logits.end());
+  problem.options.steps = 2;
+  const Exits cut = problem.network.Forward(problem.params, problem.x.data(),
+                                            problem.rows, problem.options);
+  const int64_t classes = GetParam().num_classes();
+  for (int64_t b = 0; b < problem.rows; ++b) {
+    for (int64_t i = 0; i < 3 * classes; ++i) {
+      ASSERT_EQ(cut.logits[b * 3 * classes + i],
+                logits[b * (GetParam().layers + 1) * classes + i]);
+    }
+  }
+}
+
+TEST_P(StackNetworkTest, ResultsDoNotDependOnTheThreadCount) {
+  Problem problem(GetParam(), /*rows=*/200);
+  SetThreads(1);
+  const std::vector<float> alone = problem.Gradient();
+  for (const int threads : {2, 3}) {
+    SetThreads(threads);
+    EXPECT_EQ(problem.Gradient(), alone) << threads << " threads";
+  }
+}
+
+// A router that is shared has one tensor a group of layers.
+TEST(StackParamsTest, PathmoeSharesItsRouters) {
+  const StackParams own(SmallConfig(Kind::kTopk, 1, 1));
+  const StackParams shared(SmallConfig(Kind::kPathmoe, 1, 3));
+  EXPECT_EQ(own.gates.size(), 4u);
+  EXPECT_EQ(shared.gates.size(), 2u);
+  EXPECT_EQ(shared.gate(0), shared.gate(2));
+  EXPECT_NE(shared.gate(2), shared.gate(3));
+  EXPECT_EQ(StackParams(SmallConfig(Kind::kMlp, 1, 1)).gate(0), nullptr);
+}
+
+}  // namespace
+}  // namespace mre
