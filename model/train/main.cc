@@ -121,7 +121,7 @@ absl::Status Dispatch(const CLI::App& fit, const CLI::App& eval,
                       const std::string& precision) {
   if (eval.parsed()) return RunEval(eval_command);
   if (!fit.parsed()) return RunInfo(info_command);
-  const absl::Status status = CheckOnly("--precision", precision, "f32");
+  absl::Status status = CheckOnly("--precision", precision, "f32");
   if (!status.ok()) return status;
   for (const CLI::Option* option : fit.get_options()) {
     if (option->count() > 0)
