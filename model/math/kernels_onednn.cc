@@ -1,5 +1,4 @@
-// kernels.h on oneDNN 2.6. No other file includes dnnl; its exceptions end
-// here.
+// kernels.h on oneDNN 2.6, whose exceptions end here.
 //
 // Inner products are created for a fixed list of row counts ("blocks"), all
 // with one weight layout, and a call is cut into blocks, the last one padded.
@@ -18,7 +17,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <dnnl.hpp>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,11 +24,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "model/math/kernels.h"
+#include "model/math/onednn.h"
 #include "model/math/parallel.h"
-
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 namespace mre {
 namespace {
@@ -46,29 +41,6 @@ constexpr int64_t kLargestBlock = kBlocks.back();
 // Where the implementation is not known to be independent of the row count.
 constexpr int64_t kOnlyBlock = 16;
 static_assert(kLargestBlock % kOnlyBlock == 0);
-
-// While it lives, oneDNN uses the calling thread alone.
-class OneThread {
- public:
-#ifdef _OPENMP
-  OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
-  ~OneThread() { omp_set_num_threads(before_); }
-
- private:
-  const int before_;
-#else
-  OneThread() {}
-  ~OneThread() {}
-#endif
- public:
-  OneThread(const OneThread&) = delete;
-  OneThread& operator=(const OneThread&) = delete;
-};
-
-const dnnl::engine& Cpu() {
-  static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
-  return engine;
-}
 
 memory::data_type TypeOf(Precision precision) {
   return precision == Precision::kBf16 ? memory::data_type::bf16

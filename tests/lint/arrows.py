@@ -46,7 +46,7 @@ ALLOWED = {
 # (what, header pattern, where it may be included). The first pattern that fits
 # counts. tests/ may always.
 HOMES = [
-    ("oneDNN", r"(oneapi/)?dnnl", r"model/math/kernels_onednn\.cc"),
+    ("oneDNN", r"(oneapi/)?dnnl", r"model/math/((conv|kernels)_onednn\.cc|onednn\.h)"),
     ("Prometheus", r"prometheus/|civetweb", r"server/metrics/.*"),
     ("gRPC", r"grpc(pp)?/|grpc\+\+/|.*\.grpc\.pb\.h$",
      r"server/service/.*|server/server\.(cc|h)|client/cc/.*"),
