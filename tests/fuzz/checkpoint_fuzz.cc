@@ -9,6 +9,7 @@
 
 #include "model/engine/engine.h"
 #include "model/io/checkpoint.h"
+#include "model/net/kinds.h"
 
 namespace {
 
@@ -42,7 +43,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   Require(mre::Validate(model->config).ok());
   Require(static_cast<int64_t>(model->params.size()) ==
-          mre::ParameterCount(model->config));
+          mre::ParamsOf(model->config).total);
   for (const float value : model->params) Require(std::isfinite(value));
   RunTwoSteps(*model);
   return 0;

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "model/engine/engine.h"
+#include "model/net/kinds.h"
 #include "proto/mre/v1/anytime.pb.h"
 #include "server/service/convert.h"
 
@@ -30,7 +31,7 @@ const mre::ServedModel& Served() {
     config.hidden = 2;
     config.context = 2;
     config.classes = {"a", "b", "c"};
-    model.params.assign(mre::ParameterCount(config), 0.125f);
+    model.params.assign(mre::ParamsOf(config).total, 0.125f);
     auto* made = new mre::ServedModel;
     made->name = "m";
     made->version = 1;
