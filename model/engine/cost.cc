@@ -1,25 +1,34 @@
 #include "model/engine/cost.h"
 
+#include "model/net/expert.h"
+#include "model/net/stem.h"
+
 namespace mre {
 
 Cost CostOf(const ModelConfig& config) {
-  const int64_t d = config.width;
+  const ConvShape up = ExpertConv(config);
+  const int64_t points = config.positions();
+  const int64_t stem_inputs = config.expert == ExpertKind::kConv
+                                  ? PatchInputs(config)
+                                  : config.input.size();
   Cost cost;
-  cost.stem = d * config.input.size();
+  cost.stem = points * config.width * stem_inputs;
   switch (config.kind) {
     case Kind::kMre:
-      cost.stem += config.context * d + config.total_experts() * config.context;
+      cost.stem += config.context * config.features() +
+                   config.total_experts() * config.context;
       break;
     case Kind::kTopk:
     case Kind::kPathmoe:
-      cost.gate = d * config.experts;
+      cost.gate = config.features() * config.experts;
       cost.experts_a_step = config.top_k;
       break;
     case Kind::kMlp:
       break;
   }
-  cost.expert = 2 * d * config.hidden;
-  cost.head = d * config.num_classes();
+  // Zeros around a map's borders are counted.
+  cost.expert = points * (up.weights() + config.hidden * config.width);
+  cost.head = config.stream_size() * config.num_classes();
   return cost;
 }
 

@@ -17,8 +17,12 @@ void Engine::Ensure(std::vector<float>& buffer, int64_t floats) {
 }
 
 void Engine::Grow() {
+  // Sixteen rows at first, but of large ones no more than a megabyte's.
+  constexpr int64_t kFirstBytes = 1 << 20;
+  const size_t first = static_cast<size_t>(
+      std::clamp<int64_t>(kFirstBytes / model_->RowBytes(), 1, 16));
   const size_t old = rows_.size();
-  const size_t rows = std::max<size_t>(16, old * 2);
+  const size_t rows = std::max(first, old * 2);
   Resize(static_cast<int64_t>(rows));
   rows_.resize(rows);
   inputs_.resize(rows * model_->config().input.size());

@@ -13,13 +13,13 @@ MreEngine::MreEngine(std::shared_ptr<const PackedMre> model,
       model_(std::move(model)),
       layers_(model_->config().layers),
       experts_(model_->config().experts),
-      width_(model_->config().width),
+      size_(model_->config().stream_size()),
       routing_(model_->routing()),
       rates_(routing_.total()) {}
 
 void MreEngine::Resize(int64_t rows) {
   next_expert_.resize(rows);
-  streams_.resize(rows * (layers_ + 1) * width_);
+  streams_.resize(rows * (layers_ + 1) * size_);
   probabilities_.resize(rows * routing_.probabilities());
   active_.resize(rows * routing_.total());
 }
@@ -30,23 +30,22 @@ void MreEngine::Reset(int row) {
 
 void MreEngine::Start(std::span<const int> rows) {
   const int64_t count = static_cast<int64_t>(rows.size());
-  const int64_t padded = LinearOp::PaddedRows(count);
+  const int64_t padded = model_->parts().PaddedStreams(count);
   const int64_t size = model_->config().input.size();
   const int64_t logits_size = routing_.total();
   Ensure(in_, padded * size);
-  Ensure(mid_, padded * model_->config().context);
-  Ensure(out_, padded * (width_ + logits_size));
+  Ensure(out_, padded * (size_ + logits_size));
   float* h = out_.data();
-  float* logits = h + padded * width_;
+  float* logits = h + padded * size_;
   for (int64_t i = 0; i < count; ++i) {
     std::copy_n(input(rows[i]), size, in_.data() + i * size);
   }
-  model_->Stem(in_.data(), count, h);
-  model_->Router(h, count, mid_.data(), logits);
+  model_->parts().RunStem(in_.data(), count, mid_, h);
+  model_->Router(h, count, mid_, logits);
   for (int64_t i = 0; i < count; ++i) {
     const int row = rows[i];
     for (int64_t l = 0; l <= layers_; ++l) {
-      std::copy_n(h + i * width_, width_, stream(row, l));
+      std::copy_n(h + i * size_, size_, stream(row, l));
     }
     RoutingProbabilities(
         routing_, logits + i * logits_size, model_->transitions(),
@@ -72,21 +71,19 @@ void MreEngine::Advance(std::span<const int> rows) {
     const int64_t count = end - begin;
     if (count == 0) continue;
     const int64_t layer = e / experts_;
-    const int64_t padded = LinearOp::PaddedRows(count);
-    Ensure(in_, padded * width_);
-    Ensure(mid_, padded * model_->config().hidden);
-    Ensure(out_, padded * width_);
+    const int64_t padded = model_->parts().PaddedStreams(count);
+    Ensure(in_, padded * size_);
+    Ensure(out_, padded * size_);
     for (int64_t i = 0; i < count; ++i) {
-      LayerNorm(stream(sorted_[begin + i], layer), width_,
-                model_->norm_gain(layer), model_->norm_bias(layer),
-                in_.data() + i * width_, nullptr);
+      model_->parts().Normalise(layer, stream(sorted_[begin + i], layer),
+                                in_.data() + i * size_);
     }
-    model_->Expert(e, in_.data(), count, mid_.data(), out_.data());
+    model_->parts().RunExpert(e, in_.data(), count, mid_, out_.data());
     ExpertRan(e, count);
     for (int64_t i = 0; i < count; ++i) {
       const int row = sorted_[begin + i];
       for (int64_t l = layer + 1; l <= layers_; ++l) {
-        Add(out_.data() + i * width_, width_, stream(row, l));
+        Add(out_.data() + i * size_, size_, stream(row, l));
       }
       Row& state = this->row(row);
       active_[row * routing_.total() + e] = 1;
@@ -119,12 +116,12 @@ void MreEngine::Route(int row) {
 
 void MreEngine::ReadHead(std::span<const int> rows, float* logits) {
   const int64_t count = static_cast<int64_t>(rows.size());
-  Ensure(in_, LinearOp::PaddedRows(count) * width_);
+  Ensure(in_, LinearOp::PaddedRows(count) * size_);
   for (int64_t i = 0; i < count; ++i) {
-    LayerNorm(stream(rows[i], layers_), width_, model_->norm_gain(layers_),
-              model_->norm_bias(layers_), in_.data() + i * width_, nullptr);
+    model_->parts().NormaliseForHead(stream(rows[i], layers_),
+                                     in_.data() + i * size_);
   }
-  model_->Head(in_.data(), count, logits);
+  model_->parts().RunHead(in_.data(), count, logits);
 }
 
 }  // namespace mre

@@ -28,16 +28,17 @@ class MreEngine : public Engine {
   void Route(int row);
 
   float* stream(int row, int64_t layer) {
-    return streams_.data() + (row * (layers_ + 1) + layer) * width_;
+    return streams_.data() + (row * (layers_ + 1) + layer) * size_;
   }
 
   const std::shared_ptr<const PackedMre> model_;
-  const int64_t layers_, experts_, width_;
+  const int64_t layers_, experts_;
+  const int64_t size_;  // floats of a stream
   const RoutingShape routing_;
 
   // Per row.
   std::vector<int64_t> next_expert_;  // -1: none is left
-  std::vector<float> streams_;        // [rows, L+1, d]
+  std::vector<float> streams_;        // [rows, L+1, stream]
   std::vector<float> probabilities_;  // [rows, P] routing probabilities
   std::vector<uint8_t> active_;       // [rows, L*N]
 

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "model/engine/packed_linear.h"
 #include "model/engine/packed_model.h"
+#include "model/engine/packed_parts.h"
 #include "model/net/routing.h"
 
 namespace mre {
@@ -20,38 +20,22 @@ class PackedMre : public PackedModel {
 
   RoutingShape routing() const { return {config().layers, config().experts}; }
   int64_t RowBytes() const override;
+  const PackedParts& parts() const { return parts_; }
 
-  // The parts of one step, each over any number of rows; x and y as
-  // LinearOp::Apply wants them.
-  void Stem(const float* x, int64_t rows, float* h) const;
-  // scratch: [rows,r]. Writes the gates' logits [rows, L*N].
-  void Router(const float* h, int64_t rows, float* scratch,
+  // The gates' logits [rows, L*N] of h [rows,stream]. Buffers as PackedParts'.
+  void Router(const float* h, int64_t rows, std::vector<float>& scratch,
               float* logits) const;
-  // scratch: [rows,m]. y = down(relu(up(x))), x after LayerNorm.
-  void Expert(int64_t expert, const float* x, int64_t rows, float* scratch,
-              float* y) const;
-  // Logits [rows,C] of x after LayerNorm.
-  void Head(const float* x, int64_t rows, float* logits) const;
-
   // The learned B_1..B_{L-1} one after the other: [L-1,N,N].
   const float* transitions() const { return transitions_.data(); }
-  // Gain and bias of layer `layer`'s LayerNorm; layer L is the head's.
-  const float* norm_gain(int64_t layer) const {
-    return norms_.data() + 2 * layer * config().width;
-  }
-  const float* norm_bias(int64_t layer) const {
-    return norm_gain(layer) + config().width;
-  }
 
  private:
   PackedMre(const ModelConfig& config, Precision precision)
-      : PackedModel(config, precision) {}
+      : PackedModel(config, precision), parts_(config) {}
   absl::Status Pack(std::span<const float> params);
 
-  PackedLinear stem_, context_, gates_, head_;  // one each
-  PackedLinear up_, down_;                      // by expert
+  PackedParts parts_;
+  PackedLinear context_, gates_;  // one each
   std::vector<float> transitions_;
-  std::vector<float> norms_;  // [L+1, 2, d]
 };
 
 }  // namespace mre

@@ -1,7 +1,7 @@
 #include "model/engine/packed_stack.h"
 
 #include "model/base/status_macros.h"
-#include "model/math/elementwise.h"
+#include "model/net/stack_params.h"
 
 namespace mre {
 
@@ -14,52 +14,34 @@ absl::StatusOr<std::unique_ptr<const PackedModel>> PackedStack::Create(
 
 absl::Status PackedStack::Pack(std::span<const float> params) {
   const StackParams parts(config());
-  const int64_t d = config().width;
-  constexpr Activation kNone = Activation::kNone;
-  RETURN_IF_ERROR(stem_.Create(
-      {config().input.size(), d, config().stem_activation, Precision::kF32}));
-  RETURN_IF_ERROR(gates_.Create({d, config().experts, kNone, Precision::kF32}));
-  RETURN_IF_ERROR(
-      up_.Create({d, config().hidden, Activation::kRelu, precision()}));
-  RETURN_IF_ERROR(down_.Create({config().hidden, d, kNone, precision()}));
-  RETURN_IF_ERROR(
-      head_.Create({d, config().num_classes(), kNone, precision()}));
-
-  const auto add = [params](PackedLinear& to, const Slot& weight,
-                            const Slot& bias) {
-    return to.Add(weight.of(params), bias.of(params));
-  };
-  const auto add_norm = [&](const Norm& norm) {
-    for (const Slot& slot : {norm.weight, norm.bias}) {
-      const auto values = slot.of(params);
-      norms_.insert(norms_.end(), values.begin(), values.end());
-    }
-  };
-  RETURN_IF_ERROR(add(stem_, parts.stem.weight, parts.stem.bias));
+  RETURN_IF_ERROR(gates_.Create({config().features(), config().experts,
+                                 Activation::kNone, Precision::kF32}));
   for (const Gate& gate : parts.gates) {
-    RETURN_IF_ERROR(add(gates_, gate.weight, gate.bias));
+    RETURN_IF_ERROR(gates_.Add(gate.weight.of(params), gate.bias.of(params)));
   }
-  for (const ExpertLayer& layer : parts.layers) {
-    add_norm(layer.norm);
-    for (const mre::Expert& expert : layer.experts) {
-      RETURN_IF_ERROR(add(up_, expert.up_weight, expert.up_bias));
-      RETURN_IF_ERROR(add(down_, expert.down_weight, expert.down_bias));
-    }
-  }
-  add_norm(parts.head.norm);
-  return add(head_, parts.head.weight, parts.head.bias);
+  return parts_.Pack(precision(), parts.stem, parts.layers, parts.head, params);
 }
 
 int64_t PackedStack::RowBytes() const {
   const int64_t floats =
-      config().input.size() + config().width + config().num_classes();
+      config().input.size() + config().stream_size() + config().num_classes();
   return floats * static_cast<int64_t>(sizeof(float));
 }
 
-void PackedStack::Normalise(int64_t layer, const float* z, float* y) const {
-  const int64_t d = config().width;
-  const float* gain = norms_.data() + 2 * layer * d;
-  LayerNorm(z, d, gain, gain + d, y, nullptr);
+void PackedStack::Router(int64_t layer, const float* x, int64_t rows,
+                         std::vector<float>& scratch, float* logits) const {
+  const Features& features = parts_.features();
+  if (!features.identity()) {
+    const int64_t wanted = LinearOp::PaddedRows(rows) * features.size();
+    if (static_cast<int64_t>(scratch.size()) < wanted) scratch.resize(wanted);
+    float stats[2];
+    for (int64_t i = 0; i < rows; ++i) {
+      features.Forward(x + i * config().stream_size(),
+                       scratch.data() + i * features.size(), stats);
+    }
+    x = scratch.data();
+  }
+  gates_.Apply(layer / config().sharing, x, rows, logits);
 }
 
 }  // namespace mre

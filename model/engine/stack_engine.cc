@@ -16,27 +16,27 @@ StackEngine::StackEngine(std::shared_ptr<const PackedStack> model,
       model_(std::move(model)),
       layers_(model_->config().layers),
       experts_(model_->config().experts),
-      width_(model_->config().width),
+      size_(model_->config().stream_size()),
       at_layer_(layers_),
       choices_(experts_),
       top_(model_->chosen()),
       score_(experts_),
       weights_(model_->chosen()) {}
 
-void StackEngine::Resize(int64_t rows) { streams_.resize(rows * width_); }
+void StackEngine::Resize(int64_t rows) { streams_.resize(rows * size_); }
 
 void StackEngine::Start(std::span<const int> rows) {
   const int64_t count = static_cast<int64_t>(rows.size());
   const int64_t size = model_->config().input.size();
-  const int64_t padded = LinearOp::PaddedRows(count);
+  const int64_t padded = model_->parts().PaddedStreams(count);
   Ensure(in_, padded * size);
-  Ensure(out_, padded * width_);
+  Ensure(out_, padded * size_);
   for (int64_t i = 0; i < count; ++i) {
     std::copy_n(input(rows[i]), size, in_.data() + i * size);
   }
-  model_->Stem(in_.data(), count, out_.data());
+  model_->parts().RunStem(in_.data(), count, mid_, out_.data());
   for (int64_t i = 0; i < count; ++i) {
-    std::copy_n(out_.data() + i * width_, width_, stream(rows[i]));
+    std::copy_n(out_.data() + i * size_, size_, stream(rows[i]));
     Progress& progress = row(rows[i]).progress;
     progress.macs = model_->cost().After(0);
     progress.next_step_macs = model_->cost().OneStep();
@@ -53,9 +53,10 @@ void StackEngine::Advance(std::span<const int> rows) {
 
 void StackEngine::RunLayer(int64_t layer, std::span<const int> rows) {
   const int64_t count = static_cast<int64_t>(rows.size());
-  Ensure(normal_, LinearOp::PaddedRows(count) * width_);
+  Ensure(normal_, model_->parts().PaddedStreams(count) * size_);
   for (int64_t i = 0; i < count; ++i) {
-    model_->Normalise(layer, stream(rows[i]), normal_.data() + i * width_);
+    model_->parts().Normalise(layer, stream(rows[i]),
+                              normal_.data() + i * size_);
   }
   Choose(layer, rows);
   // In ascending order of experts, so that a row's sum is always the same.
@@ -63,19 +64,18 @@ void StackEngine::RunLayer(int64_t layer, std::span<const int> rows) {
     const std::vector<Choice>& choices = choices_[e];
     const int64_t users = static_cast<int64_t>(choices.size());
     if (users == 0) continue;
-    const int64_t padded = LinearOp::PaddedRows(users);
-    Ensure(in_, padded * width_);
-    Ensure(mid_, padded * model_->config().hidden);
-    Ensure(out_, padded * width_);
+    const int64_t padded = model_->parts().PaddedStreams(users);
+    Ensure(in_, padded * size_);
+    Ensure(out_, padded * size_);
     for (int64_t i = 0; i < users; ++i) {
-      std::copy_n(normal_.data() + choices[i].at * width_, width_,
-                  in_.data() + i * width_);
+      std::copy_n(normal_.data() + choices[i].at * size_, size_,
+                  in_.data() + i * size_);
     }
-    model_->Expert(layer * experts_ + e, in_.data(), users, mid_.data(),
-                   out_.data());
+    model_->parts().RunExpert(layer * experts_ + e, in_.data(), users, mid_,
+                              out_.data());
     ExpertRan(layer * experts_ + e, users);
     for (int64_t i = 0; i < users; ++i) {
-      AddScaled(out_.data() + i * width_, choices[i].weight, width_,
+      AddScaled(out_.data() + i * size_, choices[i].weight, size_,
                 stream(rows[choices[i].at]));
     }
   }
@@ -100,7 +100,7 @@ void StackEngine::Choose(int64_t layer, std::span<const int> rows) {
     return;
   }
   Ensure(logits_, LinearOp::PaddedRows(count) * experts_);
-  model_->Router(layer, normal_.data(), count, logits_.data());
+  model_->Router(layer, normal_.data(), count, mid_, logits_.data());
   for (int64_t i = 0; i < count; ++i) {
     Row& state = row(rows[i]);
     float* p = logits_.data() + i * experts_;
@@ -126,11 +126,11 @@ void StackEngine::Choose(int64_t layer, std::span<const int> rows) {
 
 void StackEngine::ReadHead(std::span<const int> rows, float* logits) {
   const int64_t count = static_cast<int64_t>(rows.size());
-  Ensure(in_, LinearOp::PaddedRows(count) * width_);
+  Ensure(in_, model_->parts().PaddedStreams(count) * size_);
   for (int64_t i = 0; i < count; ++i) {
-    model_->Normalise(layers_, stream(rows[i]), in_.data() + i * width_);
+    model_->parts().NormaliseForHead(stream(rows[i]), in_.data() + i * size_);
   }
-  model_->Head(in_.data(), count, logits);
+  model_->parts().RunHead(in_.data(), count, logits);
 }
 
 }  // namespace mre

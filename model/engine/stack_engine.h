@@ -35,12 +35,13 @@ class StackEngine : public Engine {
   // Fills choices_ from the rows' streams after LayerNorm, in normal_.
   void Choose(int64_t layer, std::span<const int> rows);
 
-  float* stream(int row) { return streams_.data() + row * width_; }
+  float* stream(int row) { return streams_.data() + row * size_; }
 
   const std::shared_ptr<const PackedStack> model_;
-  const int64_t layers_, experts_, width_;
+  const int64_t layers_, experts_;
+  const int64_t size_;  // floats of a stream
 
-  std::vector<float> streams_;  // [rows, d]
+  std::vector<float> streams_;  // [rows, stream]
 
   // Scratch of one step.
   std::vector<std::vector<int>> at_layer_;    // rows by their next layer

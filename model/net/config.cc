@@ -13,6 +13,9 @@ namespace {
 // Deepest nesting of the JSON; ours is 3. Parsing and writing it recurse.
 constexpr int kMaxDepth = 64;
 
+// Largest side and step of a patch.
+constexpr int64_t kMaxPatch = 1024;
+
 using nlohmann::json;
 
 struct KindEntry {
@@ -102,6 +105,72 @@ absl::StatusOr<InputConfig> ParseInput(const json& object) {
   return input;
 }
 
+bool HasTopk(Kind kind) {
+  return kind == Kind::kTopk || kind == Kind::kPathmoe;
+}
+
+absl::Status InBounds(absl::string_view field, int64_t value, int64_t largest) {
+  if (value >= 1 && value <= largest) return absl::OkStatus();
+  return Expected(
+      field, absl::StrCat("an integer in [1, ", largest, "], got ", value));
+}
+
+absl::Status ValidatePatch(const ModelConfig& config) {
+  const PatchConfig& patch = config.patch;
+  const int64_t side = std::min(config.input.shape[0], config.input.shape[1]);
+  RETURN_IF_ERROR(InBounds("stem.size", patch.size, kMaxPatch));
+  RETURN_IF_ERROR(InBounds("stem.stride", patch.stride, kMaxPatch));
+  if (patch.padding < 0 || patch.padding >= patch.size) {
+    return Expected(
+        "stem.padding",
+        absl::StrCat("an integer in [0, stem.size), got ", patch.padding));
+  }
+  if (patch.size > side + 2 * patch.padding) {
+    return Expected("stem.size", "at most the padded input");
+  }
+  // A map's size is not in the file: what a row takes is bounded here. Each
+  // factor is checked before it enters a product.
+  const int64_t inputs = patch.size * patch.size * config.input.channels();
+  RETURN_IF_ERROR(InBounds("elements of a patch", inputs, kMaxInputSize));
+  RETURN_IF_ERROR(
+      InBounds("positions of the map", config.positions(), kMaxInputSize));
+  RETURN_IF_ERROR(InBounds("elements of the patches",
+                           config.positions() * inputs, kMaxInputSize));
+  RETURN_IF_ERROR(InBounds("elements of a stream's map", config.stream_size(),
+                           kMaxInputSize));
+  return InBounds("elements of an expert's hidden map", config.hidden_size(),
+                  kMaxInputSize);
+}
+
+absl::Status ParseStemAndExpert(const json& root, ModelConfig& config) {
+  ASSIGN_OR_RETURN(const json* stem, Object(root, "stem", "stem"));
+  ASSIGN_OR_RETURN(const json* expert, Object(root, "expert", "expert"));
+  ASSIGN_OR_RETURN(const std::string kind,
+                   Text(*expert, "kind", "expert.kind"));
+  if (kind != "mlp" && kind != "conv") {
+    return Expected("expert.kind", "\"mlp\" or \"conv\"");
+  }
+  config.expert = kind == "conv" ? ExpertKind::kConv : ExpertKind::kMlp;
+  const bool conv = config.expert == ExpertKind::kConv;
+  RETURN_IF_ERROR(
+      ExpectText(*stem, "kind", "stem.kind", conv ? "patch" : "linear"));
+  ASSIGN_OR_RETURN(const std::string activation,
+                   Text(*stem, "activation", "stem.activation"));
+  if (activation != "none" && activation != "relu") {
+    return Expected("stem.activation", "\"none\" or \"relu\"");
+  }
+  config.stem_activation =
+      activation == "relu" ? Activation::kRelu : Activation::kNone;
+  ASSIGN_OR_RETURN(config.hidden, Integer(*expert, "hidden", "expert.hidden"));
+  if (!conv) return absl::OkStatus();
+  ASSIGN_OR_RETURN(config.patch.size, Integer(*stem, "size", "stem.size"));
+  ASSIGN_OR_RETURN(config.patch.stride,
+                   Integer(*stem, "stride", "stem.stride"));
+  ASSIGN_OR_RETURN(config.patch.padding,
+                   Integer(*stem, "padding", "stem.padding"));
+  return absl::OkStatus();
+}
+
 absl::Status ParseRouter(const json& root, ModelConfig& config) {
   if (config.kind == Kind::kMlp) return absl::OkStatus();
   ASSIGN_OR_RETURN(const json* router, Object(root, "router", "router"));
@@ -136,16 +205,6 @@ int NestingDepth(absl::string_view text) {
     }
   }
   return deepest;
-}
-
-bool HasTopk(Kind kind) {
-  return kind == Kind::kTopk || kind == Kind::kPathmoe;
-}
-
-absl::Status InBounds(absl::string_view field, int64_t value, int64_t largest) {
-  if (value >= 1 && value <= largest) return absl::OkStatus();
-  return Expected(
-      field, absl::StrCat("an integer in [1, ", largest, "], got ", value));
 }
 
 }  // namespace
@@ -207,6 +266,9 @@ absl::Status Validate(const ModelConfig& config) {
   RETURN_IF_ERROR(InBounds("layers", config.layers, kMaxLayers));
   RETURN_IF_ERROR(InBounds("experts", config.experts, kMaxExpertsPerLayer));
   RETURN_IF_ERROR(InBounds("expert.hidden", config.hidden, kMaxDimension));
+  if (config.expert == ExpertKind::kConv) {
+    RETURN_IF_ERROR(ValidatePatch(config));
+  }
   switch (config.kind) {
     case Kind::kMre:
       RETURN_IF_ERROR(
@@ -247,21 +309,10 @@ absl::StatusOr<ModelConfig> ParseConfig(absl::string_view text) {
   config.kind = *known;
   ASSIGN_OR_RETURN(const json* input, Object(root, "input", "input"));
   ASSIGN_OR_RETURN(config.input, ParseInput(*input));
-  ASSIGN_OR_RETURN(const json* stem, Object(root, "stem", "stem"));
-  RETURN_IF_ERROR(ExpectText(*stem, "kind", "stem.kind", "linear"));
-  ASSIGN_OR_RETURN(const std::string activation,
-                   Text(*stem, "activation", "stem.activation"));
-  if (activation != "none" && activation != "relu") {
-    return Expected("stem.activation", "\"none\" or \"relu\"");
-  }
-  config.stem_activation =
-      activation == "relu" ? Activation::kRelu : Activation::kNone;
+  RETURN_IF_ERROR(ParseStemAndExpert(root, config));
   ASSIGN_OR_RETURN(config.width, Integer(root, "width", "width"));
   ASSIGN_OR_RETURN(config.layers, Integer(root, "layers", "layers"));
   ASSIGN_OR_RETURN(config.experts, Integer(root, "experts", "experts"));
-  ASSIGN_OR_RETURN(const json* expert, Object(root, "expert", "expert"));
-  RETURN_IF_ERROR(ExpectText(*expert, "kind", "expert.kind", "mlp"));
-  ASSIGN_OR_RETURN(config.hidden, Integer(*expert, "hidden", "expert.hidden"));
   RETURN_IF_ERROR(ParseRouter(root, config));
   ASSIGN_OR_RETURN(const json* classes, Member(root, "classes", "classes"));
   if (!classes->is_array()) return Expected("classes", "an array of strings");
@@ -285,14 +336,20 @@ std::string FormatConfig(const ModelConfig& config) {
                    {"scale", config.input.scale},
                    {"mean", config.input.mean},
                    {"std", config.input.std}};
-  root["stem"] = {
-      {"kind", "linear"},
-      {"activation",
-       config.stem_activation == Activation::kRelu ? "relu" : "none"}};
+  const bool conv = config.expert == ExpertKind::kConv;
+  auto& stem = root["stem"];
+  stem["kind"] = conv ? "patch" : "linear";
+  stem["activation"] =
+      config.stem_activation == Activation::kRelu ? "relu" : "none";
+  if (conv) {
+    stem["size"] = config.patch.size;
+    stem["stride"] = config.patch.stride;
+    stem["padding"] = config.patch.padding;
+  }
   root["width"] = config.width;
   root["layers"] = config.layers;
   root["experts"] = config.experts;
-  root["expert"] = {{"kind", "mlp"}, {"hidden", config.hidden}};
+  root["expert"] = {{"kind", conv ? "conv" : "mlp"}, {"hidden", config.hidden}};
   if (config.kind == Kind::kMre) {
     root["router"] = {{"context", config.context}, {"sharing", 1}};
   } else if (HasTopk(config.kind)) {

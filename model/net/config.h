@@ -46,14 +46,29 @@ absl::StatusOr<Kind> ParseKind(absl::string_view name);
 // For help texts: "mre, topk ...".
 std::string KindNames();
 
+// What an expert is: two matrices on a stream that is a vector, or a 3x3 and a
+// 1x1 convolution on a stream that is a feature map.
+enum class ExpertKind { kMlp, kConv };
+inline constexpr int64_t kExpertKernel = 3;
+
+// How the input becomes the map that conv experts work on: squares of
+// size x size pixels, `stride` apart, after a border of `padding` zeros.
+struct PatchConfig {
+  int64_t size = 8;
+  int64_t stride = 4;
+  int64_t padding = 2;
+};
+
 struct ModelConfig {
   Kind kind = Kind::kMre;
+  ExpertKind expert = ExpertKind::kMlp;
+  PatchConfig patch;  // conv only
   InputConfig input;
   Activation stem_activation = Activation::kNone;
-  int64_t width = 64;    // d: length of a stream
+  int64_t width = 64;    // d: length of a stream; conv: channels of its map
   int64_t layers = 4;    // L
   int64_t experts = 8;   // N: experts a layer
-  int64_t hidden = 64;   // m: hidden units of an expert
+  int64_t hidden = 64;   // m: hidden units, or channels, of an expert
   int64_t context = 32;  // r: width of the routing network; mre only
   int64_t top_k = 1;     // k: experts a layer that a row runs; topk, pathmoe
   int64_t sharing = 1;   // B: consecutive layers that share a router; pathmoe
@@ -61,8 +76,28 @@ struct ModelConfig {
   // A JSON object: how the model was made. Carried along, never interpreted.
   std::string training = "{}";
 
+  // The map of a stream: 1x1 for mlp experts.
+  int64_t map_height() const { return MapSize(0); }
+  int64_t map_width() const { return MapSize(1); }
+  int64_t positions() const { return map_height() * map_width(); }
+  // Floats of a stream, and of an expert's hidden layer.
+  int64_t stream_size() const { return positions() * width; }
+  int64_t hidden_size() const { return positions() * hidden; }
+  // What a router reads of a stream (features.h).
+  int64_t features() const {
+    return expert == ExpertKind::kConv ? 10 * width : width;
+  }
+
   int64_t total_experts() const { return layers * experts; }
   int64_t num_classes() const { return static_cast<int64_t>(classes.size()); }
+
+ private:
+  int64_t MapSize(int dimension) const {
+    if (expert == ExpertKind::kMlp) return 1;
+    return (input.shape[dimension] + 2 * patch.padding - patch.size) /
+               patch.stride +
+           1;
+  }
 };
 
 // INVALID_ARGUMENT naming the first field that is out of its bounds.

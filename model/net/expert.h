@@ -2,8 +2,11 @@
 //
 //   mlp    y = down(relu(up(x)))       {name}.up.weight [m,d] .up.bias [m]
 //                                      {name}.down.weight [d,m] .down.bias [d]
+//   conv   y = down(relu(up(x)))       {name}.up.weight [m,3,3,d] .up.bias [m]
+//                                      {name}.down.weight [d,m] .down.bias [d]
 //
-// x is the stream after its LayerNorm.
+// x is the stream after its LayerNorm. On a map (conv) up is a 3x3 convolution
+// with zeros around the borders, down works on each position.
 #ifndef MRE_MODEL_NET_EXPERT_H_
 #define MRE_MODEL_NET_EXPERT_H_
 
@@ -12,6 +15,7 @@
 #include <string>
 
 #include "model/base/rng.h"
+#include "model/math/conv.h"
 #include "model/net/params.h"
 
 namespace mre {
@@ -20,23 +24,30 @@ struct Expert {
   // Tensors are named after `name`.
   Expert(const ModelConfig& config, const std::string& name, ParamTable& table);
 
-  // up ~ N(0, 2/d), down ~ N(0, 1/m)/2, biases 0.
+  // up ~ N(0, 2/its inputs), down ~ N(0, 1/m)/2, biases 0.
   void Init(std::span<float> params, Rng& rng) const;
 
-  // x: [rows,d]; hidden: [rows,m] and y: [rows,d], written. Both passes run on
-  // the calling thread.
+  // x: [rows, stream]; hidden: [rows, hidden layer] and y: [rows, stream],
+  // written. Both passes run on the calling thread.
   void Forward(std::span<const float> params, const float* x, int64_t rows,
                float* hidden, float* y) const;
-  // Given dy, adds the parameters' gradients and writes dx. dhidden: [rows,m],
+  // Given dy, adds the parameters' gradients and writes dx. dhidden: as hidden,
   // scratch.
   void Backward(std::span<const float> params, const float* x,
                 const float* hidden, const float* dy, int64_t rows,
                 float* dhidden, float* dx, std::span<float> gradient) const;
 
-  const int64_t width;
-  const int64_t hidden_size;
+  const bool conv;
+  const ConvShape up_shape;  // mlp: a 1x1 map, of which `kernel` is 1
   Slot up_weight, up_bias, down_weight, down_bias;
+
+ private:
+  int64_t width() const { return up_shape.in; }
+  int64_t hidden_width() const { return up_shape.out; }
 };
+
+// The convolution of a config's experts; a 1x1 map and kernel for mlp experts.
+ConvShape ExpertConv(const ModelConfig& config);
 
 }  // namespace mre
 

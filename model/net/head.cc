@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "model/net/batch_ops.h"
 #include "model/net/initial.h"
@@ -9,50 +10,67 @@
 namespace mre {
 
 void Head::Cache::Resize(const Head& head, int64_t exits) {
-  stats.resize(exits * 2);
-  normal.resize(exits * head.width);
+  stats.resize(exits * head.norm.stats_size());
+  normal.resize(exits * head.size);
 }
 
 Head::Head(const ModelConfig& config, ParamTable& table)
-    : width(config.width),
+    : conv(config.expert == ExpertKind::kConv),
+      size(config.stream_size()),
       classes(config.num_classes()),
-      norm(config, "head.norm", table),
-      weight(
-          table.Append("head.weight", {classes, width}, ParamGroup::kMatrix)),
-      bias(table.Append("head.bias", {classes}, ParamGroup::kVector)) {}
+      norm(config, "head.norm", table) {
+  std::vector<int64_t> shape = {classes, size};
+  if (conv) {
+    shape = {classes, config.map_height(), config.map_width(), config.width};
+  }
+  weight = table.Append("head.weight", std::move(shape), ParamGroup::kMatrix);
+  bias = table.Append("head.bias", {classes}, ParamGroup::kVector);
+}
 
 void Head::Init(std::span<float> params, Rng& rng) const {
   norm.Init(params);
-  FillGaussian(weight, std::sqrt(1 / (3 * static_cast<double>(width))), params,
-               rng);
+  const double deviation =
+      conv ? 0.01 : std::sqrt(1 / (3 * static_cast<double>(size)));
+  FillGaussian(weight, deviation, params, rng);
 }
 
 void Head::Forward(std::span<const float> params, const float* z, int64_t begin,
                    int64_t end, Cache& cache, float* logits) const {
   float* normal = cache.normal.data();
   for (int64_t k = begin; k < end; ++k) {
-    norm.Forward(params, z + k * width, normal + k * width,
-                 cache.stats.data() + k * 2);
+    norm.Forward(params, z + k * size, normal + k * size,
+                 cache.stats.data() + k * norm.stats_size());
   }
-  LinearRows(weight.in(params), bias.in(params), normal + begin * width,
-             end - begin, width, classes, logits + begin * classes);
+  if (conv) {
+    for (int64_t i = begin * size; i < end * size; ++i) {
+      normal[i] = std::max(normal[i], 0.0f);
+    }
+  }
+  LinearRows(weight.in(params), bias.in(params), normal + begin * size,
+             end - begin, size, classes, logits + begin * classes);
 }
 
 void Head::Backward(std::span<const float> params, const float* z,
                     const float* dlogits, int64_t rows, int64_t exits_a_row,
                     Cache& cache, float* dz, std::span<float> gradient) const {
-  LinearWeightBackward(dlogits, cache.normal.data(), rows * exits_a_row, width,
+  LinearWeightBackward(dlogits, cache.normal.data(), rows * exits_a_row, size,
                        classes, weight.in(gradient), bias.in(gradient));
   cache.partial.assign(RowBlocks(rows) * norm.partial_size(), 0.0f);
   ForRowBlocks(rows, [&](int64_t block, int64_t first, int64_t last) {
     const int64_t begin = first * exits_a_row;
     const int64_t end = last * exits_a_row;
-    std::vector<float> dnormal((end - begin) * width);
-    Gemm(false, false, end - begin, width, classes, dlogits + begin * classes,
-         classes, weight.in(params), width, 0, dnormal.data(), width);
+    std::vector<float> dnormal((end - begin) * size);
+    Gemm(false, false, end - begin, size, classes, dlogits + begin * classes,
+         classes, weight.in(params), size, 0, dnormal.data(), size);
+    if (conv) {
+      const float* normal = cache.normal.data() + begin * size;
+      for (size_t i = 0; i < dnormal.size(); ++i) {
+        if (normal[i] <= 0) dnormal[i] = 0;
+      }
+    }
     for (int64_t k = begin; k < end; ++k) {
-      norm.Backward(params, dnormal.data() + (k - begin) * width, z + k * width,
-                    cache.stats.data() + k * 2, dz + k * width,
+      norm.Backward(params, dnormal.data() + (k - begin) * size, z + k * size,
+                    cache.stats.data() + k * norm.stats_size(), dz + k * size,
                     cache.partial.data() + block * norm.partial_size());
     }
   });

@@ -33,7 +33,7 @@ void MreNetwork::SortByExpert() {
 void MreNetwork::StemForward(std::span<const float> params, const float* x) {
   ForRowBlocks(u_.rows, [&](int64_t, int64_t begin, int64_t end) {
     parts_.stem.Forward(params, x + begin * config_.input.size(), end - begin,
-                        u_.h.data() + begin * config_.width);
+                        u_.h.data() + begin * config_.stream_size());
   });
 }
 
@@ -42,8 +42,8 @@ void MreNetwork::StemForward(std::span<const float> params, const float* x) {
 // the same row at earlier steps and lower layers.
 void MreNetwork::LayerForward(std::span<const float> params, int64_t layer) {
   const ExpertLayer& parts = parts_.layers[layer];
-  const int64_t d = config_.width;
-  const int64_t m = config_.hidden;
+  const int64_t d = config_.stream_size();
+  const int64_t m = config_.hidden_size();
   const int64_t n = config_.experts;
   Unrolled& u = u_;
   ForRowBlocks(u.rows, [&](int64_t, int64_t begin, int64_t end) {
@@ -55,8 +55,9 @@ void MreNetwork::LayerForward(std::span<const float> params, int64_t layer) {
         const int64_t pair_layer = u.order[pair] / n;
         if (pair_layer == layer) {
           std::copy_n(stream.data(), d, u.read.data() + at * d);
-          parts.norm.Forward(params, stream.data(), u.normal.data() + at * d,
-                             u.read_stats.data() + at * 2);
+          parts.norm.Forward(
+              params, stream.data(), u.normal.data() + at * d,
+              u.read_stats.data() + at * parts.norm.stats_size());
         } else if (pair_layer < layer) {
           AddScaled(u.wrote.data() + at * d, u.weight[pair], d, stream.data());
         }
@@ -79,8 +80,8 @@ void MreNetwork::LayerForward(std::span<const float> params, int64_t layer) {
 void MreNetwork::LayerBackward(std::span<const float> params, int64_t layer,
                                std::span<float> gradient) {
   const ExpertLayer& parts = parts_.layers[layer];
-  const int64_t d = config_.width;
-  const int64_t m = config_.hidden;
+  const int64_t d = config_.stream_size();
+  const int64_t m = config_.hidden_size();
   const int64_t n = config_.experts;
   const Unrolled& u = u_;
   Gradients& g = g_;
@@ -120,10 +121,10 @@ void MreNetwork::LayerBackward(std::span<const float> params, int64_t layer,
     std::vector<float> dnormal(d);
     for (int64_t k = 0; k < rows; ++k) {
       std::copy_n(dread + k * d, d, dnormal.data());
-      parts.norm.Backward(params, dnormal.data(),
-                          u.read.data() + (begin + k) * d,
-                          u.read_stats.data() + (begin + k) * 2, dread + k * d,
-                          g.partial.data() + i * parts.norm.partial_size());
+      parts.norm.Backward(
+          params, dnormal.data(), u.read.data() + (begin + k) * d,
+          u.read_stats.data() + (begin + k) * parts.norm.stats_size(),
+          dread + k * d, g.partial.data() + i * parts.norm.partial_size());
     }
   });
   for (int64_t i = 0; i < n; ++i) {
@@ -134,7 +135,7 @@ void MreNetwork::LayerBackward(std::span<const float> params, int64_t layer,
 
 // z_L and the logits at every step.
 void MreNetwork::HeadForward(std::span<const float> params) {
-  const int64_t d = config_.width;
+  const int64_t d = config_.stream_size();
   const int64_t exits = u_.steps + 1;
   ForRowBlocks(u_.rows, [&](int64_t, int64_t begin, int64_t end) {
     for (int64_t b = begin; b < end; ++b) {
@@ -163,7 +164,7 @@ Exits MreNetwork::Forward(std::span<const float> params, const float* x,
 const Unrolled& MreNetwork::Unroll(std::span<const float> params,
                                    const float* x, int64_t rows,
                                    const UnrollOptions& options) {
-  const int64_t d = config_.width;
+  const int64_t d = config_.stream_size();
   const int64_t pairs = rows * options.steps;
   const int64_t exits = rows * (options.steps + 1);
   options_ = options;
@@ -171,9 +172,9 @@ const Unrolled& MreNetwork::Unroll(std::span<const float> params,
   u_.steps = options.steps;
   Size(u_.h, rows * d);
   Size(u_.read, pairs * d);
-  Size(u_.read_stats, pairs * 2);
+  Size(u_.read_stats, pairs * parts_.layers[0].norm.stats_size());
   Size(u_.normal, pairs * d);
-  Size(u_.hidden, pairs * config_.hidden);
+  Size(u_.hidden, pairs * config_.hidden_size());
   Size(u_.wrote, pairs * d);
   Size(u_.out, exits * d);
   u_.head.Resize(parts_.head, exits);
@@ -188,11 +189,11 @@ const Unrolled& MreNetwork::Unroll(std::span<const float> params,
 
 void MreNetwork::Backward(std::span<const float> params, const float* x,
                           const float* dlogits, std::span<float> gradient) {
-  const int64_t d = config_.width;
+  const int64_t d = config_.stream_size();
   Size(g_.out, u_.rows * (u_.steps + 1) * d);
   Size(g_.read, u_.rows * u_.steps * d);
   Size(g_.wrote, u_.rows * u_.steps * d);
-  Size(g_.hidden, u_.rows * u_.steps * config_.hidden);
+  Size(g_.hidden, u_.rows * u_.steps * config_.hidden_size());
   Size(g_.weight, u_.rows * u_.steps);
   Size(g_.h, u_.rows * d);
   parts_.head.Backward(params, u_.out.data(), dlogits, u_.rows, u_.steps + 1,

@@ -6,8 +6,9 @@
 // layers wrote before it, so all (row, step) pairs that use one expert join
 // one product: each expert is called once a batch.
 //
-// Shapes: B rows, T steps, d width, m hidden, r context, L layers, N experts a
-// layer, C classes, P = RoutingShape::probabilities().
+// Shapes: B rows, T steps, d floats of a stream, m of an expert's hidden layer,
+// F features, r context, L layers, N experts a layer, C classes, P =
+// RoutingShape::probabilities().
 #ifndef MRE_MODEL_NET_MRE_H_
 #define MRE_MODEL_NET_MRE_H_
 
@@ -40,6 +41,8 @@ struct Unrolled {
   int64_t steps = 0;
 
   std::vector<float> h;               // [B,d] the stem's output
+  std::vector<float> features;        // [B,F]; empty: h is read itself
+  std::vector<float> feature_stats;   // [B,2]
   std::vector<float> context;         // [B,r] u
   std::vector<float> probabilities;   // [B,P] routing probabilities
   std::vector<int32_t> order;         // [B,T] expert l*N+i of each step
@@ -49,7 +52,7 @@ struct Unrolled {
   std::vector<int64_t> position;      // [B,T]
   std::vector<int64_t> expert_begin;  // [L*N+1] ranges of the sorted buffers
   std::vector<float> read;            // sorted [.,d] the stream as it was read
-  std::vector<float> read_stats;      // sorted [.,2]
+  std::vector<float> read_stats;      // sorted [.,norm's]
   std::vector<float> normal;          // sorted [.,d] its LayerNorm
   std::vector<float> hidden;          // sorted [.,m] after relu
   std::vector<float> wrote;           // sorted [.,d] y, before its weight

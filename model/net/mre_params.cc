@@ -11,7 +11,7 @@ MreRouterParams::MreRouterParams(const ModelConfig& config, ParamTable& table) {
   const int64_t r = config.context;
   const int64_t n = config.experts;
   context_weight =
-      table.Append("router.context.weight", {r, config.width}, kRouter);
+      table.Append("router.context.weight", {r, config.features()}, kRouter);
   context_bias = table.Append("router.context.bias", {r}, kRouter);
   for (int64_t l = 0; l < config.layers; ++l) {
     const std::string name = absl::StrCat("router.", l);
@@ -37,8 +37,8 @@ std::vector<float> InitialMreParams(const ModelConfig& config, uint64_t seed) {
   std::vector<float> params(parts.table.total, 0.0f);
   Rng rng(seed);
   parts.stem.Init(params, rng);
-  FillGaussian(parts.router.context_weight, std::sqrt(1 / (3.0 * config.width)),
-               params, rng);
+  FillGaussian(parts.router.context_weight,
+               std::sqrt(1 / (3.0 * config.features())), params, rng);
   for (int64_t l = 0; l < config.layers; ++l) {
     FillGaussian(parts.router.gate_weight[l], 0.3, params, rng);
     FillGaussian(parts.router.transition[l], 0.5, params, rng);

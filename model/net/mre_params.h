@@ -16,7 +16,7 @@ namespace mre {
 struct MreRouterParams {
   MreRouterParams(const ModelConfig& config, ParamTable& table);
 
-  Slot context_weight, context_bias;  // [r,d], [r]
+  Slot context_weight, context_bias;  // [r,F], [r]
   std::vector<Slot> gate_weight;      // L times [N,r]
   std::vector<Slot> gate_bias;        // L times [N]
   std::vector<Slot> transition;       // L times [N,N]; that of layer 0 is empty

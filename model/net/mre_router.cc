@@ -6,6 +6,7 @@
 
 #include "model/base/rng.h"
 #include "model/net/batch_ops.h"
+#include "model/net/features.h"
 
 namespace mre {
 namespace {
@@ -43,6 +44,11 @@ std::vector<float> Transitions(const ModelConfig& config,
     transitions.insert(transitions.end(), slot.begin(), slot.end());
   }
   return transitions;
+}
+
+// What the routing network reads, [B,F].
+const float* RouterInput(const Features& features, const Unrolled& u) {
+  return features.identity() ? u.h.data() : u.features.data();
 }
 
 // The order of one row's experts, with what the gradient needs of it.
@@ -209,7 +215,11 @@ void RouteForward(const ModelConfig& config, const MreRouterParams& parts,
   const RoutingShape shape = ShapeOf(config);
   const int64_t n = config.experts;
   const int64_t r = config.context;
-  const int64_t d = config.width;
+  const Features features(config);
+  if (!features.identity()) {
+    u.features.resize(u.rows * features.size());
+    u.feature_stats.resize(u.rows * 2);
+  }
   u.context.resize(u.rows * r);
   u.probabilities.resize(u.rows * shape.probabilities());
   u.order.resize(u.rows * u.steps);
@@ -219,9 +229,15 @@ void RouteForward(const ModelConfig& config, const MreRouterParams& parts,
   const std::vector<float> transitions = Transitions(config, parts, params);
   ForRowBlocks(u.rows, [&](int64_t, int64_t begin, int64_t end) {
     const int64_t rows = end - begin;
+    for (int64_t b = begin; b < end && !features.identity(); ++b) {
+      features.Forward(u.h.data() + b * config.stream_size(),
+                       u.features.data() + b * features.size(),
+                       u.feature_stats.data() + b * 2);
+    }
     float* context = u.context.data() + begin * r;
     LinearRows(parts.context_weight.in(params), parts.context_bias.in(params),
-               u.h.data() + begin * d, rows, d, r, context);
+               RouterInput(features, u) + begin * features.size(), rows,
+               features.size(), r, context);
     for (int64_t i = 0; i < rows * r; ++i) context[i] = std::tanh(context[i]);
     std::vector<float> gate(rows * n);
     std::vector<float> logits(rows * shape.total());
@@ -249,8 +265,8 @@ void RouteBackward(const ModelConfig& config, const MreRouterParams& parts,
   const RoutingShape shape = ShapeOf(config);
   const int64_t n = config.experts;
   const int64_t r = config.context;
-  const int64_t d = config.width;
   const int64_t layers = config.layers;
+  const Features features(config);
   g.scores.resize(u.rows * shape.probabilities());
   g.gates.resize(u.rows * layers * n);  // [L][B,N]
   g.context.resize(u.rows * r);
@@ -278,8 +294,22 @@ void RouteBackward(const ModelConfig& config, const MreRouterParams& parts,
       const float context = u.context[begin * r + i];
       dcontext[i] *= 1 - context * context;
     }
-    Gemm(false, false, rows, d, r, dcontext, r, parts.context_weight.in(params),
-         d, 1, g.h.data() + begin * d, d);
+    if (features.identity()) {
+      Gemm(false, false, rows, features.size(), r, dcontext, r,
+           parts.context_weight.in(params), features.size(), 1,
+           g.h.data() + begin * features.size(), features.size());
+      return;
+    }
+    std::vector<float> dfeatures(rows * features.size());
+    Gemm(false, false, rows, features.size(), r, dcontext, r,
+         parts.context_weight.in(params), features.size(), 0, dfeatures.data(),
+         features.size());
+    for (int64_t b = begin; b < end; ++b) {
+      const int64_t at = b * config.stream_size();
+      features.Backward(dfeatures.data() + (b - begin) * features.size(),
+                        u.h.data() + at, u.feature_stats.data() + b * 2,
+                        g.h.data() + at);
+    }
   });
   for (int64_t l = 0; l < layers; ++l) {
     LinearWeightBackward(g.gates.data() + l * u.rows * n, u.context.data(),
@@ -292,8 +322,8 @@ void RouteBackward(const ModelConfig& config, const MreRouterParams& parts,
           n * n, dtransition);
     }
   }
-  LinearWeightBackward(g.context.data(), u.h.data(), u.rows, d, r,
-                       parts.context_weight.in(gradient),
+  LinearWeightBackward(g.context.data(), RouterInput(features, u), u.rows,
+                       features.size(), r, parts.context_weight.in(gradient),
                        parts.context_bias.in(gradient));
 }
 

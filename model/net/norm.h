@@ -1,4 +1,5 @@
-// LayerNorm with a learned gain and bias, as a part of a model.
+// LayerNorm with a learned gain and bias, as a part of a model. On a map every
+// position is normalised over its channels.
 #ifndef MRE_MODEL_NET_NORM_H_
 #define MRE_MODEL_NET_NORM_H_
 
@@ -17,6 +18,7 @@ struct Norm {
   // {name}.weight [d], {name}.bias [d].
   Norm(const ModelConfig& config, const std::string& name, ParamTable& table)
       : width(config.width),
+        positions(config.positions()),
         weight(table.Append(absl::StrCat(name, ".weight"), {width},
                             ParamGroup::kVector)),
         bias(table.Append(absl::StrCat(name, ".bias"), {width},
@@ -24,16 +26,22 @@ struct Norm {
 
   void Init(std::span<float> params) const { FillOnes(weight, params); }
 
-  // One row; stats: [2].
+  // One stream; stats: [stats_size()].
   void Forward(std::span<const float> params, const float* x, float* y,
                float* stats) const {
-    LayerNorm(x, width, weight.in(params), bias.in(params), y, stats);
+    for (int64_t p = 0; p < positions; ++p) {
+      LayerNorm(x + p * width, width, weight.in(params), bias.in(params),
+                y + p * width, stats + 2 * p);
+    }
   }
-  // One row; dx is overwritten, dpartial [2d] (gain, then bias) added to.
+  // One stream; dx is overwritten, dpartial [2d] (gain, then bias) added to.
   void Backward(std::span<const float> params, const float* dy, const float* x,
                 const float* stats, float* dx, float* dpartial) const {
-    LayerNormBackward(dy, x, stats, width, weight.in(params), dx, dpartial,
-                      dpartial + width);
+    for (int64_t p = 0; p < positions; ++p) {
+      LayerNormBackward(dy + p * width, x + p * width, stats + 2 * p, width,
+                        weight.in(params), dx + p * width, dpartial,
+                        dpartial + width);
+    }
   }
   // Adds such a partial gradient to the whole.
   void Collect(const float* dpartial, std::span<float> gradient) const {
@@ -41,8 +49,10 @@ struct Norm {
     Add(dpartial + width, width, bias.in(gradient));
   }
   int64_t partial_size() const { return 2 * width; }
+  int64_t stats_size() const { return 2 * positions; }
 
   const int64_t width;
+  const int64_t positions;
   const Slot weight, bias;
 };
 

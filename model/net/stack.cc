@@ -13,12 +13,14 @@ namespace mre {
 StackNetwork::StackNetwork(const ModelConfig& config)
     : config_(config),
       parts_(config),
+      features_(config),
+      size_(config.stream_size()),
       k_(config.kind == Kind::kMlp ? 1 : config.top_k),
       passes_(config.layers) {}
 
 Exits StackNetwork::Forward(std::span<const float> params, const float* x,
                             int64_t rows, const PassOptions& options) {
-  const int64_t d = config_.width;
+  const int64_t d = size_;
   const int64_t exits = options.steps + 1;
   options_ = options;
   rows_ = rows;
@@ -57,11 +59,15 @@ Exits StackNetwork::Forward(std::span<const float> params, const float* x,
 }
 
 void StackNetwork::LayerForward(std::span<const float> params, int64_t layer) {
-  const int64_t d = config_.width;
-  const int64_t m = config_.hidden;
+  const int64_t d = size_;
+  const int64_t m = config_.hidden_size();
   const ExpertLayer& parts = parts_.layers[layer];
   LayerPass& pass = passes_[layer];
-  pass.stats.resize(rows_ * 2);
+  pass.stats.resize(rows_ * parts.norm.stats_size());
+  if (!features_.identity()) {
+    pass.features.resize(rows_ * features_.size());
+    pass.feature_stats.resize(rows_ * 2);
+  }
   pass.normal.resize(rows_ * d);
   pass.p.resize(rows_ * config_.experts);
   pass.chosen.resize(rows_ * k_);
@@ -72,7 +78,7 @@ void StackNetwork::LayerForward(std::span<const float> params, int64_t layer) {
   ForRowBlocks(rows_, [&](int64_t, int64_t begin, int64_t end) {
     for (int64_t b = begin; b < end; ++b) {
       parts.norm.Forward(params, out(b, layer), pass.normal.data() + b * d,
-                         pass.stats.data() + b * 2);
+                         pass.stats.data() + b * parts.norm.stats_size());
     }
     Choose(params, layer, begin, end);
   });
@@ -107,7 +113,6 @@ void StackNetwork::Choose(std::span<const float> params, int64_t layer,
                           int64_t begin, int64_t end) {
   LayerPass& pass = passes_[layer];
   const int64_t n = config_.experts;
-  const int64_t d = config_.width;
   const Gate* gate = parts_.gate(layer);
   if (gate == nullptr) {
     std::fill(pass.chosen.begin() + begin, pass.chosen.begin() + end, 0);
@@ -115,9 +120,14 @@ void StackNetwork::Choose(std::span<const float> params, int64_t layer,
     std::fill(pass.p.begin() + begin, pass.p.begin() + end, 1.0f);
     return;
   }
+  for (int64_t b = begin; b < end && !features_.identity(); ++b) {
+    features_.Forward(pass.normal.data() + b * size_,
+                      pass.features.data() + b * features_.size(),
+                      pass.feature_stats.data() + b * 2);
+  }
   LinearRows(gate->weight.in(params), gate->bias.in(params),
-             pass.normal.data() + begin * d, end - begin, d, n,
-             pass.p.data() + begin * n);
+             router_input(pass) + begin * features_.size(), end - begin,
+             features_.size(), n, pass.p.data() + begin * n);
   std::vector<float> score(n);
   for (int64_t b = begin; b < end; ++b) {
     float* p = pass.p.data() + b * n;
@@ -155,12 +165,12 @@ void StackNetwork::SortByExpert(LayerPass& pass) const {
 
 void StackNetwork::Backward(std::span<const float> params, const float* x,
                             const float* dlogits, std::span<float> gradient) {
-  const int64_t d = config_.width;
+  const int64_t d = size_;
   const int64_t exits = steps_ + 1;
   dout_.resize(rows_ * exits * d);
   dz_.assign(rows_ * d, 0.0f);
   dwrote_.resize(rows_ * k_ * d);
-  dhidden_.resize(rows_ * k_ * config_.hidden);
+  dhidden_.resize(rows_ * k_ * config_.hidden_size());
   dread_.resize(rows_ * k_ * d);
   dweight_.resize(rows_ * k_);
   dscore_.resize(rows_ * config_.experts);
@@ -188,8 +198,8 @@ void StackNetwork::Backward(std::span<const float> params, const float* x,
 
 void StackNetwork::LayerBackward(std::span<const float> params, int64_t layer,
                                  std::span<float> gradient) {
-  const int64_t d = config_.width;
-  const int64_t m = config_.hidden;
+  const int64_t d = size_;
+  const int64_t m = config_.hidden_size();
   const ExpertLayer& parts = parts_.layers[layer];
   const LayerPass& pass = passes_[layer];
   ForRowBlocks(rows_, [&](int64_t, int64_t begin, int64_t end) {
@@ -224,7 +234,8 @@ void StackNetwork::LayerBackward(std::span<const float> params, int64_t layer,
     std::vector<float> dx(d);
     for (int64_t b = begin; b < end; ++b) {
       parts.norm.Backward(params, dnormal_.data() + b * d, out(b, layer),
-                          pass.stats.data() + b * 2, dx.data(),
+                          pass.stats.data() + b * parts.norm.stats_size(),
+                          dx.data(),
                           partial_.data() + block * parts.norm.partial_size());
       Add(dx.data(), d, dz_.data() + b * d);
     }
@@ -238,7 +249,6 @@ void StackNetwork::LayerBackward(std::span<const float> params, int64_t layer,
 void StackNetwork::GateBackward(std::span<const float> params, int64_t layer,
                                 std::span<float> gradient) {
   const int64_t n = config_.experts;
-  const int64_t d = config_.width;
   const LayerPass& pass = passes_[layer];
   const Gate& gate = *parts_.gate(layer);
   const std::vector<double> shares = Shares(pass);
@@ -258,11 +268,26 @@ void StackNetwork::GateBackward(std::span<const float> params, int64_t layer,
       std::fill(dscore, dscore + n, 0.0f);
       SoftmaxBackwardAdd(p.data(), dp.data(), n, dscore);
     }
-    Gemm(false, false, end - begin, d, n, dscore_.data() + begin * n, n,
-         gate.weight.in(params), d, 1, dnormal_.data() + begin * d, d);
+    if (features_.identity()) {
+      Gemm(false, false, end - begin, size_, n, dscore_.data() + begin * n, n,
+           gate.weight.in(params), size_, 1, dnormal_.data() + begin * size_,
+           size_);
+      return;
+    }
+    std::vector<float> dfeatures((end - begin) * features_.size());
+    Gemm(false, false, end - begin, features_.size(), n,
+         dscore_.data() + begin * n, n, gate.weight.in(params),
+         features_.size(), 0, dfeatures.data(), features_.size());
+    for (int64_t b = begin; b < end; ++b) {
+      features_.Backward(dfeatures.data() + (b - begin) * features_.size(),
+                         pass.normal.data() + b * size_,
+                         pass.feature_stats.data() + b * 2,
+                         dnormal_.data() + b * size_);
+    }
   });
-  LinearWeightBackward(dscore_.data(), pass.normal.data(), rows_, d, n,
-                       gate.weight.in(gradient), gate.bias.in(gradient));
+  LinearWeightBackward(dscore_.data(), router_input(pass), rows_,
+                       features_.size(), n, gate.weight.in(gradient),
+                       gate.bias.in(gradient));
 }
 
 std::vector<double> StackNetwork::Shares(const LayerPass& pass) const {

@@ -1,7 +1,7 @@
 // Training of the kinds that are a residual stack of layers: "topk", "pathmoe"
 // (arXiv 2603.18297: consecutive layers share a router) and "mlp".
 //
-//   z_0 = h;  n_l = LayerNorm_l(z_l);  logits_l = W n_l + b
+//   z_0 = h;  n_l = LayerNorm_l(z_l);  logits_l = W features(n_l) + b
 //   z_{l+1} = z_l + sum of v_i expert_{l,i}(n_l) over the k chosen (topk.h)
 //   prediction_t = softmax(head(LayerNorm_head(z_t))),  t = 0..L
 //
@@ -12,7 +12,8 @@
 // N sum_i f_i P_i, f_i the share of choices that fell on expert i, P_i the mean
 // of p_i over the batch. Only its gradient is used.
 //
-// Shapes: B rows, d width, m hidden, L layers, N experts a layer, C classes.
+// Shapes: B rows, d floats of a stream, m of an expert's hidden layer, F
+// features, L layers, N experts a layer, C classes.
 #ifndef MRE_MODEL_NET_STACK_H_
 #define MRE_MODEL_NET_STACK_H_
 
@@ -20,6 +21,7 @@
 #include <span>
 #include <vector>
 
+#include "model/net/features.h"
 #include "model/net/network.h"
 #include "model/net/stack_params.h"
 
@@ -49,8 +51,10 @@ class StackNetwork : public Network {
   // What a pass keeps of one layer. "Sorted" buffers hold the B*k choices in
   // order of their expert, then row; `position` maps b*k+j to the place.
   struct LayerPass {
-    std::vector<float> stats;           // [B,2]
+    std::vector<float> stats;           // [B,norm's]
     std::vector<float> normal;          // [B,d]
+    std::vector<float> features;        // [B,F]; empty: normal is read itself
+    std::vector<float> feature_stats;   // [B,2]
     std::vector<float> p;               // [B,N]
     std::vector<int32_t> chosen;        // [B,k], ascending
     std::vector<float> weight;          // [B,k]
@@ -72,17 +76,23 @@ class StackNetwork : public Network {
   // Adds to dnormal_ what comes through the router, from dweight_.
   void GateBackward(std::span<const float> params, int64_t layer,
                     std::span<float> gradient);
+  // What a layer's router reads, [B,F].
+  const float* router_input(const LayerPass& pass) const {
+    return features_.identity() ? pass.normal.data() : pass.features.data();
+  }
   // f_i of a layer.
   std::vector<double> Shares(const LayerPass& pass) const;
 
   // z at exit t of row b.
   float* out(int64_t b, int64_t t) {
-    return out_.data() + (b * (steps_ + 1) + t) * config_.width;
+    return out_.data() + (b * (steps_ + 1) + t) * size_;
   }
 
   const ModelConfig config_;
   const StackParams parts_;
-  const int64_t k_;  // experts a row runs in a layer
+  const Features features_;
+  const int64_t size_;  // floats of a stream
+  const int64_t k_;     // experts a row runs in a layer
 
   // Of the last pass.
   PassOptions options_;

@@ -14,7 +14,7 @@ std::vector<Gate> Gates(const ModelConfig& config, ParamTable& table) {
     Gate gate;
     gate.weight =
         table.Append(absl::StrCat(name, ".weight"),
-                     {config.experts, config.width}, ParamGroup::kRouter);
+                     {config.experts, config.features()}, ParamGroup::kRouter);
     gate.bias = table.Append(absl::StrCat(name, ".bias"), {config.experts},
                              ParamGroup::kRouter);
     gates.push_back(gate);

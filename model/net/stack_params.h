@@ -13,9 +13,9 @@
 
 namespace mre {
 
-// A router: logits = W LayerNorm_l(z_l) + b.
+// A router: logits = W features(LayerNorm_l(z_l)) + b (features.h).
 struct Gate {
-  Slot weight, bias;  // [N,d], [N]
+  Slot weight, bias;  // [N,F], [N]
 };
 
 struct StackParams {

@@ -189,6 +189,13 @@ absl::Status RunFit(const FitCommand& command, const std::atomic<bool>& stop) {
          data.train.size(), " training images; all of them are used");
   }
   Limit(options.limit_train, data.image_size(), data.train);
+  const absl::Status fits =
+      Validate(MakeConfig(options, InputStatistics(data), data.classes));
+  if (!fits.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--dataset=", options.dataset,
+                     ": no such model for its images: ", fits.message()));
+  }
   const std::string state_path = absl::StrCat(options.out, kStateSuffix);
   // One that is replaced must not be taken for this run's.
   if (!resume) std::remove(state_path.c_str());

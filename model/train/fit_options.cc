@@ -47,6 +47,10 @@ bool HasRouterOfLayers(const FitOptions& options) {
 
 // False for what only other kinds have.
 bool Applies(const FitOptions& options, absl::string_view field) {
+  if (field == "expert" || field == "patch" || field == "stride" ||
+      field == "padding") {
+    return options.expert == "conv";
+  }
   if (field == "sharing") return options.kind == "pathmoe";
   if (field == "top_k" || field == "balance") return HasRouterOfLayers(options);
   return true;
@@ -95,6 +99,12 @@ absl::Status Validate(const FitOptions& o) {
   }
   RETURN_IF_ERROR(InRange("validation", o.validation, 0, INT64_MAX));
   RETURN_IF_ERROR(InRange("limit_train", o.limit_train, 0, INT64_MAX));
+  if (o.expert != "mlp" && o.expert != "conv") {
+    return Bad("expert", "mlp or conv", absl::StrCat("\"", o.expert, "\""));
+  }
+  RETURN_IF_ERROR(InRange("patch", o.patch, 1, 1024));
+  RETURN_IF_ERROR(InRange("stride", o.stride, 1, 1024));
+  RETURN_IF_ERROR(InRange("padding", o.padding, 0, o.patch - 1));
   RETURN_IF_ERROR(InRange("layers", o.layers, 1, kMaxLayers));
   RETURN_IF_ERROR(InRange("experts", o.experts, 1,
                           o.kind == "mlp" ? 1 : kMaxExpertsPerLayer));
@@ -160,6 +170,7 @@ absl::Status CheckSameRecipe(const FitOptions& saved, const FitOptions& given,
   const ordered_json had = RecipeJson(saved);
   FitOptions asked = given;
   if (flags.count("kind") == 0) asked.kind = saved.kind;
+  if (flags.count("expert") == 0) asked.expert = saved.expert;
   const ordered_json wanted = RecipeJson(asked);
   for (const auto& [name, value] : had.items()) {
     if (flags.count(name) == 0 || wanted[name] == value) continue;
@@ -196,6 +207,9 @@ ModelConfig MakeConfig(const FitOptions& options, const InputConfig& input,
                        const std::vector<std::string>& classes) {
   ModelConfig config;
   config.kind = *ParseKind(options.kind);
+  config.expert =
+      options.expert == "conv" ? ExpertKind::kConv : ExpertKind::kMlp;
+  config.patch = {options.patch, options.stride, options.padding};
   config.top_k = options.top_k;
   config.sharing = options.sharing;
   config.input = input;

@@ -22,6 +22,10 @@ struct FitOptions {
   std::string kind = "mre";
   int64_t validation = 0;
   int64_t limit_train = 0;
+  std::string expert = "mlp";
+  int64_t patch = 8;
+  int64_t stride = 4;
+  int64_t padding = 2;
   int64_t layers = 4;
   int64_t experts = 0;
   int64_t width = 64;
@@ -65,9 +69,13 @@ void VisitRecipe(Options& o, Visit visit) {
         "hold back the last N training images and evaluate on them instead of "
         "the test images");
   visit("limit_train", o.limit_train, "learn the first N images (0: all)");
+  visit("expert", o.expert, "kind of expert: mlp or conv");
+  visit("patch", o.patch, "side of the stem's patches (conv)");
+  visit("stride", o.stride, "from one patch to the next (conv)");
+  visit("padding", o.padding, "border of zeros around the image (conv)");
   visit("layers", o.layers, "layers of experts");
   visit("experts", o.experts, "experts a layer (0: 8, and 1 in an mlp)");
-  visit("width", o.width, "length of a stream");
+  visit("width", o.width, "length of a stream; conv: channels of its map");
   visit("hidden", o.hidden, "hidden units of an expert");
   visit("context", o.context, "width of the routing network (mre)");
   visit("top_k", o.top_k, "experts a layer that an input runs (topk, pathmoe)");

@@ -1,7 +1,9 @@
 // Every kind of model, served by the real binary.
+#include <map>
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/e2e/server_process.h"
@@ -10,28 +12,38 @@
 namespace mre {
 namespace {
 
-constexpr Kind kKinds[] = {Kind::kMre, Kind::kTopk, Kind::kPathmoe, Kind::kMlp};
-
-TEST(KindsTest, EachIsStreamedStepByStepAtTheCostThatGetModelGives) {
-  const TempDir root;
-  for (const Kind kind : kKinds) {
+// By the name that they are served under.
+std::map<std::string, ModelConfig> Models() {
+  std::map<std::string, ModelConfig> models;
+  for (const Kind kind :
+       {Kind::kMre, Kind::kTopk, Kind::kPathmoe, Kind::kMlp}) {
     ModelConfig config = FashionConfig();
     config.kind = kind;
     if (kind == Kind::kMlp) config.experts = 1;
     if (kind != Kind::kMre && kind != Kind::kMlp) config.top_k = 2;
     if (kind == Kind::kPathmoe) config.sharing = 2;
-    ASSERT_THAT(WriteToRepository(root.path(), KindName(kind), 1,
-                                  RandomModel(config, 1)),
+    models[std::string(KindName(kind))] = config;
+    config.expert = ExpertKind::kConv;
+    config.width = config.hidden = 16;
+    models[absl::StrCat(KindName(kind), "-conv")] = config;
+  }
+  return models;
+}
+
+TEST(KindsTest, EachIsStreamedStepByStepAtTheCostThatGetModelGives) {
+  const TempDir root;
+  const auto models = Models();
+  for (const auto& [name, config] : models) {
+    ASSERT_THAT(WriteToRepository(root.path(), name, 1, RandomModel(config, 1)),
                 IsOk());
   }
   ASSERT_OK_AND_ASSIGN(const auto server,
                        ServerProcess::StartOn(root.path(), {}));
   const auto client = server->Connect();
-  for (const Kind kind : kKinds) {
-    const std::string name(KindName(kind));
+  for (const auto& [name, config] : models) {
     SCOPED_TRACE(name);
     ASSERT_OK_AND_ASSIGN(const v1::ModelInfo info, client->GetModel(name));
-    EXPECT_EQ(info.kind(), name);
+    EXPECT_EQ(info.kind(), std::string(KindName(config.kind)));
     v1::PredictRequest request = MakeRequest(name);
     request.mutable_output()->set_delivery(v1::DELIVERY_ALL);
     ASSERT_OK_AND_ASSIGN(const auto row, Collect(*client, request));

@@ -34,31 +34,63 @@ def config(width=2, layers=2, experts=2, hidden=3, context=2, classes=2,
     }
 
 
+def stack(kind, **more):
+    """The config of a stack of layers; experts=1 without a router: an mlp."""
+    c = config(**more) | {"kind": kind}
+    if kind == "mlp":
+        del c["router"]
+        c["experts"] = 1
+    else:
+        c["router"] = {"top_k": 1, "sharing": 2 if kind == "pathmoe" else 1}
+    return c
+
+
+def with_conv(c):
+    return c | {
+        "input": c["input"] | {"shape": [3, 2, 1]},
+        "stem": {"kind": "patch", "activation": "none", "size": 2,
+                 "stride": 1, "padding": 1},
+        "expert": c["expert"] | {"kind": "conv"}}
+
+
 def shapes(c):
-    d, m, r, n = (c["width"], c["expert"]["hidden"], c["router"]["context"],
-                  c["experts"])
+    d, m, n = c["width"], c["expert"]["hidden"], c["experts"]
     h, w, channels = c["input"]["shape"]
     classes = len(c["classes"])
-    yield "stem.weight", [d, h * w * channels]
+    stem, up, features, out = [h * w * channels], [d], d, [d]
+    if c["expert"]["kind"] == "conv":
+        size, stride, pad = (c["stem"][k] for k in ("size", "stride",
+                                                    "padding"))
+        stem, up, features = [size, size, channels], [3, 3, d], 10 * d
+        out = [(h + 2 * pad - size) // stride + 1,
+               (w + 2 * pad - size) // stride + 1, d]
+    yield "stem.weight", [d, *stem]
     yield "stem.bias", [d]
-    yield "router.context.weight", [r, d]
-    yield "router.context.bias", [r]
+    if c["kind"] == "mre":
+        r = c["router"]["context"]
+        yield "router.context.weight", [r, features]
+        yield "router.context.bias", [r]
+        for l in range(c["layers"]):
+            yield f"router.{l}.gate.weight", [n, r]
+            yield f"router.{l}.gate.bias", [n]
+            if l > 0:
+                yield f"router.{l}.transition", [n, n]
+    elif c["kind"] != "mlp":
+        for g in range(-(-c["layers"] // c["router"]["sharing"])):
+            yield f"router.{g}.gate.weight", [n, features]
+            yield f"router.{g}.gate.bias", [n]
     for l in range(c["layers"]):
-        yield f"router.{l}.gate.weight", [n, r]
-        yield f"router.{l}.gate.bias", [n]
-        if l > 0:
-            yield f"router.{l}.transition", [n, n]
         yield f"layers.{l}.norm.weight", [d]
         yield f"layers.{l}.norm.bias", [d]
         for i in range(n):
             expert = f"layers.{l}.experts.{i}"
-            yield expert + ".up.weight", [m, d]
+            yield expert + ".up.weight", [m, *up]
             yield expert + ".up.bias", [m]
             yield expert + ".down.weight", [d, m]
             yield expert + ".down.bias", [d]
     yield "head.norm.weight", [d]
     yield "head.norm.bias", [d]
-    yield "head.weight", [classes, d]
+    yield "head.weight", [classes, *out]
     yield "head.bias", [classes]
 
 
@@ -104,6 +136,10 @@ def checkpoint_fuzz():
     yield "smallest", checkpoint(config(1, 1, 1, 1, 1, 1))
     yield "relu", checkpoint(
         config(stem={"kind": "linear", "activation": "relu"}))
+    for kind in ("topk", "pathmoe", "mlp"):
+        yield kind, checkpoint(stack(kind))
+    yield "conv", checkpoint(with_conv(config()))
+    yield "topk_conv", checkpoint(with_conv(stack("topk")))
     yield "too_wide", checkpoint(config()).replace(
         b'\\"width\\": 2', b'\\"width\\": 9')
 
@@ -111,6 +147,8 @@ def checkpoint_fuzz():
 def config_fuzz():
     yield "small", json.dumps(config()).encode()
     yield "shipped", json.dumps(config(64, 4, 8, 64, 32, 10)).encode()
+    yield "pathmoe", json.dumps(stack("pathmoe")).encode()
+    yield "mlp_conv", json.dumps(with_conv(stack("mlp"))).encode()
     yield "later_format", json.dumps(config(format=2)).encode()
     yield "escapes", json.dumps(config(classes=0) | {
         "classes": ["\u00e9\"\\\n", "\U0001f600"],

@@ -80,6 +80,20 @@ ModelConfig RandomConfigOf(Kind kind, uint64_t seed) {
   return config;
 }
 
+ModelConfig RandomConvConfigOf(Kind kind, uint64_t seed) {
+  ModelConfig config = RandomConfigOf(kind, seed);
+  Rng rng(Mix64(seed) + 1);
+  config.expert = ExpertKind::kConv;
+  config.input.shape[0] = Between(rng, 4, 12);
+  config.input.shape[1] = Between(rng, 4, 12);
+  config.patch.size = Between(rng, 1, 4);
+  config.patch.stride = Between(rng, 1, 4);
+  config.patch.padding = Between(rng, 0, config.patch.size - 1);
+  config.width = Between(rng, 1, 17);
+  config.hidden = Between(rng, 1, 17);
+  return config;
+}
+
 ModelConfig FashionConfig() {
   ModelConfig config;
   config.input = {{28, 28, 1}, 1.0 / 255, {0.286}, {0.353}};

@@ -24,6 +24,9 @@ ModelConfig RandomConfig(uint64_t seed);
 // The same of another kind: an odd top_k and sharing where it has them.
 ModelConfig RandomConfigOf(Kind kind, uint64_t seed);
 
+// The same with conv experts: odd maps, patches that overlap, borders.
+ModelConfig RandomConvConfigOf(Kind kind, uint64_t seed);
+
 // The dimensions of the checkpoint that ships: 28x28x1, width 64, 4 layers of
 // 8 experts.
 ModelConfig FashionConfig();

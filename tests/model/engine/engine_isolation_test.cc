@@ -144,6 +144,14 @@ TEST_P(EngineIsolationTest, OtherKinds) {
   }
 }
 
+TEST_P(EngineIsolationTest, ConvExperts) {
+  for (const Kind kind : {Kind::kMre, Kind::kTopk, Kind::kMlp}) {
+    for (uint64_t seed = 300; seed < 302; ++seed) {
+      ExpectSameBits(RandomConvConfigOf(kind, seed), seed, 15);
+    }
+  }
+}
+
 TEST_P(EngineIsolationTest, TheShippedShape) {
   for (const int threads : {1, 2}) {
     SetThreads(threads);

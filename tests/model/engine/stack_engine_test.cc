@@ -1,5 +1,3 @@
-// The kinds that are a stack of layers: the engine, step by step, against the
-// trainer's pass over the whole stack.
 #include "model/engine/stack_engine.h"
 
 #include <algorithm>
@@ -8,8 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "model/math/elementwise.h"
-#include "model/net/kinds.h"
 #include "tests/support/random_model.h"
 #include "tests/support/status_matchers.h"
 
@@ -29,46 +25,6 @@ std::shared_ptr<const PackedModel> Pack(const Model& model) {
   auto packed = PackedModel::Create(model, Precision::kF32);
   EXPECT_THAT(packed, IsOk());
   return *std::move(packed);
-}
-
-TEST_P(StackEngineTest, EachStepIsALayerOfTheWholePass) {
-  for (uint64_t seed = 0; seed < 30; ++seed) {
-    SCOPED_TRACE(seed);
-    const Model model = RandomModel(RandomConfigOf(GetParam(), seed), seed);
-    const ModelConfig& config = model.config;
-    Rng rng(seed);
-    const std::vector<float> raw = RandomInput(config, rng);
-    std::vector<float> x(raw.size());
-    for (size_t i = 0; i < x.size(); ++i) {
-      const size_t c = i % config.input.channels();
-      x[i] = static_cast<float>(
-          (raw[i] * config.input.scale - config.input.mean[c]) /
-          config.input.std[c]);
-    }
-    const auto network = NewNetwork(config);
-    const Exits exits = network->Forward(model.params, x.data(), 1,
-                                         {.steps = network->max_steps()});
-    const auto engine = Engine::Create(Pack(model));
-    const int row = engine->Begin(raw, {});
-    const int64_t chosen =
-        static_cast<int64_t>(exits.experts.size()) / config.layers;
-    for (int64_t t = 0; t <= config.layers; ++t) {
-      engine->Step({&row, 1});
-      std::vector<float> p(config.num_classes());
-      Softmax(exits.logits.data() + t * config.num_classes(),
-              config.num_classes(), p.data());
-      const auto got = engine->probabilities(row);
-      for (size_t c = 0; c < p.size(); ++c) ASSERT_NEAR(got[c], p[c], 1e-5);
-      const Progress& progress = engine->progress(row);
-      EXPECT_EQ(progress.step, t);
-      EXPECT_EQ(progress.macs, engine->model().cost().After(t));
-      EXPECT_EQ(progress.exhausted, t == config.layers);
-      EXPECT_EQ(progress.ray_coverage, exits.coverage[t]);
-      if (t == 0) continue;
-      const auto ran = exits.experts.subspan((t - 1) * chosen, chosen);
-      EXPECT_THAT(ran, testing::Contains(engine->step_info(row).expert));
-    }
-  }
 }
 
 TEST_P(StackEngineTest, CostsAreThoseOfItsProducts) {

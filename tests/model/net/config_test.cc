@@ -71,6 +71,34 @@ TEST(ConfigTest, EveryKindKeepsWhatItHas) {
   EXPECT_EQ(parsed->kind, Kind::kMlp);
 }
 
+TEST(ConfigTest, ConvExpertsHaveAPatchStem) {
+  ModelConfig config = SmallConfig();
+  config.expert = ExpertKind::kConv;
+  config.input.shape = {28, 27, 2};
+  config.patch = {8, 4, 2};
+  EXPECT_EQ(config.map_height(), 7);
+  EXPECT_EQ(config.map_width(), 6);
+  const auto parsed = ParseConfig(FormatConfig(config));
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->stream_size(), 7 * 6 * 6);
+  EXPECT_EQ(parsed->features(), 60);
+  const auto refused = [&](PatchConfig patch) {
+    config.patch = patch;
+    return std::string(ParseConfig(FormatConfig(config)).status().message());
+  };
+  EXPECT_THAT(refused({0, 1, 0}), HasSubstr("stem.size"));
+  EXPECT_THAT(refused({28, 1, 0}), HasSubstr("stem.size"));
+  EXPECT_THAT(refused({4, 0, 0}), HasSubstr("stem.stride"));
+  EXPECT_THAT(refused({4, 1, 4}), HasSubstr("stem.padding"));
+  EXPECT_THAT(refused({4, 1, -1}), HasSubstr("stem.padding"));
+  // Small tensors that would need large maps.
+  config.hidden = kMaxDimension;
+  EXPECT_THAT(refused({4, 1, 0}), HasSubstr("hidden map"));
+  config.hidden = 5;
+  config.input.shape = {2048, 2048, 2};
+  EXPECT_THAT(refused({64, 8, 0}), HasSubstr("patches"));
+}
+
 TEST(ConfigTest, TrainingRecordMayBeMissing) {
   json root = json::parse(FormatConfig(SmallConfig()));
   root.erase("training");
@@ -127,7 +155,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadField("/layers", "-1", "layers"),
         BadField("/layers", "257", "layers"),
         BadField("/experts", "1025", "experts"),
-        BadField("/expert/kind", "\"conv\"", "expert.kind"),
+        BadField("/expert/kind", "\"conv\"", "stem.kind"),
+        BadField("/expert/kind", "\"gru\"", "expert.kind"),
         BadField("/expert/hidden", "0", "expert.hidden"),
         BadField("/router/context", "0", "router.context"),
         BadField("/router/sharing", "2", "router.sharing"),

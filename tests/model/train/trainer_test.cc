@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "model/base/file.h"
@@ -79,10 +80,16 @@ TEST_F(TrainerTest, SameSeedSameBytesWhateverTheThreadCount) {
 
 // Every kind learns, and resumes to the same bytes.
 TEST_F(TrainerTest, EveryKindLearnsAndResumes) {
-  for (const char* kind : {"mre", "topk", "pathmoe", "mlp"}) {
-    SCOPED_TRACE(kind);
+  const std::pair<const char*, const char*> models[] = {
+      {"mre", "mlp"},  {"topk", "mlp"},  {"pathmoe", "mlp"}, {"mlp", "mlp"},
+      {"mre", "conv"}, {"topk", "conv"}, {"mlp", "conv"}};
+  for (const auto& [kind, expert] : models) {
+    SCOPED_TRACE(absl::StrCat(kind, " of ", expert));
     FitOptions options = SmallOptions();
     options.kind = kind;
+    options.expert = expert;
+    options.patch = options.stride = 2;
+    options.padding = 0;
     options.max_steps = 0;
     options.experts = 0;
     options.top_k = 2;

@@ -1,0 +1,113 @@
+#include "model/engine/packed_parts.h"
+
+#include <algorithm>
+
+#include "model/base/status_macros.h"
+#include "model/math/conv.h"
+#include "model/math/elementwise.h"
+
+namespace mre {
+namespace {
+
+void Grow(std::vector<float>& buffer, int64_t floats) {
+  if (static_cast<int64_t>(buffer.size()) < floats) buffer.resize(floats);
+}
+
+void Append(std::span<const float> from, std::vector<float>& to) {
+  to.insert(to.end(), from.begin(), from.end());
+}
+
+void Relu(int64_t size, float* x) {
+  for (int64_t i = 0; i < size; ++i) x[i] = std::max(x[i], 0.0f);
+}
+
+}  // namespace
+
+absl::Status PackedParts::Pack(Precision precision, const Stem& stem,
+                               const std::vector<ExpertLayer>& layers,
+                               const Head& head,
+                               std::span<const float> params) {
+  const int64_t d = config_.width;
+  const int64_t m = config_.hidden;
+  constexpr Activation kNone = Activation::kNone;
+  const auto add = [params](PackedLinear& to, const Slot& weight,
+                            const Slot& bias) {
+    return to.Add(weight.of(params), bias.of(params));
+  };
+  const auto add_norm = [&](const Norm& norm) {
+    Append(norm.weight.of(params), norms_);
+    Append(norm.bias.of(params), norms_);
+  };
+  RETURN_IF_ERROR(stem_.Create({stem.in, d, stem.activation, Precision::kF32}));
+  RETURN_IF_ERROR(add(stem_, stem.weight, stem.bias));
+  if (!conv()) {
+    RETURN_IF_ERROR(up_.Create({d, m, Activation::kRelu, precision}));
+  }
+  RETURN_IF_ERROR(down_.Create({m, d, kNone, precision}));
+  for (const ExpertLayer& layer : layers) {
+    add_norm(layer.norm);
+    for (const Expert& expert : layer.experts) {
+      if (conv()) {
+        std::vector<float>& kernel = kernels_.emplace_back();
+        Append(expert.up_weight.of(params), kernel);
+        Append(expert.up_bias.of(params), kernel);
+      } else {
+        RETURN_IF_ERROR(add(up_, expert.up_weight, expert.up_bias));
+      }
+      RETURN_IF_ERROR(add(down_, expert.down_weight, expert.down_bias));
+    }
+  }
+  add_norm(head.norm);
+  RETURN_IF_ERROR(head_.Create(
+      {config_.stream_size(), config_.num_classes(), kNone, precision}));
+  return add(head_, head.weight, head.bias);
+}
+
+int64_t PackedParts::PaddedStreams(int64_t rows) const {
+  const int64_t positions = config_.positions();
+  const int64_t padded = LinearOp::PaddedRows(rows * positions);
+  return std::max((padded + positions - 1) / positions,
+                  LinearOp::PaddedRows(rows));
+}
+
+void PackedParts::RunStem(const float* x, int64_t rows,
+                          std::vector<float>& scratch, float* h) const {
+  if (!conv()) {
+    stem_.Apply(0, x, rows, h);
+    return;
+  }
+  Grow(scratch,
+       PaddedStreams(rows) * config_.positions() * PatchInputs(config_));
+  GatherPatches(config_.input, config_.patch, config_.map_height(),
+                config_.map_width(), x, rows, scratch.data());
+  stem_.Apply(0, scratch.data(), rows * config_.positions(), h);
+}
+
+void PackedParts::Normalise(int64_t layer, const float* z, float* y) const {
+  const int64_t d = config_.width;
+  const float* gain = norms_.data() + 2 * layer * d;
+  for (int64_t p = 0; p < config_.positions(); ++p) {
+    LayerNorm(z + p * d, d, gain, gain + d, y + p * d, nullptr);
+  }
+}
+
+void PackedParts::RunExpert(int64_t expert, const float* x, int64_t rows,
+                            std::vector<float>& scratch, float* y) const {
+  Grow(scratch, PaddedStreams(rows) * config_.hidden_size());
+  if (conv()) {
+    const float* kernel = kernels_[expert].data();
+    ConvForward(conv_, kernel, kernel + conv_.weights(), x, rows,
+                scratch.data());
+    Relu(rows * config_.hidden_size(), scratch.data());
+  } else {
+    up_.Apply(expert, x, rows, scratch.data());
+  }
+  down_.Apply(expert, scratch.data(), rows * config_.positions(), y);
+}
+
+void PackedParts::NormaliseForHead(const float* z, float* y) const {
+  Normalise(config_.layers, z, y);
+  if (conv()) Relu(config_.stream_size(), y);
+}
+
+}  // namespace mre

@@ -1,0 +1,66 @@
+// The parts that every kind is made of, packed for the CPU: stem, experts with
+// the LayerNorms that they read through, head.
+#ifndef MRE_MODEL_ENGINE_PACKED_PARTS_H_
+#define MRE_MODEL_ENGINE_PACKED_PARTS_H_
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "model/engine/packed_linear.h"
+#include "model/net/expert_layer.h"
+#include "model/net/features.h"
+#include "model/net/head.h"
+#include "model/net/stem.h"
+
+namespace mre {
+
+// Thread-safe once packed. Products need buffers with room for
+// LinearOp::PaddedRows(rows * positions) positions; `scratch` buffers are grown
+// as needed.
+class PackedParts {
+ public:
+  // `precision` is that of the experts' and the head's matrices; convolutions
+  // and the stem are in f32.
+  explicit PackedParts(const ModelConfig& config)
+      : config_(config), features_(config), conv_(ExpertConv(config)) {}
+
+  absl::Status Pack(Precision precision, const Stem& stem,
+                    const std::vector<ExpertLayer>& layers, const Head& head,
+                    std::span<const float> params);
+
+  const Features& features() const { return features_; }
+  // Rows of a buffer that holds `rows` streams for a product.
+  int64_t PaddedStreams(int64_t rows) const;
+
+  // x: [rows,in], scaled; h: [rows,stream].
+  void RunStem(const float* x, int64_t rows, std::vector<float>& scratch,
+               float* h) const;
+  // One stream's LayerNorm of a layer.
+  void Normalise(int64_t layer, const float* z, float* y) const;
+  // y = expert l*N+i of x [rows,stream], which has been normalised.
+  void RunExpert(int64_t expert, const float* x, int64_t rows,
+                 std::vector<float>& scratch, float* y) const;
+  // One output stream -> what the head's product reads; and that product.
+  void NormaliseForHead(const float* z, float* y) const;
+  void RunHead(const float* x, int64_t rows, float* logits) const {
+    head_.Apply(0, x, rows, logits);
+  }
+
+ private:
+  bool conv() const { return config_.expert == ExpertKind::kConv; }
+
+  const ModelConfig config_;
+  const Features features_;
+  const ConvShape conv_;
+  PackedLinear stem_, head_;  // one each
+  PackedLinear up_, down_;    // by expert; conv has its up in kernels_
+  // Conv: weight, then bias, of each expert's up.
+  std::vector<std::vector<float>> kernels_;
+  std::vector<float> norms_;  // [L+1, 2, d]; the last is the head's
+};
+
+}  // namespace mre
+
+#endif  // MRE_MODEL_ENGINE_PACKED_PARTS_H_

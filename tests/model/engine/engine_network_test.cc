@@ -1,0 +1,93 @@
+// The engine, step by step, against the trainer's pass over all steps, for
+// every kind of model: two implementations that share parameters and little
+// else.
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "model/engine/engine.h"
+#include "model/math/elementwise.h"
+#include "model/net/kinds.h"
+#include "tests/support/random_model.h"
+#include "tests/support/status_matchers.h"
+
+namespace mre {
+namespace {
+
+struct Case {
+  Kind kind;
+  bool conv;
+};
+void PrintTo(const Case& c, std::ostream* out) {
+  *out << KindName(c.kind) << (c.conv ? "_conv" : "_mlp");
+}
+
+class EngineNetworkTest : public testing::TestWithParam<Case> {};
+
+INSTANTIATE_TEST_SUITE_P(
+    Kinds, EngineNetworkTest,
+    testing::Values(Case{Kind::kMre, false}, Case{Kind::kTopk, false},
+                    Case{Kind::kPathmoe, false}, Case{Kind::kMlp, false},
+                    Case{Kind::kMre, true}, Case{Kind::kTopk, true},
+                    Case{Kind::kMlp, true}),
+    testing::PrintToStringParamName());
+
+// As the trainer's batches have it.
+std::vector<float> Scaled(const InputConfig& input,
+                          const std::vector<float>& raw) {
+  std::vector<float> x(raw.size());
+  for (size_t i = 0; i < x.size(); ++i) {
+    const size_t c = i % input.channels();
+    x[i] = static_cast<float>((raw[i] * input.scale - input.mean[c]) /
+                              input.std[c]);
+  }
+  return x;
+}
+
+TEST_P(EngineNetworkTest, EachStepIsOneOfTheWholePass) {
+  for (uint64_t seed = 0; seed < 30; ++seed) {
+    SCOPED_TRACE(seed);
+    const Model model =
+        RandomModel(GetParam().conv ? RandomConvConfigOf(GetParam().kind, seed)
+                                    : RandomConfigOf(GetParam().kind, seed),
+                    seed);
+    const ModelConfig& config = model.config;
+    Rng rng(seed);
+    const std::vector<float> raw = RandomInput(config, rng);
+    const auto network = NewNetwork(config);
+    const int64_t steps = network->max_steps();
+    const std::vector<float> x = Scaled(config.input, raw);
+    const Exits exits =
+        network->Forward(model.params, x.data(), 1, {.steps = steps});
+    const int64_t a_step = static_cast<int64_t>(exits.experts.size()) / steps;
+
+    ASSERT_OK_AND_ASSIGN(std::shared_ptr<const PackedModel> packed,
+                         PackedModel::Create(model, Precision::kF32));
+    const auto engine = Engine::Create(packed);
+    EXPECT_EQ(packed->max_steps(), steps);
+    const int row = engine->Begin(raw, {});
+    for (int64_t t = 0; t <= steps; ++t) {
+      engine->Step({&row, 1});
+      std::vector<float> p(config.num_classes());
+      Softmax(exits.logits.data() + t * config.num_classes(),
+              config.num_classes(), p.data());
+      const auto got = engine->probabilities(row);
+      for (size_t c = 0; c < p.size(); ++c) {
+        ASSERT_NEAR(got[c], p[c], 2e-5) << "step " << t;
+      }
+      const Progress& progress = engine->progress(row);
+      EXPECT_EQ(progress.step, t);
+      EXPECT_EQ(progress.macs, packed->cost().After(t));
+      EXPECT_EQ(progress.exhausted, t == steps);
+      EXPECT_NEAR(progress.ray_coverage, exits.coverage[t], 1e-5);
+      if (t == 0) continue;
+      const auto ran = exits.experts.subspan((t - 1) * a_step, a_step);
+      ASSERT_THAT(ran, testing::Contains(engine->step_info(row).expert));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace mre
