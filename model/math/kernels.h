@@ -23,7 +23,8 @@ enum class Precision {
 absl::string_view PrecisionName(Precision precision);  // "f32", "bf16"
 
 // True when the CPU multiplies bf16 at all; true when it does so faster than
-// f32 (AMX tiles: AVX512-BF16 alone measured about half the speed of f32).
+// f32 for sure (AMX tiles: AVX512-BF16 alone measured from half to twice the
+// speed of f32, by CPU and size).
 bool CpuHasBf16();
 bool CpuPrefersBf16();
 

@@ -11,6 +11,7 @@
 
 #include "model/base/rng.h"
 #include "model/engine/engine.h"
+#include "model/engine/packed_mre.h"
 #include "model/math/parallel.h"
 #include "tests/bench/report.h"
 #include "tests/support/random_model.h"
@@ -63,6 +64,7 @@ double EngineRate(const std::shared_ptr<const PackedModel>& model,
 double DenseRate(const PackedModel& model, int64_t rows) {
   const int64_t padded = LinearOp::PaddedRows(rows);
   const ModelConfig& config = model.config();
+  const PackedParts& parts = static_cast<const PackedMre&>(model).parts();
   std::vector<float> x(padded * config.width, 0.5f);
   std::vector<float> hidden(padded * config.hidden);
   std::vector<float> y(padded * config.width);
@@ -70,7 +72,7 @@ double DenseRate(const PackedModel& model, int64_t rows) {
   const Clock::time_point start = Clock::now();
   while (Since(start) < kSecondsARun) {
     for (int i = 0; i < 16; ++i) {
-      model.Expert(0, x.data(), rows, hidden.data(), y.data());
+      parts.RunExpert(0, x.data(), rows, hidden, y.data());
       macs +=
           static_cast<double>(model.cost().expert) * static_cast<double>(rows);
     }
