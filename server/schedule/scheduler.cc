@@ -132,7 +132,6 @@ bool Scheduler::AwaitWork(bool rows_paused) {
 
 void Scheduler::AdmitFromQueue() {
   const absl::Time now = options_.clock->Now();
-  starting_.clear();
   {
     absl::MutexLock lock(&mu_);
     woken_ = false;
@@ -153,6 +152,7 @@ void Scheduler::AdmitFromQueue() {
     }
   }
   for (const Starting& starting : starting_) Begin(starting, now);
+  starting_.clear();  // an idle engine holds no request
 }
 
 void Scheduler::ReconsiderQueue() {

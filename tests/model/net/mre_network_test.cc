@@ -8,6 +8,7 @@
 #include "model/base/rng.h"
 #include "model/math/parallel.h"
 #include "model/net/mre.h"
+#include "tests/model/net/gradient_check.h"
 
 namespace mre {
 namespace {
@@ -122,33 +123,14 @@ TEST_P(MreNetworkTest, EveryGradientAgreesWithCentralDifferences) {
   const auto loss = [&] {
     return problem.Loss(problem.Run(fixed, network), nullptr);
   };
-  const auto slope = [&](int64_t i, float epsilon) {
-    const float value = problem.params[i];
-    problem.params[i] = value + epsilon;
-    const double above = loss();
-    problem.params[i] = value - epsilon;
-    const double below = loss();
-    problem.params[i] = value;
-    return (above - below) / (2.0 * epsilon);
-  };
   for (const ParamSpec& spec : problem.parts.table.specs) {
-    double error = 0;
-    double norm = 0;
-    for (int64_t i = spec.offset; i < spec.offset + spec.size; ++i) {
-      // A step that straddles a relu's kink is wrong at that width only, and
-      // the smallest step is the noisiest: the best of four counts.
-      double best = 1e9;
-      for (const float epsilon : {2e-2f, 5e-3f, 2e-3f, 8e-4f}) {
-        best = std::min(best, std::abs(slope(i, epsilon) - gradient[i]));
-      }
-      error += best * best;
-      norm += static_cast<double>(gradient[i]) * gradient[i];
-    }
+    const GradientCheck check = CheckGradient(
+        spec, problem.params, gradient, {2e-2f, 5e-3f, 2e-3f, 8e-4f}, loss);
     // An f32 loss of about 10 is known to 1e-6: over two steps of 5e-3 that is
     // 1e-4 a value.
     const double noise = 2e-4 * std::sqrt(static_cast<double>(spec.size));
-    EXPECT_LT(std::sqrt(error), 0.01 * std::sqrt(norm) + noise) << spec.name;
-    EXPECT_GT(std::sqrt(norm), 5 * noise) << spec.name << " is hardly tested";
+    EXPECT_LT(check.error, 0.01 * check.gradient + noise) << spec.name;
+    EXPECT_GT(check.gradient, 5 * noise) << spec.name << " is hardly tested";
   }
 }
 

@@ -9,6 +9,7 @@
 #include "model/base/rng.h"
 #include "model/math/parallel.h"
 #include "model/net/stack.h"
+#include "tests/model/net/gradient_check.h"
 
 namespace mre {
 namespace {
@@ -117,30 +118,12 @@ TEST_P(StackNetworkTest, EveryGradientAgreesWithCentralDifferences) {
   SetThreads(1);  // thousands of forward passes too small to share
   const std::vector<float> gradient = problem.Gradient();
   problem.network.KeepChoices();
-  const auto slope = [&](int64_t i, float epsilon) {
-    const float value = problem.params[i];
-    problem.params[i] = value + epsilon;
-    const double above = problem.Loss(nullptr);
-    problem.params[i] = value - epsilon;
-    const double below = problem.Loss(nullptr);
-    problem.params[i] = value;
-    return (above - below) / (2.0 * epsilon);
-  };
   for (const ParamSpec& spec : problem.network.table().specs) {
-    double error = 0;
-    double norm = 0;
-    for (int64_t i = spec.offset; i < spec.offset + spec.size; ++i) {
-      // A step that straddles a relu's kink is wrong at that width only, and
-      // the smallest step is the noisiest: the best of five counts.
-      double best = 1e9;
-      for (const float epsilon : {2e-2f, 5e-3f, 2e-3f, 8e-4f, 2e-4f}) {
-        best = std::min(best, std::abs(slope(i, epsilon) - gradient[i]));
-      }
-      error += best * best;
-      norm += static_cast<double>(gradient[i]) * gradient[i];
-    }
+    const GradientCheck check = CheckGradient(
+        spec, problem.params, gradient, {2e-2f, 5e-3f, 2e-3f, 8e-4f, 2e-4f},
+        [&] { return problem.Loss(nullptr); });
     const double noise = 2e-4 * std::sqrt(static_cast<double>(spec.size));
-    EXPECT_LT(std::sqrt(error), 0.01 * std::sqrt(norm) + noise) << spec.name;
+    EXPECT_LT(check.error, 0.01 * check.gradient + noise) << spec.name;
   }
 }
 
