@@ -17,10 +17,6 @@ void Append(std::span<const float> from, std::vector<float>& to) {
   to.insert(to.end(), from.begin(), from.end());
 }
 
-void Relu(int64_t size, float* x) {
-  for (int64_t i = 0; i < size; ++i) x[i] = std::max(x[i], 0.0f);
-}
-
 }  // namespace
 
 absl::Status PackedParts::Pack(Precision precision, const Stem& stem,
@@ -86,9 +82,7 @@ void PackedParts::RunStem(const float* x, int64_t rows,
 void PackedParts::Normalise(int64_t layer, const float* z, float* y) const {
   const int64_t d = config_.width;
   const float* gain = norms_.data() + 2 * layer * d;
-  for (int64_t p = 0; p < config_.positions(); ++p) {
-    LayerNorm(z + p * d, d, gain, gain + d, y + p * d, nullptr);
-  }
+  LayerNorm(z, config_.positions(), d, gain, gain + d, y, nullptr);
 }
 
 void PackedParts::RunExpert(int64_t expert, const float* x, int64_t rows,

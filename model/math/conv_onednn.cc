@@ -1,8 +1,8 @@
-// conv.h on oneDNN 2.6. Primitives are made for two row counts, once a thread
-// and shape; rows beyond a multiple of the larger run one by one. Weights are
-// brought into the layout that a primitive likes at each call: they are small
-// beside the maps. A failure ends the program, as one of kernels_onednn.cc's
-// products does.
+// conv.h on oneDNN 2.6. Primitives are made for a few row counts, once a thread
+// and shape; a call is cut into them, the largest first. Weights are brought
+// into the layout that the primitives like once a call: they are small beside
+// the maps. A failure ends the program, as one of kernels_onednn.cc's products
+// does.
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -18,17 +18,20 @@ namespace {
 
 using dnnl::memory;
 
-constexpr int64_t kBlock = 16;
+constexpr int64_t kBlocks[] = {32, 8, 1};  // rows, the largest first
 constexpr auto kF32 = memory::data_type::f32;
 constexpr auto kDirect = dnnl::algorithm::convolution_auto;
+
+memory::desc PlainWeights(const ConvShape& s) {
+  return {{s.out, s.in, s.kernel, s.kernel}, kF32, memory::format_tag::ohwi};
+}
 
 // The memory descriptors of one shape at one row count, in our own layouts.
 struct Plain {
   Plain(const ConvShape& s, int64_t rows)
       : x({rows, s.in, s.height, s.width}, kF32, memory::format_tag::nhwc),
         y({rows, s.out, s.height, s.width}, kF32, memory::format_tag::nhwc),
-        weight({s.out, s.in, s.kernel, s.kernel}, kF32,
-               memory::format_tag::ohwi),
+        weight(PlainWeights(s)),
         any_weight({s.out, s.in, s.kernel, s.kernel}, kF32,
                    memory::format_tag::any),
         bias({s.out}, kF32, memory::format_tag::a),
@@ -83,15 +86,25 @@ memory View(const memory::desc& desc, const float* data) {
   return memory(desc, Cpu(), const_cast<float*>(data));
 }
 
-// The weights in the layout `wanted`.
-memory Packed(const memory::desc& plain, const memory::desc& wanted,
-              const float* weight) {
-  memory from = View(plain, weight);
-  if (wanted == plain) return from;
-  memory to(wanted, Cpu());
-  dnnl::reorder(from, to).execute(Stream(), from, to);
-  return to;
-}
+// The weights of one call, in the layout that was asked for last.
+class PackedWeights {
+ public:
+  PackedWeights(const memory::desc& plain, const float* weight)
+      : plain_(View(plain, weight)) {}
+
+  const memory& In(const memory::desc& wanted) {
+    if (wanted == plain_.get_desc()) return plain_;
+    if (!packed_ || packed_.get_desc() != wanted) {
+      packed_ = memory(wanted, Cpu());
+      dnnl::reorder(plain_, packed_).execute(Stream(), plain_, packed_);
+    }
+    return packed_;
+  }
+
+ private:
+  memory plain_;
+  memory packed_;
+};
 
 // Calls run(primitives, first row) for blocks of rows.
 template <typename Run>
@@ -99,8 +112,9 @@ void ForBlocks(const ConvShape& shape, int64_t rows, Run run) noexcept {
   const OneThread one_thread;
   try {
     int64_t row = 0;
-    for (; row + kBlock <= rows; row += kBlock) run(For(shape, kBlock), row);
-    for (; row < rows; ++row) run(For(shape, 1), row);
+    for (const int64_t block : kBlocks) {
+      for (; row + block <= rows; row += block) run(For(shape, block), row);
+    }
   } catch (const dnnl::error& error) {
     std::fprintf(stderr, "oneDNN's convolution failed: %s\n", error.what());
     std::abort();
@@ -111,27 +125,26 @@ void ForBlocks(const ConvShape& shape, int64_t rows, Run run) noexcept {
 
 void ConvForward(const ConvShape& shape, const float* weight, const float* bias,
                  const float* x, int64_t rows, float* y) {
+  PackedWeights packed(PlainWeights(shape), weight);
   ForBlocks(shape, rows, [&](const Primitives& p, int64_t row) {
     const int64_t at = row * shape.positions();
     p.forward.execute(
-        Stream(),
-        {{DNNL_ARG_SRC, View(p.plain.x, x + at * shape.in)},
-         {DNNL_ARG_WEIGHTS,
-          Packed(p.plain.weight, p.forward_desc.weights_desc(), weight)},
-         {DNNL_ARG_BIAS, View(p.plain.bias, bias)},
-         {DNNL_ARG_DST, View(p.plain.y, y + at * shape.out)}});
+        Stream(), {{DNNL_ARG_SRC, View(p.plain.x, x + at * shape.in)},
+                   {DNNL_ARG_WEIGHTS, packed.In(p.forward_desc.weights_desc())},
+                   {DNNL_ARG_BIAS, View(p.plain.bias, bias)},
+                   {DNNL_ARG_DST, View(p.plain.y, y + at * shape.out)}});
   });
 }
 
 void ConvBackwardData(const ConvShape& shape, const float* weight,
                       const float* dy, int64_t rows, float* dx) {
+  PackedWeights packed(PlainWeights(shape), weight);
   ForBlocks(shape, rows, [&](const Primitives& p, int64_t row) {
     const int64_t at = row * shape.positions();
-    p.data.execute(
-        Stream(), {{DNNL_ARG_DIFF_DST, View(p.plain.y, dy + at * shape.out)},
-                   {DNNL_ARG_WEIGHTS,
-                    Packed(p.plain.weight, p.data_desc.weights_desc(), weight)},
-                   {DNNL_ARG_DIFF_SRC, View(p.plain.x, dx + at * shape.in)}});
+    p.data.execute(Stream(),
+                   {{DNNL_ARG_DIFF_DST, View(p.plain.y, dy + at * shape.out)},
+                    {DNNL_ARG_WEIGHTS, packed.In(p.data_desc.weights_desc())},
+                    {DNNL_ARG_DIFF_SRC, View(p.plain.x, dx + at * shape.in)}});
   });
 }
 

@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <cmath>
 
+#include "model/math/simd.h"
+
 namespace mre {
 namespace {
 
 // Sums in eight lanes: fixed order, so fixed bits, and vectorisable.
 template <typename F>
-float SumLanes(int64_t n, F term) {
+[[gnu::always_inline]] inline float SumLanes(int64_t n, F term) {
   float lanes[8] = {};
   int64_t i = 0;
   for (; i + 8 <= n; i += 8) {
@@ -21,41 +23,49 @@ float SumLanes(int64_t n, F term) {
 
 }  // namespace
 
-void LayerNorm(const float* x, int64_t n, const float* gain, const float* bias,
-               float* y, float* stats) {
-  const float mean =
-      SumLanes(n, [&](int64_t i) { return x[i]; }) / static_cast<float>(n);
-  const float variance =
-      SumLanes(n, [&](int64_t i) { return (x[i] - mean) * (x[i] - mean); }) /
-      static_cast<float>(n);
-  const float inverse = 1.0f / std::sqrt(variance + kLayerNormEpsilon);
-  for (int64_t i = 0; i < n; ++i) {
-    y[i] = (x[i] - mean) * inverse * gain[i] + bias[i];
-  }
-  if (stats != nullptr) {
-    stats[0] = mean;
-    stats[1] = inverse;
+MRE_SIMD
+void LayerNorm(const float* __restrict x, int64_t rows, int64_t n,
+               const float* gain, const float* bias, float* __restrict y,
+               float* stats) {
+  for (int64_t r = 0; r < rows; ++r, x += n, y += n) {
+    const float mean =
+        SumLanes(n, [&](int64_t i) { return x[i]; }) / static_cast<float>(n);
+    const float variance =
+        SumLanes(n, [&](int64_t i) { return (x[i] - mean) * (x[i] - mean); }) /
+        static_cast<float>(n);
+    const float inverse = 1.0f / std::sqrt(variance + kLayerNormEpsilon);
+    for (int64_t i = 0; i < n; ++i) {
+      y[i] = (x[i] - mean) * inverse * gain[i] + bias[i];
+    }
+    if (stats != nullptr) {
+      stats[2 * r] = mean;
+      stats[2 * r + 1] = inverse;
+    }
   }
 }
 
-void LayerNormBackward(const float* dy, const float* x, const float* stats,
-                       int64_t n, const float* gain, float* dx, float* dgain,
-                       float* dbias) {
-  const float mean = stats[0];
-  const float inverse = stats[1];
-  const auto normal = [&](int64_t i) { return (x[i] - mean) * inverse; };
+MRE_SIMD
+void LayerNormBackward(const float* __restrict dy, const float* __restrict x,
+                       const float* stats, int64_t rows, int64_t n,
+                       const float* __restrict gain, float* __restrict dx,
+                       float* __restrict dgain, float* __restrict dbias) {
   const float scale = 1.0f / static_cast<float>(n);
-  const float sum =
-      SumLanes(n, [&](int64_t i) { return dy[i] * gain[i]; }) * scale;
-  const float dot =
-      SumLanes(n, [&](int64_t i) { return dy[i] * gain[i] * normal(i); }) *
-      scale;
-  if (dgain != nullptr) {
-    for (int64_t i = 0; i < n; ++i) dgain[i] += dy[i] * normal(i);
-    for (int64_t i = 0; i < n; ++i) dbias[i] += dy[i];
-  }
-  for (int64_t i = 0; i < n; ++i) {
-    dx[i] = inverse * (dy[i] * gain[i] - sum - normal(i) * dot);
+  for (int64_t r = 0; r < rows; ++r, dy += n, x += n, dx += n) {
+    const float mean = stats[2 * r];
+    const float inverse = stats[2 * r + 1];
+    const auto normal = [&](int64_t i) { return (x[i] - mean) * inverse; };
+    const float sum =
+        SumLanes(n, [&](int64_t i) { return dy[i] * gain[i]; }) * scale;
+    const float dot =
+        SumLanes(n, [&](int64_t i) { return dy[i] * gain[i] * normal(i); }) *
+        scale;
+    if (dgain != nullptr) {
+      for (int64_t i = 0; i < n; ++i) dgain[i] += dy[i] * normal(i);
+      for (int64_t i = 0; i < n; ++i) dbias[i] += dy[i];
+    }
+    for (int64_t i = 0; i < n; ++i) {
+      dx[i] = inverse * (dy[i] * gain[i] - sum - normal(i) * dot);
+    }
   }
 }
 
@@ -70,19 +80,47 @@ void Softmax(const float* x, int64_t n, float* p) {
   for (int64_t i = 0; i < n; ++i) p[i] *= inverse;
 }
 
+MRE_SIMD
 void SoftmaxBackwardAdd(const float* p, const float* dp, int64_t n, float* dx) {
-  const float dot = Dot(p, dp, n);
+  const float dot = SumLanes(n, [&](int64_t i) { return p[i] * dp[i]; });
   for (int64_t i = 0; i < n; ++i) dx[i] += p[i] * (dp[i] - dot);
 }
 
-void Add(const float* x, int64_t n, float* y) {
+MRE_SIMD
+void Relu(int64_t n, float* x) {
+  for (int64_t i = 0; i < n; ++i) x[i] = std::max(x[i], 0.0f);
+}
+
+MRE_SIMD
+void ReluBackward(const float* __restrict y, int64_t n, float* __restrict dy) {
+  for (int64_t i = 0; i < n; ++i) dy[i] = y[i] <= 0 ? 0 : dy[i];
+}
+
+MRE_SIMD
+void Add(const float* __restrict x, int64_t n, float* __restrict y) {
   for (int64_t i = 0; i < n; ++i) y[i] += x[i];
 }
 
-void AddScaled(const float* x, float a, int64_t n, float* y) {
+MRE_SIMD
+void Scale(const float* __restrict x, float a, int64_t n, float* __restrict y) {
+  for (int64_t i = 0; i < n; ++i) y[i] = a * x[i];
+}
+
+MRE_SIMD
+void AddScaled(const float* __restrict x, float a, int64_t n,
+               float* __restrict y) {
   for (int64_t i = 0; i < n; ++i) y[i] += a * x[i];
 }
 
+MRE_SIMD
+void AddRows(const float* __restrict x, int64_t rows, int64_t n,
+             float* __restrict y) {
+  for (int64_t r = 0; r < rows; ++r, x += n) {
+    for (int64_t i = 0; i < n; ++i) y[i] += x[i];
+  }
+}
+
+MRE_SIMD
 float Dot(const float* x, const float* y, int64_t n) {
   return SumLanes(n, [&](int64_t i) { return x[i] * y[i]; });
 }

@@ -39,7 +39,7 @@ inline void LinearRows(const float* weight, const float* bias, const float* x,
 // dbias[out] += column sums of dy[rows,out].
 inline void BiasBackward(const float* dy, int64_t rows, int64_t out,
                          float* dbias) {
-  for (int64_t i = 0; i < rows; ++i) Add(dy + i * out, out, dbias);
+  AddRows(dy, rows, out, dbias);
 }
 
 // dW[out,in] += dy[rows,out]^T x[rows,in], dbias[out] likewise, in parallel

@@ -52,9 +52,7 @@ void Expert::Forward(std::span<const float> params, const float* x,
     LinearRows(up_weight.in(params), up_bias.in(params), x, rows, width(),
                hidden_width(), hidden);
   }
-  for (int64_t k = 0; k < points * hidden_width(); ++k) {
-    hidden[k] = std::max(hidden[k], 0.0f);
-  }
+  Relu(points * hidden_width(), hidden);
   LinearRows(down_weight.in(params), down_bias.in(params), hidden, points,
              hidden_width(), width(), y);
 }
@@ -71,9 +69,7 @@ void Expert::Backward(std::span<const float> params, const float* x,
   BiasBackward(dy, points, d, down_bias.in(gradient));
   Gemm(false, false, points, m, d, dy, d, down_weight.in(params), m, 0, dhidden,
        m);
-  for (int64_t k = 0; k < points * m; ++k) {
-    if (hidden[k] <= 0) dhidden[k] = 0;
-  }
+  ReluBackward(hidden, points * m, dhidden);
   if (conv) {
     ConvBackwardWeights(up_shape, x, dhidden, rows, up_weight.in(gradient),
                         up_bias.in(gradient));

@@ -54,7 +54,7 @@ void Features::Forward(const float* stream, float* f, float* stats) const {
   Pool(stream, pooled.data());
   const std::vector<float> ones(size(), 1.0f);
   const std::vector<float> zeros(size(), 0.0f);
-  LayerNorm(pooled.data(), size(), ones.data(), zeros.data(), f, stats);
+  LayerNorm(pooled.data(), 1, size(), ones.data(), zeros.data(), f, stats);
 }
 
 void Features::Backward(const float* df, const float* stream,
@@ -63,7 +63,7 @@ void Features::Backward(const float* df, const float* stream,
   std::vector<float> dpooled(size());
   Pool(stream, pooled.data());
   const std::vector<float> ones(size(), 1.0f);
-  LayerNormBackward(df, pooled.data(), stats, size(), ones.data(),
+  LayerNormBackward(df, pooled.data(), stats, 1, size(), ones.data(),
                     dpooled.data(), nullptr, nullptr);
   ForEach([&](int64_t window, int64_t position, float weight) {
     AddScaled(dpooled.data() + window * width, weight, width,

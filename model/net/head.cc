@@ -41,11 +41,7 @@ void Head::Forward(std::span<const float> params, const float* z, int64_t begin,
     norm.Forward(params, z + k * size, normal + k * size,
                  cache.stats.data() + k * norm.stats_size());
   }
-  if (conv) {
-    for (int64_t i = begin * size; i < end * size; ++i) {
-      normal[i] = std::max(normal[i], 0.0f);
-    }
-  }
+  if (conv) Relu((end - begin) * size, normal + begin * size);
   LinearRows(weight.in(params), bias.in(params), normal + begin * size,
              end - begin, size, classes, logits + begin * classes);
 }
@@ -63,10 +59,8 @@ void Head::Backward(std::span<const float> params, const float* z,
     Gemm(false, false, end - begin, size, classes, dlogits + begin * classes,
          classes, weight.in(params), size, 0, dnormal.data(), size);
     if (conv) {
-      const float* normal = cache.normal.data() + begin * size;
-      for (size_t i = 0; i < dnormal.size(); ++i) {
-        if (normal[i] <= 0) dnormal[i] = 0;
-      }
+      ReluBackward(cache.normal.data() + begin * size, (end - begin) * size,
+                   dnormal.data());
     }
     for (int64_t k = begin; k < end; ++k) {
       norm.Backward(params, dnormal.data() + (k - begin) * size, z + k * size,

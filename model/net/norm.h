@@ -29,19 +29,14 @@ struct Norm {
   // One stream; stats: [stats_size()].
   void Forward(std::span<const float> params, const float* x, float* y,
                float* stats) const {
-    for (int64_t p = 0; p < positions; ++p) {
-      LayerNorm(x + p * width, width, weight.in(params), bias.in(params),
-                y + p * width, stats + 2 * p);
-    }
+    LayerNorm(x, positions, width, weight.in(params), bias.in(params), y,
+              stats);
   }
   // One stream; dx is overwritten, dpartial [2d] (gain, then bias) added to.
   void Backward(std::span<const float> params, const float* dy, const float* x,
                 const float* stats, float* dx, float* dpartial) const {
-    for (int64_t p = 0; p < positions; ++p) {
-      LayerNormBackward(dy + p * width, x + p * width, stats + 2 * p, width,
-                        weight.in(params), dx + p * width, dpartial,
-                        dpartial + width);
-    }
+    LayerNormBackward(dy, x, stats, positions, width, weight.in(params), dx,
+                      dpartial, dpartial + width);
   }
   // Adds such a partial gradient to the whole.
   void Collect(const float* dpartial, std::span<float> gradient) const {

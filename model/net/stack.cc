@@ -207,9 +207,7 @@ void StackNetwork::LayerBackward(std::span<const float> params, int64_t layer,
       const float* dz = dz_.data() + (i / k_) * d;
       const int64_t at = pass.position[i];
       dweight_[i] = Dot(dz, pass.wrote.data() + at * d, d);
-      for (int64_t c = 0; c < d; ++c) {
-        dwrote_[at * d + c] = pass.weight[i] * dz[c];
-      }
+      Scale(dz, pass.weight[i], d, dwrote_.data() + at * d);
     }
   });
   ParallelFor(config_.experts, [&](int64_t i) {

@@ -68,19 +68,13 @@ void Stem::Forward(std::span<const float> params, const float* x, int64_t rows,
     x = gathered.data();
   }
   LinearRows(weight.in(params), bias.in(params), x, points, in, out, h);
-  if (activation == Activation::kRelu) {
-    for (int64_t i = 0; i < points * out; ++i) h[i] = std::max(h[i], 0.0f);
-  }
+  if (activation == Activation::kRelu) Relu(points * out, h);
 }
 
 void Stem::Backward(const float* x, const float* h, int64_t rows, float* dh,
                     std::span<float> gradient) const {
   const int64_t points = rows * positions();
-  if (activation == Activation::kRelu) {
-    for (int64_t i = 0; i < points * out; ++i) {
-      if (h[i] <= 0) dh[i] = 0;
-    }
-  }
+  if (activation == Activation::kRelu) ReluBackward(h, points * out, dh);
   std::vector<float> gathered;
   if (patches) {
     gathered.resize(points * in);

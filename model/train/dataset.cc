@@ -51,8 +51,10 @@ InputConfig InputStatistics(const Dataset& data) {
   // Counts of each byte value: exact, whatever the order.
   std::vector<std::vector<uint64_t>> counts(channels,
                                             std::vector<uint64_t>(256));
-  for (size_t i = 0; i < data.train.images.size(); ++i) {
-    ++counts[i % channels][data.train.images[i]];
+  for (int64_t c = 0; c < channels; ++c) {
+    for (size_t i = c; i < data.train.images.size(); i += channels) {
+      ++counts[c][data.train.images[i]];
+    }
   }
   InputConfig input;
   input.shape = data.shape;

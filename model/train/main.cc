@@ -1,5 +1,6 @@
 // mre-train: trains, evaluates and describes models. Exit codes: 0 done, 1
 // failed or stopped, 2 wrong usage.
+#include <malloc.h>
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
@@ -39,6 +40,13 @@ void StopOnSignals() {
     sigwait(&signals, &signal);
     std::_Exit(128 + signal);
   }).detach();
+}
+
+// Buffers that come and go with every batch stay with the process, in place of
+// being given back and zeroed again by the kernel each time.
+void KeepFreedMemory() {
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
 }
 
 void AddFitFlags(CLI::App& fit, FitCommand& command, std::string& precision) {
@@ -132,6 +140,7 @@ absl::Status Dispatch(const CLI::App& fit, const CLI::App& eval,
 }
 
 int Main(int argc, char** argv) {
+  KeepFreedMemory();
   CLI::App app("Trains Mixtures of Raytraced Experts.", "mre-train");
   app.require_subcommand(1);
   app.failure_message(FailureMessage);

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "model/math/parallel.h"
+#include "model/math/simd.h"
 
 namespace mre {
 namespace {
@@ -24,6 +25,25 @@ struct Rates {
   float keep = 1;  // 1 - rate * weight decay
 };
 
+// What does not.
+struct Moments {
+  float beta1, beta2;
+  float root2;  // 1 / sqrt of the second moment's bias correction
+  float epsilon;
+};
+
+MRE_SIMD
+void Update(const Moments& m, const Rates& rates, int64_t size,
+            const float* __restrict g, float* __restrict first,
+            float* __restrict second, float* __restrict w) {
+  for (int64_t i = 0; i < size; ++i) {
+    first[i] = m.beta1 * first[i] + (1 - m.beta1) * g[i];
+    second[i] = m.beta2 * second[i] + (1 - m.beta2) * g[i] * g[i];
+    const float scale = std::sqrt(second[i]) * m.root2 + m.epsilon;
+    w[i] = rates.keep * w[i] - rates.step * first[i] / scale;
+  }
+}
+
 }  // namespace
 
 void AdamWStep(const AdamWOptions& options, const ParamTable& table,
@@ -34,11 +54,10 @@ void AdamWStep(const AdamWOptions& options, const ParamTable& table,
   ++state.steps;
   const double t = static_cast<double>(state.steps);
   const double correct1 = 1 - std::pow(options.beta1, t);
-  const float root2 =
-      static_cast<float>(1 / std::sqrt(1 - std::pow(options.beta2, t)));
-  const float beta1 = static_cast<float>(options.beta1);
-  const float beta2 = static_cast<float>(options.beta2);
-  const float epsilon = static_cast<float>(options.epsilon);
+  const Moments moments{
+      static_cast<float>(options.beta1), static_cast<float>(options.beta2),
+      static_cast<float>(1 / std::sqrt(1 - std::pow(options.beta2, t))),
+      static_cast<float>(options.epsilon)};
   const auto rates_of = [&](ParamGroup group) {
     const double own =
         group == ParamGroup::kRouter ? rate * options.router_rate : rate;
@@ -54,12 +73,7 @@ void AdamWStep(const AdamWOptions& options, const ParamTable& table,
     float* first = state.first.data() + p.offset;
     float* second = state.second.data() + p.offset;
     float* w = params.data() + p.offset;
-    for (int64_t i = 0; i < p.size; ++i) {
-      first[i] = beta1 * first[i] + (1 - beta1) * g[i];
-      second[i] = beta2 * second[i] + (1 - beta2) * g[i] * g[i];
-      const float scale = std::sqrt(second[i]) * root2 + epsilon;
-      w[i] = rates.keep * w[i] - rates.step * first[i] / scale;
-    }
+    Update(moments, rates, p.size, g, first, second, w);
   });
 }
 

@@ -81,7 +81,7 @@ TEST(LayerNormTest, MatchesDoubleLoops) {
     const std::vector<float> bias = Randoms(rng, n);
     std::vector<float> y(n);
     float stats[2];
-    LayerNorm(x.data(), n, gain.data(), bias.data(), y.data(), stats);
+    LayerNorm(x.data(), 1, n, gain.data(), bias.data(), y.data(), stats);
     const std::vector<double> expected = LayerNormOracle(Widen(x), gain, bias);
     // The mean is off by some epsilons of 30, which n = 1 magnifies by
     // 1 / sqrt(1e-5); other lengths have a deviation near 2.
@@ -98,15 +98,15 @@ TEST(LayerNormTest, WritesTheSameWithoutStats) {
                            bias = Randoms(rng, 65);
   std::vector<float> with(65), without(65);
   float stats[2];
-  LayerNorm(x.data(), 65, gain.data(), bias.data(), with.data(), stats);
-  LayerNorm(x.data(), 65, gain.data(), bias.data(), without.data(), nullptr);
+  LayerNorm(x.data(), 1, 65, gain.data(), bias.data(), with.data(), stats);
+  LayerNorm(x.data(), 1, 65, gain.data(), bias.data(), without.data(), nullptr);
   EXPECT_EQ(with, without);
 }
 
 TEST(LayerNormTest, GivesTheBiasForAConstantRow) {
   const std::vector<float> x(10, 3.5f), gain(10, 2.0f), bias(10, 0.25f);
   std::vector<float> y(10);
-  LayerNorm(x.data(), 10, gain.data(), bias.data(), y.data(), nullptr);
+  LayerNorm(x.data(), 1, 10, gain.data(), bias.data(), y.data(), nullptr);
   for (const float value : y) EXPECT_FLOAT_EQ(value, 0.25f);
 }
 
@@ -120,8 +120,8 @@ TEST(LayerNormTest, BackwardMatchesCentralDifferences) {
     const std::vector<float> dy = Randoms(rng, n);
     std::vector<float> y(n), dx(n, 99.0f), dgain(n, 3.0f), dbias(n, -2.0f);
     float stats[2];
-    LayerNorm(x.data(), n, gain.data(), bias.data(), y.data(), stats);
-    LayerNormBackward(dy.data(), x.data(), stats, n, gain.data(), dx.data(),
+    LayerNorm(x.data(), 1, n, gain.data(), bias.data(), y.data(), stats);
+    LayerNormBackward(dy.data(), x.data(), stats, 1, n, gain.data(), dx.data(),
                       dgain.data(), dbias.data());
     const std::vector<double> normal = LayerNormOracle(
         Widen(x), std::vector<float>(n, 1.0f), std::vector<float>(n, 0.0f));
@@ -134,7 +134,7 @@ TEST(LayerNormTest, BackwardMatchesCentralDifferences) {
       EXPECT_NEAR(dbias[i], -2.0 + dy[i], 1e-5) << i;
     }
     std::vector<float> alone(n);
-    LayerNormBackward(dy.data(), x.data(), stats, n, gain.data(), alone.data(),
+    LayerNormBackward(dy.data(), x.data(), stats, 1, n, gain.data(), alone.data(),
                       nullptr, nullptr);
     EXPECT_EQ(alone, dx);
   }
