@@ -15,21 +15,6 @@ void Size(std::vector<float>& buffer, int64_t floats) {
 
 }  // namespace
 
-// Sorts the (row, step) pairs by expert: fills position and expert_begin.
-void MreNetwork::SortByExpert() {
-  const int64_t experts = config_.total_experts();
-  u_.expert_begin.assign(experts + 1, 0);
-  for (const int32_t expert : u_.order) ++u_.expert_begin[expert + 1];
-  for (int64_t e = 0; e < experts; ++e) {
-    u_.expert_begin[e + 1] += u_.expert_begin[e];
-  }
-  std::vector<int64_t> next(u_.expert_begin.begin(), u_.expert_begin.end() - 1);
-  u_.position.resize(u_.order.size());
-  for (size_t i = 0; i < u_.order.size(); ++i) {
-    u_.position[i] = next[u_.order[i]]++;
-  }
-}
-
 void MreNetwork::StemForward(std::span<const float> params, const float* x) {
   ForRowBlocks(u_.rows, [&](int64_t, int64_t begin, int64_t end) {
     parts_.stem.Forward(params, x + begin * config_.input.size(), end - begin,
@@ -39,20 +24,31 @@ void MreNetwork::StemForward(std::span<const float> params, const float* x) {
 
 // One layer's experts over all pairs that use them:
 // y = down(relu(up(LayerNorm_l(z_l)))), z_l = h + sum of w y of the pairs of
-// the same row at earlier steps and lower layers.
+// the same row at earlier steps and lower layers. Rivals too, on the z_l of
+// their steps.
 void MreNetwork::LayerForward(std::span<const float> params, int64_t layer) {
   const ExpertLayer& parts = parts_.layers[layer];
   const int64_t d = config_.stream_size();
   const int64_t m = config_.hidden_size();
   const int64_t n = config_.experts;
   Unrolled& u = u_;
+  const auto is_rival = [&](int64_t pair) {
+    return !u.rivals.empty() && u.rivals.expert[pair] >= layer * n &&
+           u.rivals.expert[pair] < (layer + 1) * n;
+  };
   ForRowBlocks(u.rows, [&](int64_t, int64_t begin, int64_t end) {
     std::vector<float> stream(d);
     for (int64_t b = begin; b < end; ++b) {
       std::copy_n(u.h.data() + b * d, d, stream.data());
       for (int64_t pair = b * u.steps; pair < (b + 1) * u.steps; ++pair) {
-        const int64_t at = u.position[pair];
+        const int64_t at = u.sorted.position[pair];
         const int64_t pair_layer = u.order[pair] / n;
+        if (is_rival(pair)) {
+          parts.norm.Forward(
+              params, stream.data(),
+              u.rivals.normal.data() + u.rivals.sorted.position[pair] * d,
+              nullptr);
+        }
         if (pair_layer == layer) {
           std::copy_n(stream.data(), d, u.read.data() + at * d);
           parts.norm.Forward(
@@ -66,12 +62,20 @@ void MreNetwork::LayerForward(std::span<const float> params, int64_t layer) {
   });
   ParallelFor(n, [&](int64_t i) {
     const int64_t e = layer * n + i;
-    const int64_t begin = u.expert_begin[e];
-    const int64_t rows = u.expert_begin[e + 1] - begin;
-    if (rows == 0) return;
-    parts.experts[i].Forward(params, u.normal.data() + begin * d, rows,
-                             u.hidden.data() + begin * m,
-                             u.wrote.data() + begin * d);
+    const int64_t begin = u.sorted.expert_begin[e];
+    const int64_t rows = u.sorted.expert_begin[e + 1] - begin;
+    if (rows > 0) {
+      parts.experts[i].Forward(params, u.normal.data() + begin * d, rows,
+                               u.hidden.data() + begin * m,
+                               u.wrote.data() + begin * d);
+    }
+    if (u.rivals.empty()) return;
+    const int64_t rival = u.rivals.sorted.expert_begin[e];
+    const int64_t rivals = u.rivals.sorted.expert_begin[e + 1] - rival;
+    if (rivals == 0) return;
+    std::vector<float> hidden(rivals * m);
+    parts.experts[i].Forward(params, u.rivals.normal.data() + rival * d, rivals,
+                             hidden.data(), u.rivals.wrote.data() + rival * d);
   });
 }
 
@@ -94,13 +98,13 @@ void MreNetwork::LayerBackward(std::span<const float> params, int64_t layer,
       for (int64_t t = u.steps - 1; t >= 0; --t) {
         Add(g.out.data() + (b * (u.steps + 1) + t + 1) * d, d, sum.data());
         const int64_t pair = b * u.steps + t;
-        const int64_t at = u.position[pair];
+        const int64_t at = u.sorted.position[pair];
         const int64_t pair_layer = u.order[pair] / n;
         if (pair_layer == layer) {
-          g.weight[pair] = Dot(sum.data(), u.wrote.data() + at * d, d);
-          for (int64_t k = 0; k < d; ++k) {
-            g.wrote[at * d + k] = u.weight[pair] * sum[k];
+          if (u.rivals.empty()) {
+            g.weight[pair] = Dot(sum.data(), u.wrote.data() + at * d, d);
           }
+          Scale(sum.data(), u.weight[pair], d, g.wrote.data() + at * d);
         } else if (pair_layer > layer) {
           Add(g.read.data() + at * d, d, sum.data());
         }
@@ -110,8 +114,8 @@ void MreNetwork::LayerBackward(std::span<const float> params, int64_t layer,
   g.partial.assign(n * parts.norm.partial_size(), 0.0f);
   ParallelFor(n, [&](int64_t i) {
     const int64_t e = layer * n + i;
-    const int64_t begin = u.expert_begin[e];
-    const int64_t rows = u.expert_begin[e + 1] - begin;
+    const int64_t begin = u.sorted.expert_begin[e];
+    const int64_t rows = u.sorted.expert_begin[e + 1] - begin;
     if (rows == 0) return;
     float* dread = g.read.data() + begin * d;
     parts.experts[i].Backward(params, u.normal.data() + begin * d,
@@ -144,8 +148,8 @@ void MreNetwork::HeadForward(std::span<const float> params) {
       for (int64_t t = 0; t < u_.steps; ++t, z += d) {
         const int64_t pair = b * u_.steps + t;
         std::copy_n(z, d, z + d);
-        AddScaled(u_.wrote.data() + u_.position[pair] * d, u_.weight[pair], d,
-                  z + d);
+        AddScaled(u_.wrote.data() + u_.sorted.position[pair] * d,
+                  u_.weight[pair], d, z + d);
       }
     }
     parts_.head.Forward(params, u_.out.data(), begin * exits, end * exits,
@@ -181,9 +185,15 @@ const Unrolled& MreNetwork::Unroll(std::span<const float> params,
   Size(u_.logits, exits * config_.num_classes());
   StemForward(params, x);
   RouteForward(config_, parts_.router, params, options_, u_);
-  SortByExpert();
+  u_.sorted.Sort(u_.order, config_.total_experts());
+  if (!u_.rivals.empty()) {
+    u_.rivals.sorted.Sort(u_.rivals.expert, config_.total_experts());
+    Size(u_.rivals.normal, pairs * d);
+    Size(u_.rivals.wrote, pairs * d);
+  }
   for (int64_t l = 0; l < config_.layers; ++l) LayerForward(params, l);
   HeadForward(params);
+  if (!u_.rivals.empty()) CreditRivals(params);
   return u_;
 }
 
@@ -210,7 +220,7 @@ void MreNetwork::Backward(std::span<const float> params, const float* x,
         Add(g_.out.data() + (b * (u_.steps + 1) + t) * d, d, dh);
       }
       for (int64_t t = 0; t < u_.steps; ++t) {
-        Add(g_.read.data() + u_.position[b * u_.steps + t] * d, d, dh);
+        Add(g_.read.data() + u_.sorted.position[b * u_.steps + t] * d, d, dh);
       }
     }
   });

@@ -16,13 +16,14 @@
 #include <span>
 #include <vector>
 
+#include "model/net/mre_pairs.h"
 #include "model/net/mre_params.h"
 #include "model/net/network.h"
 #include "model/net/routing.h"
 
 namespace mre {
 
-// A pass whose order of experts may be prescribed, for gradient checks.
+// A pass whose choices may be prescribed, for gradient checks.
 struct UnrollOptions : PassOptions {
   // A fixed order [B,T] instead of a chosen one; and the values [B,T] of s from
   // which an expert's weight w = 1 + s - anchor departs (training uses s
@@ -30,35 +31,37 @@ struct UnrollOptions : PassOptions {
   // straight-through estimate).
   std::span<const int32_t> order;
   std::span<const float> anchor;
+  // With kPairs: fixed rivals and credits, both [B,T].
+  std::span<const int32_t> rivals;
+  std::span<const float> credits;
 };
 
 // Everything one batch keeps between forward and backward. Buffers grow to the
 // largest batch seen and are reused. "Sorted" buffers hold the B*T (row, step)
-// pairs in order of their expert, then row, then step; `position` maps b*T+t
-// to the pair's place.
+// pairs as SortedPairs has them.
 struct Unrolled {
   int64_t rows = 0;
   int64_t steps = 0;
 
-  std::vector<float> h;               // [B,d] the stem's output
-  std::vector<float> features;        // [B,F]; empty: h is read itself
-  std::vector<float> feature_stats;   // [B,2]
-  std::vector<float> context;         // [B,r] u
-  std::vector<float> probabilities;   // [B,P] routing probabilities
-  std::vector<int32_t> order;         // [B,T] expert l*N+i of each step
-  std::vector<float> coverage;        // [B,T+1] after each step
-  std::vector<float> soft;            // [B,T,L*N] relaxed choice, 0 elsewhere
-  std::vector<float> weight;          // [B,T] w
-  std::vector<int64_t> position;      // [B,T]
-  std::vector<int64_t> expert_begin;  // [L*N+1] ranges of the sorted buffers
-  std::vector<float> read;            // sorted [.,d] the stream as it was read
-  std::vector<float> read_stats;      // sorted [.,norm's]
-  std::vector<float> normal;          // sorted [.,d] its LayerNorm
-  std::vector<float> hidden;          // sorted [.,m] after relu
-  std::vector<float> wrote;           // sorted [.,d] y, before its weight
-  std::vector<float> out;             // [B,T+1,d] z_L at each step
+  std::vector<float> h;              // [B,d] the stem's output
+  std::vector<float> features;       // [B,F]; empty: h is read itself
+  std::vector<float> feature_stats;  // [B,2]
+  std::vector<float> context;        // [B,r] u
+  std::vector<float> probabilities;  // [B,P] routing probabilities
+  std::vector<int32_t> order;        // [B,T] expert l*N+i of each step
+  std::vector<float> coverage;       // [B,T+1] after each step
+  std::vector<float> soft;           // [B,T,L*N] relaxed choice, 0 elsewhere
+  std::vector<float> weight;         // [B,T] w
+  SortedPairs sorted;
+  std::vector<float> read;        // sorted [.,d] the stream as it was read
+  std::vector<float> read_stats;  // sorted [.,norm's]
+  std::vector<float> normal;      // sorted [.,d] its LayerNorm
+  std::vector<float> hidden;      // sorted [.,m] after relu
+  std::vector<float> wrote;       // sorted [.,d] y, before its weight
+  std::vector<float> out;         // [B,T+1,d] z_L at each step
   Head::Cache head;
   std::vector<float> logits;  // [B,T+1,C]
+  Rivals rivals;              // empty unless the router learns from pairs
 };
 
 // Buffers of the backward pass, reused from batch to batch.
@@ -92,10 +95,11 @@ class MreNetwork : public Network {
                          int64_t rows, const UnrollOptions& options);
 
  private:
-  void SortByExpert();
   void StemForward(std::span<const float> params, const float* x);
   void LayerForward(std::span<const float> params, int64_t layer);
   void HeadForward(std::span<const float> params);
+  // The credit of each pair (mre_pairs.h).
+  void CreditRivals(std::span<const float> params);
   void LayerBackward(std::span<const float> params, int64_t layer,
                      std::span<float> gradient);
 

@@ -58,6 +58,7 @@ class RowRouter {
       : options_(options),
         shape_(shape),
         rates_(shape.total()),
+        log_rates_(shape.total()),
         active_(shape.total()) {}
 
   void Run(int64_t row, Unrolled& u) {
@@ -73,9 +74,17 @@ class RowRouter {
       float* soft = u.soft.data() + pair * total;
       int64_t chosen = Score(row, t, soft);
       if (!options_.order.empty()) chosen = options_.order[pair];
-      Relax(soft);
+      if (u.rivals.empty()) {
+        Relax(soft);
+      } else {
+        const int64_t rival = options_.rivals.empty()
+                                  ? DrawRival(row, t, chosen)
+                                  : options_.rivals[pair];
+        u.rivals.expert[pair] = static_cast<int32_t>(rival);
+        u.rivals.odds[pair] = Odds(chosen, rival);
+      }
       u.order[pair] = static_cast<int32_t>(chosen);
-      u.weight[pair] = options_.anchor.empty()
+      u.weight[pair] = options_.anchor.empty() || !u.rivals.empty()
                            ? 1
                            : 1 + soft[chosen] - options_.anchor[pair];
       active_[chosen] = 1;
@@ -91,7 +100,8 @@ class RowRouter {
     int64_t best = -1;
     for (int64_t e = 0; e < shape_.total(); ++e) {
       if (rates_[e] < 0) continue;
-      score[e] = std::log(rates_[e] + kRateFloor);
+      log_rates_[e] = std::log(rates_[e] + kRateFloor);
+      score[e] = log_rates_[e];
       if (options_.noise > 0) {
         score[e] += options_.noise * CoarseGumbel(Mix64(key + e));
       }
@@ -99,6 +109,27 @@ class RowRouter {
     }
     // Without noise exactly what the server does.
     return options_.noise > 0 ? best : LargestRate(rates_);
+  }
+
+  // Another candidate, in proportion to the rates; -1 when there is none.
+  int64_t DrawRival(int64_t row, int64_t step, int64_t chosen) const {
+    const uint64_t key = Mix64(DrawKey(options_.seed, row, step));
+    int64_t best = -1;
+    float best_score = 0;
+    for (int64_t e = 0; e < shape_.total(); ++e) {
+      if (rates_[e] < 0 || e == chosen) continue;
+      const float score = log_rates_[e] + CoarseGumbel(Mix64(key + e));
+      if (best >= 0 && score <= best_score) continue;
+      best = e;
+      best_score = score;
+    }
+    return best;
+  }
+
+  // q: the share of the chosen one in the rates of both.
+  float Odds(int64_t chosen, int64_t rival) const {
+    if (rival < 0) return 1;
+    return 1 / (1 + std::exp(log_rates_[rival] - log_rates_[chosen]));
   }
 
   // Scores -> softmax over the candidates; 0 for the others.
@@ -120,11 +151,12 @@ class RowRouter {
   const UnrollOptions& options_;
   const RoutingShape shape_;
   std::vector<float> rates_;
+  std::vector<float> log_rates_;  // of the candidates
   std::vector<uint8_t> active_;
 };
 
-// One row's gradient from its steps' weights back to the gates' scores (the
-// arguments of the softmaxes that gave p and T).
+// One row's gradient from its steps' weights (or from its pairs' credits) back
+// to the gates' scores (the arguments of the softmaxes that gave p and T).
 class RowRouterBackward {
  public:
   RowRouterBackward(const RoutingShape& shape, const UnrollOptions& options)
@@ -132,6 +164,7 @@ class RowRouterBackward {
         shape_(shape),
         flow_(shape.total()),
         dflow_(shape.total()),
+        dscore_(shape.total()),
         dprobabilities_(shape.probabilities()),
         active_(shape.total()) {}
 
@@ -145,8 +178,13 @@ class RowRouterBackward {
     for (int64_t t = 0; t < u.steps; ++t) {
       const int64_t pair = row * u.steps + t;
       Flow(probabilities);
-      FlowBackward(probabilities, u.soft.data() + pair * shape_.total(),
-                   u.order[pair], dweight[t]);
+      if (u.rivals.empty()) {
+        StraightThrough(u.soft.data() + pair * shape_.total(), u.order[pair],
+                        dweight[t]);
+      } else {
+        Pair(u, pair);
+      }
+      FlowBackward(probabilities);
       active_[u.order[pair]] = 1;
     }
     const int64_t n = shape_.experts;
@@ -174,19 +212,36 @@ class RowRouterBackward {
     }
   }
 
-  // d(weight of the chosen) -> dprobabilities_, through the relaxed choice,
-  // the logarithm of the rates and the flow.
-  void FlowBackward(const float* probabilities, const float* soft,
-                    int64_t chosen, float dweight) {
-    const int64_t n = shape_.experts;
+  // d(weight of the chosen) -> dscore_, through the relaxed choice.
+  void StraightThrough(const float* soft, int64_t chosen, float dweight) {
     const float scale = dweight * soft[chosen] / options_.temperature;
+    for (int64_t e = 0; e < shape_.total(); ++e) {
+      dscore_[e] = scale * ((e == chosen ? 1.0f : 0.0f) - soft[e]);
+    }
+  }
+
+  // d(odds) -> dscore_.
+  void Pair(const Unrolled& u, int64_t pair) {
+    std::fill(dscore_.begin(), dscore_.end(), 0.0f);
+    const int32_t rival = u.rivals.expert[pair];
+    if (rival < 0) return;
+    const float odds = u.rivals.odds[pair];
+    const float slope =
+        u.rivals.credit[pair] * odds * (1 - odds) / static_cast<float>(u.rows);
+    dscore_[u.order[pair]] = slope;
+    dscore_[rival] = -slope;
+  }
+
+  // dscore_, that of the logarithm of each candidate's rate -> dprobabilities_,
+  // through the logarithm and the flow.
+  void FlowBackward(const float* probabilities) {
+    const int64_t n = shape_.experts;
     for (int64_t l = shape_.layers - 1; l >= 0; --l) {
       const float* dnext = dflow_.data() + (l + 1) * n;
       for (int64_t j = 0; j < n; ++j) {
         const int64_t e = l * n + j;
         if (!active_[e]) {
-          const float dscore = scale * ((e == chosen ? 1.0f : 0.0f) - soft[e]);
-          dflow_[e] = dscore / (flow_[e] + kRateFloor);
+          dflow_[e] = dscore_[e] / (flow_[e] + kRateFloor);
         } else if (l + 1 == shape_.layers) {
           dflow_[e] = 0;  // coverage has no part in the loss
         } else {
@@ -203,6 +258,7 @@ class RowRouterBackward {
   const RoutingShape shape_;
   std::vector<float> flow_;
   std::vector<float> dflow_;
+  std::vector<float> dscore_;
   std::vector<float> dprobabilities_;
   std::vector<uint8_t> active_;
 };
@@ -226,6 +282,10 @@ void RouteForward(const ModelConfig& config, const MreRouterParams& parts,
   u.weight.resize(u.rows * u.steps);
   u.coverage.resize(u.rows * (u.steps + 1));
   u.soft.resize(u.rows * u.steps * shape.total());
+  const bool pairs = options.router == RouterTraining::kPairs &&
+                     (!options.labels.empty() || !options.rivals.empty());
+  u.rivals.expert.resize(pairs ? u.rows * u.steps : 0);
+  u.rivals.odds.resize(u.rivals.expert.size());
   const std::vector<float> transitions = Transitions(config, parts, params);
   ForRowBlocks(u.rows, [&](int64_t, int64_t begin, int64_t end) {
     const int64_t rows = end - begin;

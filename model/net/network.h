@@ -11,6 +11,12 @@
 
 namespace mre {
 
+// How the router of an "mre" learns (mre_pairs.h).
+enum class RouterTraining {
+  kStraightThrough,  // experts enter with a weight that the router moves
+  kPairs,            // the loss after an expert against that after another
+};
+
 // How a batch is run.
 struct PassOptions {
   // Steps to run. REQUIRES: 1 <= steps <= Network::max_steps().
@@ -25,6 +31,11 @@ struct PassOptions {
   // Weight of the load-balancing loss of kinds that have one; only its gradient
   // shows.
   double balance = 0;
+  RouterTraining router = RouterTraining::kStraightThrough;
+  // For choices that learn from losses: labels [rows], and the weight of each
+  // exit's loss [steps+1]. Empty: such choices learn nothing.
+  std::span<const uint8_t> labels = {};
+  std::span<const float> step_weights = {};
 };
 
 // What a forward pass of B rows through T steps leaves for the loss and for

@@ -41,6 +41,9 @@ absl::Status InRange(absl::string_view flag, double value, double least,
              absl::StrCat(value));
 }
 
+constexpr absl::string_view kStraightThrough = "straight-through";
+constexpr absl::string_view kPairs = "pairs";
+
 bool HasRouterOfLayers(const FitOptions& options) {
   return options.kind == "topk" || options.kind == "pathmoe";
 }
@@ -50,6 +53,10 @@ bool Applies(const FitOptions& options, absl::string_view field) {
   if (field == "expert" || field == "patch" || field == "stride" ||
       field == "padding") {
     return options.expert == "conv";
+  }
+  // Younger than recipes that do not say it.
+  if (field == "router_training") {
+    return options.kind == "mre" && options.router_training != kStraightThrough;
   }
   if (field == "sharing") return options.kind == "pathmoe";
   if (field == "top_k" || field == "balance") return HasRouterOfLayers(options);
@@ -92,6 +99,11 @@ void FillDefaults(FitOptions& o) {
   }
 }
 
+RouterTraining RouterTrainingOf(const FitOptions& options) {
+  return options.router_training == kPairs ? RouterTraining::kPairs
+                                           : RouterTraining::kStraightThrough;
+}
+
 absl::Status Validate(const FitOptions& o) {
   if (const auto kind = ParseKind(o.kind); !kind.ok()) {
     return absl::InvalidArgumentError(
@@ -132,6 +144,10 @@ absl::Status Validate(const FitOptions& o) {
   RETURN_IF_ERROR(InRange("ema", o.ema, 0.0, 0.999999));
   RETURN_IF_ERROR(InRange("noise", o.noise, 0.0, 100.0));
   RETURN_IF_ERROR(InRange("temperature", o.temperature, 1e-3, 1000.0));
+  if (o.router_training != kStraightThrough && o.router_training != kPairs) {
+    return Bad("router_training", "straight-through or pairs",
+               absl::StrCat("\"", o.router_training, "\""));
+  }
   RETURN_IF_ERROR(ParseExitWeights(o.exit_weights, o.max_steps).status());
   RETURN_IF_ERROR(ParseAugmentation(o.augment).status());
   RETURN_IF_ERROR(InRange("threads", int64_t{o.threads}, 0, 1024));

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "model/net/config.h"
+#include "model/net/network.h"
 
 namespace mre {
 
@@ -46,6 +47,7 @@ struct FitOptions {
   double ema = 0;
   double noise = 0.05;
   double temperature = 1;
+  std::string router_training = "straight-through";
   std::string exit_weights = "0.2:0.5";
   std::string augment = "shift";
   uint64_t seed = 0;
@@ -98,6 +100,8 @@ void VisitRecipe(Options& o, Visit visit) {
   visit("ema", o.ema, "decay of the weights' moving average (0: off)");
   visit("noise", o.noise, "Gumbel noise in the order of experts");
   visit("temperature", o.temperature, "of the relaxed choice of an expert");
+  visit("router_training", o.router_training,
+        "how the router of an mre learns: straight-through or pairs");
   visit("exit_weights", o.exit_weights,
         "A:P weighs the loss of step 0 with A, that of step t with t^-P");
   visit("augment", o.augment, "none, flip, shift or flip+shift");
@@ -107,6 +111,9 @@ void VisitRecipe(Options& o, Visit visit) {
 // Puts the value that a 0 stands for into experts and max_steps. Nothing else
 // here takes options whose defaults are not filled in.
 void FillDefaults(FitOptions& options);
+
+// REQUIRES: Validate(options).ok().
+RouterTraining RouterTrainingOf(const FitOptions& options);
 
 // INVALID_ARGUMENT naming the first flag that is out of its bounds.
 absl::Status Validate(const FitOptions& options);

@@ -134,8 +134,8 @@ TEST(LayerNormTest, BackwardMatchesCentralDifferences) {
       EXPECT_NEAR(dbias[i], -2.0 + dy[i], 1e-5) << i;
     }
     std::vector<float> alone(n);
-    LayerNormBackward(dy.data(), x.data(), stats, 1, n, gain.data(), alone.data(),
-                      nullptr, nullptr);
+    LayerNormBackward(dy.data(), x.data(), stats, 1, n, gain.data(),
+                      alone.data(), nullptr, nullptr);
     EXPECT_EQ(alone, dx);
   }
 }
