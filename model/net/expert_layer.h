@@ -18,6 +18,11 @@ struct ExpertLayer {
       experts.emplace_back(
           config, absl::StrCat("layers.", layer, ".experts.", i), table);
     }
+    for (const auto tensor : {&Expert::up_weight, &Expert::up_bias,
+                              &Expert::down_weight, &Expert::down_bias}) {
+      std::vector<Slot>& family = table.families.emplace_back();
+      for (const Expert& expert : experts) family.push_back(expert.*tensor);
+    }
   }
 
   Norm norm;

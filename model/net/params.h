@@ -49,6 +49,9 @@ struct ParamTable {
   Slot Append(std::string name, std::vector<int64_t> shape, ParamGroup group);
 
   std::vector<ParamSpec> specs;  // in order of offset
+  // Tensors that stand in the same place of a layer's experts, one list a
+  // tensor: what an optimiser may move together.
+  std::vector<std::vector<Slot>> families;
   int64_t total = 0;             // floats in the block
 };
 

@@ -55,6 +55,7 @@ bool Applies(const FitOptions& options, absl::string_view field) {
     return options.expert == "conv";
   }
   // Younger than recipes that do not say it.
+  if (field == "shared_lr") return options.shared_lr != 0;
   if (field == "router_training") {
     return options.kind == "mre" && options.router_training != kStraightThrough;
   }
@@ -140,6 +141,7 @@ absl::Status Validate(const FitOptions& o) {
   RETURN_IF_ERROR(ParseSchedule(o.schedule).status());
   RETURN_IF_ERROR(InRange("weight_decay", o.weight_decay, 0.0, 100.0));
   RETURN_IF_ERROR(InRange("router_lr", o.router_lr, 0.0, 1000.0));
+  RETURN_IF_ERROR(InRange("shared_lr", o.shared_lr, 0.0, 1000.0));
   RETURN_IF_ERROR(InRange("clip", o.clip, 0.0, 1e9));
   RETURN_IF_ERROR(InRange("ema", o.ema, 0.0, 0.999999));
   RETURN_IF_ERROR(InRange("noise", o.noise, 0.0, 100.0));

@@ -43,6 +43,7 @@ struct FitOptions {
   std::string schedule = "one-cycle";
   double weight_decay = 0.05;
   double router_lr = 1;
+  double shared_lr = 0;
   double clip = 1;
   double ema = 0;
   double noise = 0.05;
@@ -96,6 +97,9 @@ void VisitRecipe(Options& o, Visit visit) {
   visit("weight_decay", o.weight_decay,
         "decoupled, of the matrices outside the router");
   visit("router_lr", o.router_lr, "the router's rate, as a factor");
+  visit("shared_lr", o.shared_lr,
+        "rate of the part that a layer's experts have in common, as a factor "
+        "(0: they have none)");
   visit("clip", o.clip, "largest norm of the gradient (0: any)");
   visit("ema", o.ema, "decay of the weights' moving average (0: off)");
   visit("noise", o.noise, "Gumbel noise in the order of experts");

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <functional>
 
+#include "model/math/elementwise.h"
 #include "model/math/parallel.h"
 #include "model/math/simd.h"
 
@@ -32,19 +33,49 @@ struct Moments {
   float epsilon;
 };
 
+// Moves the moments by g; writes the step that they ask for to `delta`.
 MRE_SIMD
-void Update(const Moments& m, const Rates& rates, int64_t size,
-            const float* __restrict g, float* __restrict first,
-            float* __restrict second, float* __restrict w) {
+void Direction(const Moments& m, float rate, int64_t size,
+               const float* __restrict g, float* __restrict first,
+               float* __restrict second, float* __restrict delta) {
   for (int64_t i = 0; i < size; ++i) {
     first[i] = m.beta1 * first[i] + (1 - m.beta1) * g[i];
     second[i] = m.beta2 * second[i] + (1 - m.beta2) * g[i] * g[i];
     const float scale = std::sqrt(second[i]) * m.root2 + m.epsilon;
-    w[i] = rates.keep * w[i] - rates.step * first[i] / scale;
+    delta[i] = rate * first[i] / scale;
+  }
+}
+
+MRE_SIMD
+void Move(float keep, int64_t size, const float* __restrict delta,
+          float* __restrict w) {
+  for (int64_t i = 0; i < size; ++i) w[i] = keep * w[i] - delta[i];
+}
+
+// The part that a family has in common.
+void UpdateShared(const Moments& moments, float rate,
+                  const std::vector<Slot>& family,
+                  std::span<const float> gradient, float* first, float* second,
+                  std::span<float> params) {
+  const int64_t size = family[0].size;
+  std::vector<float> sum(size);
+  for (const Slot& slot : family) Add(slot.in(gradient), size, sum.data());
+  std::vector<float> delta(size);
+  Direction(moments, rate, size, sum.data(), first, second, delta.data());
+  for (const Slot& slot : family) {
+    Move(1, size, delta.data(), slot.in(params));
   }
 }
 
 }  // namespace
+
+int64_t SharedSize(const ParamTable& table) {
+  int64_t size = 0;
+  for (const std::vector<Slot>& family : table.families) {
+    size += family[0].size;
+  }
+  return size;
+}
 
 void AdamWStep(const AdamWOptions& options, const ParamTable& table,
                double rate, std::span<const float> gradient, AdamWState& state,
@@ -73,7 +104,25 @@ void AdamWStep(const AdamWOptions& options, const ParamTable& table,
     float* first = state.first.data() + p.offset;
     float* second = state.second.data() + p.offset;
     float* w = params.data() + p.offset;
-    Update(moments, rates, p.size, g, first, second, w);
+    std::vector<float> delta(p.size);
+    Direction(moments, rates.step, p.size, g, first, second, delta.data());
+    Move(rates.keep, p.size, delta.data(), w);
+  });
+  if (options.shared_rate <= 0) return;
+  state.shared_first.resize(SharedSize(table), 0.0f);
+  state.shared_second.resize(SharedSize(table), 0.0f);
+  std::vector<int64_t> offsets;
+  int64_t offset = 0;
+  for (const std::vector<Slot>& family : table.families) {
+    offsets.push_back(offset);
+    offset += family[0].size;
+  }
+  const float shared_rate = static_cast<float>(
+      rates_of(ParamGroup::kMatrix).step * options.shared_rate);
+  ParallelFor(static_cast<int64_t>(table.families.size()), [&](int64_t i) {
+    UpdateShared(moments, shared_rate, table.families[i], gradient,
+                 state.shared_first.data() + offsets[i],
+                 state.shared_second.data() + offsets[i], params);
   });
 }
 

@@ -22,14 +22,25 @@ struct AdamWOptions {
   double weight_decay = 0.01;
   // The router's rate is this much of everyone else's.
   double router_rate = 1;
+  // Above 0, the experts of a layer have a part in common beside their own:
+  // every tensor is U + V_i, U trained with this much of everyone's rate. U and
+  // V_i are never told apart; only the moments of U's gradient, the sum over
+  // the layer's experts, are kept.
+  double shared_rate = 0;
 };
 
 // Moments of every parameter, and how many steps made them.
 struct AdamWState {
   std::vector<float> first;
   std::vector<float> second;
+  // Those of the parts in common, where there are any.
+  std::vector<float> shared_first;
+  std::vector<float> shared_second;
   int64_t steps = 0;
 };
+
+// Floats of each of a table's two shared moments.
+int64_t SharedSize(const ParamTable& table);
 
 // One step of `params` against `gradient`, both table.total floats. An empty
 // state starts from zero.

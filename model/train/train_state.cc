@@ -87,6 +87,13 @@ absl::StatusOr<SavedRun> ParseRun(std::span<const std::byte> bytes) {
   ASSIGN_OR_RETURN(run.state.adam.first, ReadTensor(file, "adam.first", size));
   ASSIGN_OR_RETURN(run.state.adam.second,
                    ReadTensor(file, "adam.second", size));
+  if (run.options.shared_lr > 0) {
+    const int64_t shared = SharedSize(table);
+    ASSIGN_OR_RETURN(run.state.adam.shared_first,
+                     ReadTensor(file, "adam.shared_first", shared));
+    ASSIGN_OR_RETURN(run.state.adam.shared_second,
+                     ReadTensor(file, "adam.shared_second", shared));
+  }
   if (run.options.ema > 0) {
     ASSIGN_OR_RETURN(run.state.average, ReadTensor(file, "average", size));
   }
@@ -116,6 +123,10 @@ absl::Status SaveRun(const SavedRun& run, const std::string& path) {
   add("params", state.params);
   add("adam.first", state.adam.first);
   add("adam.second", state.adam.second);
+  if (!state.adam.shared_first.empty()) {
+    add("adam.shared_first", state.adam.shared_first);
+    add("adam.shared_second", state.adam.shared_second);
+  }
   if (!state.average.empty()) add("average", state.average);
   return WriteFileAtomically(path, SerializeSafetensors(file));
 }

@@ -50,7 +50,8 @@ Trainer::Trainer(const FitOptions& options, const Dataset& data,
       data_(absl::StrCat(absl::Hex(Fingerprint(data.train), absl::kZeroPad16))),
       exit_weights_(*ParseExitWeights(options.exit_weights, options.max_steps)),
       adam_{.weight_decay = options.weight_decay,
-            .router_rate = options.router_lr},
+            .router_rate = options.router_lr,
+            .shared_rate = options.shared_lr},
       schedule_(*ParseSchedule(options.schedule)),
       evaluated_(evaluated),
       evaluated_name_(std::move(evaluated_name)),
@@ -62,6 +63,10 @@ Trainer::Trainer(const FitOptions& options, const Dataset& data,
   state_.params = network_->InitialParams(SeedOf(options, kParamsStream));
   state_.adam.first.resize(network_->table().total, 0.0f);
   state_.adam.second.resize(network_->table().total, 0.0f);
+  if (options.shared_lr > 0) {
+    state_.adam.shared_first.resize(SharedSize(network_->table()), 0.0f);
+    state_.adam.shared_second = state_.adam.shared_first;
+  }
   if (options.ema > 0) state_.average = state_.params;
 }
 

@@ -64,6 +64,56 @@ TEST(AdamWTest, EveryParameterMovesWhateverTheThreadCount) {
   EXPECT_EQ(results[0], results[1]);
 }
 
+// The sums of a table's tensors and of shared ones, trained apart, are what
+// training with a shared rate gives.
+TEST(AdamWTest, SharedPartIsASecondSetOfParameters) {
+  const MreParams parts = SmallModel();
+  const ParamTable& table = parts.table;
+  Rng rng(1);
+  AdamWOptions options;
+  options.weight_decay = 0;
+  std::vector<float> own(table.total, 1.0f);
+  std::vector<float> whole = own;
+  AdamWState own_state, state;
+  // One tensor a family, as a model of its own.
+  ParamTable shared_table;
+  for (const std::vector<Slot>& family : table.families) {
+    shared_table.Append("shared", {family[0].size}, ParamGroup::kVector);
+  }
+  ASSERT_EQ(shared_table.total, SharedSize(table));
+  std::vector<float> shared(shared_table.total, 0.0f);
+  AdamWState shared_state;
+  for (int step = 0; step < 3; ++step) {
+    std::vector<float> gradient(table.total);
+    for (float& g : gradient) g = static_cast<float>(rng.Gaussian());
+    std::vector<float> sums(shared_table.total, 0.0f);
+    for (size_t f = 0; f < table.families.size(); ++f) {
+      for (const Slot& slot : table.families[f]) {
+        for (int64_t i = 0; i < slot.size; ++i) {
+          sums[shared_table.specs[f].offset + i] += gradient[slot.offset + i];
+        }
+      }
+    }
+    options.shared_rate = 0;
+    AdamWStep(options, table, 0.01, gradient, own_state, own);
+    AdamWStep(options, shared_table, 0.005, sums, shared_state, shared);
+    options.shared_rate = 0.5;
+    AdamWStep(options, table, 0.01, gradient, state, whole);
+  }
+  std::vector<float> expected = own;
+  for (size_t f = 0; f < table.families.size(); ++f) {
+    for (const Slot& slot : table.families[f]) {
+      for (int64_t i = 0; i < slot.size; ++i) {
+        expected[slot.offset + i] += shared[shared_table.specs[f].offset + i];
+      }
+    }
+  }
+  for (int64_t i = 0; i < table.total; ++i) {
+    EXPECT_NEAR(whole[i], expected[i], 1e-6) << i;
+  }
+  EXPECT_NE(whole, own);
+}
+
 TEST(ClipByNormTest, ScalesDownToTheLimitOnly) {
   std::vector<float> gradient(40000, 0.0f);
   gradient[0] = 3;

@@ -97,6 +97,10 @@ TEST_F(TrainerTest, EveryKindLearnsAndResumes) {
     options.top_k = 2;
     options.sharing = options.kind == "pathmoe" ? 2 : 1;
     options.epochs = 30;
+    if (options.kind == "mre") {
+      options.router_training = "pairs";
+      options.shared_lr = 0.5;
+    }
     FillDefaults(options);
     ASSERT_TRUE(Validate(options).ok()) << Validate(options);
     auto trainer = Make(options);
