@@ -8,11 +8,8 @@ namespace mre {
 Cost CostOf(const ModelConfig& config) {
   const ConvShape up = ExpertConv(config);
   const int64_t points = config.positions();
-  const int64_t stem_inputs = config.expert == ExpertKind::kConv
-                                  ? PatchInputs(config)
-                                  : config.input.size();
   Cost cost;
-  cost.stem = points * config.width * stem_inputs;
+  cost.stem = points * config.width * StemInputs(config);
   switch (config.kind) {
     case Kind::kMre:
       cost.stem += config.context * config.features() +

@@ -5,6 +5,7 @@
 #include "model/base/status_macros.h"
 #include "model/math/conv.h"
 #include "model/math/elementwise.h"
+#include "model/net/embedding.h"
 
 namespace mre {
 namespace {
@@ -36,6 +37,7 @@ absl::Status PackedParts::Pack(Precision precision, const Stem& stem,
   };
   RETURN_IF_ERROR(stem_.Create({stem.in, d, stem.activation, Precision::kF32}));
   RETURN_IF_ERROR(add(stem_, stem.weight, stem.bias));
+  Append(stem.table.of(params), table_);
   if (!conv()) {
     RETURN_IF_ERROR(up_.Create({d, m, Activation::kRelu, precision}));
   }
@@ -68,14 +70,19 @@ int64_t PackedParts::PaddedStreams(int64_t rows) const {
 
 void PackedParts::RunStem(const float* x, int64_t rows,
                           std::vector<float>& scratch, float* h) const {
-  if (!conv()) {
+  if (!conv() && !config_.text()) {
     stem_.Apply(0, x, rows, h);
     return;
   }
   Grow(scratch,
-       PaddedStreams(rows) * config_.positions() * PatchInputs(config_));
-  GatherPatches(config_.input, config_.patch, config_.map_height(),
-                config_.map_width(), x, rows, scratch.data());
+       PaddedStreams(rows) * config_.positions() * StemInputs(config_));
+  if (conv()) {
+    GatherPatches(config_.input, config_.patch, config_.map_height(),
+                  config_.map_width(), x, rows, scratch.data());
+  } else {
+    Embed(table_.data(), config_.embedding, x, rows * config_.input.size(),
+          scratch.data());
+  }
   stem_.Apply(0, scratch.data(), rows * config_.positions(), h);
 }
 

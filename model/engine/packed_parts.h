@@ -59,6 +59,7 @@ class PackedParts {
   // Conv: weight, then bias, of each expert's up.
   std::vector<std::vector<float>> kernels_;
   std::vector<float> norms_;  // [L+1, 2, d]; the last is the head's
+  std::vector<float> table_;  // [256,E] of a text's stem
 };
 
 }  // namespace mre

@@ -142,6 +142,35 @@ absl::Status ValidatePatch(const ModelConfig& config) {
                   kMaxInputSize);
 }
 
+absl::Status ValidateText(const ModelConfig& config) {
+  if (config.expert != ExpertKind::kMlp) {
+    return Expected("expert.kind", "\"mlp\" with a stem of kind \"embedding\"");
+  }
+  if (config.input.shape[0] != 1 || config.input.shape[2] != 1) {
+    return Expected("input.shape", "[1,window,1] for text");
+  }
+  RETURN_IF_ERROR(InBounds("stem.dimension", config.embedding, kMaxDimension));
+  return InBounds("elements of a window's vectors",
+                  config.input.size() * config.embedding, kMaxInputSize);
+}
+
+absl::string_view StemName(const ModelConfig& config) {
+  if (config.text()) return "embedding";
+  return config.expert == ExpertKind::kConv ? "patch" : "linear";
+}
+
+absl::Status ParseEmbedding(const json& stem, ModelConfig& config) {
+  ASSIGN_OR_RETURN(const int64_t vocabulary,
+                   Integer(stem, "vocabulary", "stem.vocabulary"));
+  if (vocabulary != kVocabulary) {
+    return Expected("stem.vocabulary", absl::StrCat(kVocabulary));
+  }
+  ASSIGN_OR_RETURN(config.embedding,
+                   Integer(stem, "dimension", "stem.dimension"));
+  // 0 would mean that there is none.
+  return InBounds("stem.dimension", config.embedding, kMaxDimension);
+}
+
 absl::Status ParseStemAndExpert(const json& root, ModelConfig& config) {
   ASSIGN_OR_RETURN(const json* stem, Object(root, "stem", "stem"));
   ASSIGN_OR_RETURN(const json* expert, Object(root, "expert", "expert"));
@@ -152,8 +181,10 @@ absl::Status ParseStemAndExpert(const json& root, ModelConfig& config) {
   }
   config.expert = kind == "conv" ? ExpertKind::kConv : ExpertKind::kMlp;
   const bool conv = config.expert == ExpertKind::kConv;
-  RETURN_IF_ERROR(
-      ExpectText(*stem, "kind", "stem.kind", conv ? "patch" : "linear"));
+  ASSIGN_OR_RETURN(const std::string stem_kind,
+                   Text(*stem, "kind", "stem.kind"));
+  if (stem_kind == "embedding") RETURN_IF_ERROR(ParseEmbedding(*stem, config));
+  RETURN_IF_ERROR(ExpectText(*stem, "kind", "stem.kind", StemName(config)));
   ASSIGN_OR_RETURN(const std::string activation,
                    Text(*stem, "activation", "stem.activation"));
   if (activation != "none" && activation != "relu") {
@@ -162,7 +193,7 @@ absl::Status ParseStemAndExpert(const json& root, ModelConfig& config) {
   config.stem_activation =
       activation == "relu" ? Activation::kRelu : Activation::kNone;
   ASSIGN_OR_RETURN(config.hidden, Integer(*expert, "hidden", "expert.hidden"));
-  if (!conv) return absl::OkStatus();
+  if (!conv || config.text()) return absl::OkStatus();
   ASSIGN_OR_RETURN(config.patch.size, Integer(*stem, "size", "stem.size"));
   ASSIGN_OR_RETURN(config.patch.stride,
                    Integer(*stem, "stride", "stem.stride"));
@@ -262,6 +293,7 @@ absl::Status Validate(const ModelConfig& config) {
       return Expected("input.std", "finite numbers above 0");
     }
   }
+  if (config.embedding != 0) RETURN_IF_ERROR(ValidateText(config));
   RETURN_IF_ERROR(InBounds("width", config.width, kMaxDimension));
   RETURN_IF_ERROR(InBounds("layers", config.layers, kMaxLayers));
   RETURN_IF_ERROR(InBounds("experts", config.experts, kMaxExpertsPerLayer));
@@ -338,7 +370,11 @@ std::string FormatConfig(const ModelConfig& config) {
                    {"std", config.input.std}};
   const bool conv = config.expert == ExpertKind::kConv;
   auto& stem = root["stem"];
-  stem["kind"] = conv ? "patch" : "linear";
+  stem["kind"] = std::string(StemName(config));
+  if (config.text()) {
+    stem["vocabulary"] = kVocabulary;
+    stem["dimension"] = config.embedding;
+  }
   stem["activation"] =
       config.stem_activation == Activation::kRelu ? "relu" : "none";
   if (conv) {

@@ -59,10 +59,15 @@ struct PatchConfig {
   int64_t padding = 2;
 };
 
+// Rows of the table that turns the bytes of a text into vectors.
+inline constexpr int64_t kVocabulary = 256;
+
 struct ModelConfig {
   Kind kind = Kind::kMre;
   ExpertKind expert = ExpertKind::kMlp;
   PatchConfig patch;  // conv only
+  // E: length of the vector of one byte of a text. 0: the input is no text.
+  int64_t embedding = 0;
   InputConfig input;
   Activation stem_activation = Activation::kNone;
   int64_t width = 64;    // d: length of a stream; conv: channels of its map
@@ -87,6 +92,9 @@ struct ModelConfig {
   int64_t features() const {
     return expert == ExpertKind::kConv ? 10 * width : width;
   }
+
+  // Rows are windows of text, [1,window,1] bytes as they stand in the text.
+  bool text() const { return embedding > 0; }
 
   int64_t total_experts() const { return layers * experts; }
   int64_t num_classes() const { return static_cast<int64_t>(classes.size()); }

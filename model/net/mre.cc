@@ -225,7 +225,7 @@ void MreNetwork::Backward(std::span<const float> params, const float* x,
     }
   });
   RouteBackward(config_, parts_.router, params, options_, u_, g_, gradient);
-  parts_.stem.Backward(x, u_.h.data(), u_.rows, g_.h.data(), gradient);
+  parts_.stem.Backward(params, x, u_.h.data(), u_.rows, g_.h.data(), gradient);
 }
 
 }  // namespace mre

@@ -193,7 +193,7 @@ void StackNetwork::Backward(std::span<const float> params, const float* x,
   for (int64_t b = 0; b < rows_; ++b) {
     std::copy_n(out(b, 0), d, h.data() + b * d);
   }
-  parts_.stem.Backward(x, h.data(), rows_, dz_.data(), gradient);
+  parts_.stem.Backward(params, x, h.data(), rows_, dz_.data(), gradient);
 }
 
 void StackNetwork::LayerBackward(std::span<const float> params, int64_t layer,

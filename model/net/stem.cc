@@ -5,11 +5,14 @@
 #include <vector>
 
 #include "model/net/batch_ops.h"
+#include "model/net/embedding.h"
 #include "model/net/initial.h"
 
 namespace mre {
 
-int64_t PatchInputs(const ModelConfig& config) {
+int64_t StemInputs(const ModelConfig& config) {
+  if (config.text()) return config.input.size() * config.embedding;
+  if (config.expert == ExpertKind::kMlp) return config.input.size();
   return config.patch.size * config.patch.size * config.input.channels();
 }
 
@@ -38,55 +41,78 @@ void GatherPatches(const InputConfig& input, const PatchConfig& patch,
   }
 }
 
-Stem::Stem(const ModelConfig& config, ParamTable& table)
+Stem::Stem(const ModelConfig& config, ParamTable& params)
     : patches(config.expert == ExpertKind::kConv),
+      embedding(config.embedding),
       input(config.input),
       patch(config.patch),
       map_height(config.map_height()),
       map_width(config.map_width()),
-      in(patches ? PatchInputs(config) : config.input.size()),
+      in(StemInputs(config)),
       out(config.width),
       activation(config.stem_activation) {
+  if (config.text()) {
+    table = params.Append("stem.embedding", {kVocabulary, embedding},
+                          ParamGroup::kMatrix);
+  }
   std::vector<int64_t> shape = {out, in};
   if (patches) shape = {out, patch.size, patch.size, input.channels()};
-  weight = table.Append("stem.weight", shape, ParamGroup::kMatrix);
-  bias = table.Append("stem.bias", {out}, ParamGroup::kVector);
+  weight = params.Append("stem.weight", shape, ParamGroup::kMatrix);
+  bias = params.Append("stem.bias", {out}, ParamGroup::kVector);
 }
 
 void Stem::Init(std::span<float> params, Rng& rng) const {
+  if (embedding > 0) FillGaussian(table, 1, params, rng);
   FillGaussian(weight, std::sqrt(1.0 / static_cast<double>(in)), params, rng);
+}
+
+void Stem::Gather(std::span<const float> params, const float* x, int64_t rows,
+                  float* gathered) const {
+  if (patches) {
+    GatherPatches(input, patch, map_height, map_width, x, rows, gathered);
+  } else {
+    Embed(table.in(params), embedding, x, rows * input.size(), gathered);
+  }
 }
 
 void Stem::Forward(std::span<const float> params, const float* x, int64_t rows,
                    float* h) const {
   std::vector<float> gathered;
   const int64_t points = rows * positions();
-  if (patches) {
+  if (!direct()) {
     gathered.resize(points * in);
-    GatherPatches(input, patch, map_height, map_width, x, rows,
-                  gathered.data());
+    Gather(params, x, rows, gathered.data());
     x = gathered.data();
   }
   LinearRows(weight.in(params), bias.in(params), x, points, in, out, h);
   if (activation == Activation::kRelu) Relu(points * out, h);
 }
 
-void Stem::Backward(const float* x, const float* h, int64_t rows, float* dh,
+void Stem::Backward(std::span<const float> params, const float* x,
+                    const float* h, int64_t rows, float* dh,
                     std::span<float> gradient) const {
   const int64_t points = rows * positions();
   if (activation == Activation::kRelu) ReluBackward(h, points * out, dh);
   std::vector<float> gathered;
-  if (patches) {
+  const float* read = x;
+  if (!direct()) {
     gathered.resize(points * in);
     ForRowBlocks(rows, [&](int64_t, int64_t begin, int64_t end) {
-      GatherPatches(input, patch, map_height, map_width,
-                    x + begin * input.size(), end - begin,
-                    gathered.data() + begin * positions() * in);
+      Gather(params, x + begin * input.size(), end - begin,
+             gathered.data() + begin * positions() * in);
     });
-    x = gathered.data();
+    read = gathered.data();
   }
-  LinearWeightBackward(dh, x, points, in, out, weight.in(gradient),
+  LinearWeightBackward(dh, read, points, in, out, weight.in(gradient),
                        bias.in(gradient));
+  if (embedding == 0) return;
+  // From here on `gathered` holds the gradient of what it held.
+  ForRowBlocks(rows, [&](int64_t, int64_t begin, int64_t end) {
+    Gemm(false, false, end - begin, in, out, dh + begin * out, out,
+         weight.in(params), in, 0, gathered.data() + begin * in, in);
+  });
+  EmbedBackward(x, gathered.data(), rows * input.size(), embedding,
+                table.in(gradient));
 }
 
 }  // namespace mre

@@ -94,6 +94,14 @@ ModelConfig RandomConvConfigOf(Kind kind, uint64_t seed) {
   return config;
 }
 
+ModelConfig RandomTextConfigOf(Kind kind, uint64_t seed) {
+  ModelConfig config = RandomConfigOf(kind, seed);
+  Rng rng(Mix64(seed) + 2);
+  config.input = {{1, Between(rng, 1, 9), 1}, 1, {0}, {1}};
+  config.embedding = Between(rng, 1, 9);
+  return config;
+}
+
 ModelConfig FashionConfig() {
   ModelConfig config;
   config.input = {{28, 28, 1}, 1.0 / 255, {0.286}, {0.353}};

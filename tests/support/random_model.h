@@ -27,6 +27,9 @@ ModelConfig RandomConfigOf(Kind kind, uint64_t seed);
 // The same with conv experts: odd maps, patches that overlap, borders.
 ModelConfig RandomConvConfigOf(Kind kind, uint64_t seed);
 
+// The same for text: an embedding stem, windows of 1 to 9 bytes.
+ModelConfig RandomTextConfigOf(Kind kind, uint64_t seed);
+
 // The dimensions of the checkpoint that ships: 28x28x1, width 64, 4 layers of
 // 8 experts.
 ModelConfig FashionConfig();

@@ -37,6 +37,14 @@ TEST(CostTest, IsTheSizeOfTheWeightsThatAStepUses) {
   }
 }
 
+TEST(CostTest, ATextsStemMultipliesTheVectorsOfItsWindow) {
+  ModelConfig config = FashionConfig();
+  config.kind = Kind::kTopk;
+  config.input = {{1, 32, 1}, 1, {0}, {1}};
+  config.embedding = 16;
+  EXPECT_EQ(CostOf(config).stem, 32u * 16u * 64u);
+}
+
 TEST(CostTest, StepsAddAnExpertAndAHeadEach) {
   const Cost cost = {100, 30, 7};
   EXPECT_EQ(cost.OneStep(), 37u);

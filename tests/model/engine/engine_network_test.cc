@@ -18,20 +18,24 @@ namespace {
 
 struct Case {
   Kind kind;
-  bool conv;
+  const char* form;
+  ModelConfig (*config)(Kind kind, uint64_t seed);
 };
 void PrintTo(const Case& c, std::ostream* out) {
-  *out << KindName(c.kind) << (c.conv ? "_conv" : "_mlp");
+  *out << KindName(c.kind) << "_" << c.form;
 }
+Case Mlp(Kind kind) { return {kind, "mlp", RandomConfigOf}; }
+Case Conv(Kind kind) { return {kind, "conv", RandomConvConfigOf}; }
+Case Text(Kind kind) { return {kind, "text", RandomTextConfigOf}; }
 
 class EngineNetworkTest : public testing::TestWithParam<Case> {};
 
 INSTANTIATE_TEST_SUITE_P(
     Kinds, EngineNetworkTest,
-    testing::Values(Case{Kind::kMre, false}, Case{Kind::kTopk, false},
-                    Case{Kind::kPathmoe, false}, Case{Kind::kMlp, false},
-                    Case{Kind::kMre, true}, Case{Kind::kTopk, true},
-                    Case{Kind::kMlp, true}),
+    testing::Values(Mlp(Kind::kMre), Mlp(Kind::kTopk), Mlp(Kind::kPathmoe),
+                    Mlp(Kind::kMlp), Conv(Kind::kMre), Conv(Kind::kTopk),
+                    Conv(Kind::kMlp), Text(Kind::kMre), Text(Kind::kTopk),
+                    Text(Kind::kPathmoe), Text(Kind::kMlp)),
     testing::PrintToStringParamName());
 
 // As the trainer's batches have it.
@@ -50,9 +54,7 @@ TEST_P(EngineNetworkTest, EachStepIsOneOfTheWholePass) {
   for (uint64_t seed = 0; seed < 30; ++seed) {
     SCOPED_TRACE(seed);
     const Model model =
-        RandomModel(GetParam().conv ? RandomConvConfigOf(GetParam().kind, seed)
-                                    : RandomConfigOf(GetParam().kind, seed),
-                    seed);
+        RandomModel(GetParam().config(GetParam().kind, seed), seed);
     const ModelConfig& config = model.config;
     Rng rng(seed);
     const std::vector<float> raw = RandomInput(config, rng);

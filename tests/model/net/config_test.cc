@@ -99,6 +99,48 @@ TEST(ConfigTest, ConvExpertsHaveAPatchStem) {
   EXPECT_THAT(refused({64, 8, 0}), HasSubstr("patches"));
 }
 
+ModelConfig TextConfig() {
+  ModelConfig config = SmallConfig();
+  config.input = {{1, 32, 1}, 1, {0}, {1}};
+  config.embedding = 16;
+  config.training = "{}";
+  return config;
+}
+
+TEST(ConfigTest, TextHasAnEmbeddingStem) {
+  const std::string text = FormatConfig(TextConfig());
+  EXPECT_THAT(text, HasSubstr(R"("stem":{"kind":"embedding","vocabulary":256,)"
+                              R"("dimension":16,"activation":"relu"})"));
+  const auto parsed = ParseConfig(text);
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_TRUE(parsed->text());
+  EXPECT_EQ(parsed->embedding, 16);
+  EXPECT_EQ(FormatConfig(*parsed), text);
+  EXPECT_FALSE(ParseConfig(FormatConfig(SmallConfig()))->text());
+}
+
+TEST(ConfigTest, RefusesWhatNoTextModelIs) {
+  const auto refused = [](const char* field, const char* value) {
+    json root = json::parse(FormatConfig(TextConfig()));
+    root[json::json_pointer(field)] = json::parse(value);
+    const auto parsed = ParseConfig(root.dump());
+    EXPECT_EQ(parsed.status().code(), absl::StatusCode::kInvalidArgument);
+    return std::string(parsed.status().message());
+  };
+  EXPECT_THAT(refused("/stem/vocabulary", "255"),
+              HasSubstr("stem.vocabulary: expected 256"));
+  EXPECT_THAT(refused("/stem/vocabulary", "null"),
+              HasSubstr("stem.vocabulary"));
+  for (const char* value : {"0", "-1", "65537", "1.5", "null"}) {
+    EXPECT_THAT(refused("/stem/dimension", value), HasSubstr("stem.dimension"));
+  }
+  EXPECT_THAT(refused("/input/shape", "[32,1,1]"), HasSubstr("input.shape"));
+  EXPECT_THAT(refused("/expert/kind", "\"conv\""), HasSubstr("expert.kind"));
+  // A table that fits in a small file, and vectors that fit nowhere.
+  EXPECT_THAT(refused("/input/shape", "[1,16777216,1]"),
+              HasSubstr("elements of a window's vectors"));
+}
+
 TEST(ConfigTest, TrainingRecordMayBeMissing) {
   json root = json::parse(FormatConfig(SmallConfig()));
   root.erase("training");

@@ -7,9 +7,24 @@
 #include <initializer_list>
 #include <vector>
 
+#include "model/base/rng.h"
+#include "model/net/config.h"
 #include "model/net/params.h"
 
 namespace mre {
+
+// [rows,inputs] as a network reads them. Of text: a few characters, so that
+// each occurs more than once.
+inline std::vector<float> GradientInputs(const ModelConfig& config,
+                                         int64_t rows, Rng& rng) {
+  std::vector<float> x(rows * config.input.size());
+  for (float& value : x) {
+    value = static_cast<float>(config.text()
+                                   ? 97.0 + static_cast<double>(rng.Below(5))
+                                   : rng.Gaussian());
+  }
+  return x;
+}
 
 // Of one tensor, as 2-norms.
 struct GradientCheck {

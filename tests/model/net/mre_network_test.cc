@@ -18,8 +18,10 @@ class MreNetworkTest : public ::testing::TestWithParam<ModelConfig> {};
 INSTANTIATE_TEST_SUITE_P(
     Models, MreNetworkTest,
     ::testing::Values(SmallConfig(Activation::kNone),
-                      SmallConfig(Activation::kRelu), SmallConvConfig()),
+                      SmallConfig(Activation::kRelu), SmallConvConfig(),
+                      SmallTextConfig()),
     [](const auto& info) {
+      if (info.param.text()) return "text";
       if (info.param.expert == ExpertKind::kConv) return "conv";
       return info.param.stem_activation == Activation::kRelu ? "relu" : "none";
     });

@@ -9,6 +9,7 @@
 
 #include "model/base/rng.h"
 #include "model/net/mre.h"
+#include "tests/model/net/gradient_check.h"
 
 namespace mre {
 
@@ -40,6 +41,13 @@ inline ModelConfig SmallConvConfig() {
   return config;
 }
 
+inline ModelConfig SmallTextConfig() {
+  ModelConfig config = SmallConfig(Activation::kNone);
+  config.input = {{1, 4, 1}, 1, {0}, {1}};
+  config.embedding = 3;
+  return config;
+}
+
 // A model and a batch for it. Every parameter is off its starting value, so
 // that no gradient vanishes by symmetry.
 struct Problem {
@@ -47,8 +55,7 @@ struct Problem {
       : config(c), parts(c), params(InitialMreParams(c, kSeed)), rows(rows) {
     Rng rng(kSeed + 1);
     for (float& p : params) p += static_cast<float>(0.2 * rng.Gaussian());
-    x.resize(rows * c.input.size());
-    for (float& value : x) value = static_cast<float>(rng.Gaussian());
+    x = GradientInputs(c, rows, rng);
     for (int64_t b = 0; b < rows; ++b) {
       labels.push_back(static_cast<uint8_t>(rng.Below(c.num_classes())));
     }
@@ -197,6 +204,16 @@ class StepByStep {
   bool conv() const { return config_.expert == ExpertKind::kConv; }
 
   std::vector<double> Stem(const std::vector<double>& x) const {
+    if (config_.text()) {
+      std::vector<double> vectors;
+      for (const double byte : x) {
+        const int64_t at = static_cast<int64_t>(byte) * config_.embedding;
+        for (int64_t i = at; i < at + config_.embedding; ++i) {
+          vectors.push_back(Param(parts_.stem.table, i));
+        }
+      }
+      return Linear(parts_.stem.weight, parts_.stem.bias, vectors);
+    }
     if (!conv()) return Linear(parts_.stem.weight, parts_.stem.bias, x);
     const auto& shape = config_.input.shape;
     return Conv(x, shape[0], shape[1], shape[2], config_.patch,

@@ -42,6 +42,15 @@ ModelConfig SmallConvConfig(Kind kind, int64_t top_k) {
   return config;
 }
 
+ModelConfig SmallTextConfig(Kind kind, Activation stem) {
+  ModelConfig config = SmallConfig(kind, 1, 1);
+  config.input = {{1, 4, 1}, 1, {0}, {1}};
+  config.embedding = 3;
+  config.stem_activation = stem;
+  config.layers = 2;
+  return config;
+}
+
 // A model and a batch for it, every parameter off its starting value.
 struct Problem {
   Problem(const ModelConfig& c, int64_t rows)
@@ -51,8 +60,7 @@ struct Problem {
         rows(rows) {
     Rng rng(kSeed + 1);
     for (float& p : params) p += static_cast<float>(0.3 * rng.Gaussian());
-    x.resize(rows * c.input.size());
-    for (float& value : x) value = static_cast<float>(rng.Gaussian());
+    x = GradientInputs(c, rows, rng);
     for (int64_t b = 0; b < rows; ++b) {
       labels.push_back(static_cast<uint8_t>(rng.Below(c.num_classes())));
     }
@@ -94,22 +102,21 @@ struct Problem {
 
 class StackNetworkTest : public ::testing::TestWithParam<ModelConfig> {};
 
-INSTANTIATE_TEST_SUITE_P(Kinds, StackNetworkTest,
-                         ::testing::Values(SmallConfig(Kind::kMlp, 1, 1),
-                                           SmallConfig(Kind::kTopk, 1, 1),
-                                           SmallConfig(Kind::kTopk, 2, 1),
-                                           SmallConfig(Kind::kPathmoe, 1, 2),
-                                           SmallConfig(Kind::kPathmoe, 3, 3),
-                                           SmallConvConfig(Kind::kMlp, 1),
-                                           SmallConvConfig(Kind::kTopk, 2)),
-                         [](const auto& info) {
-                           const bool conv =
-                               info.param.expert == ExpertKind::kConv;
-                           return absl::StrCat(KindName(info.param.kind), "_k",
-                                               info.param.top_k, "_b",
-                                               info.param.sharing,
-                                               conv ? "_conv" : "");
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Kinds, StackNetworkTest,
+    ::testing::Values(
+        SmallConfig(Kind::kMlp, 1, 1), SmallConfig(Kind::kTopk, 1, 1),
+        SmallConfig(Kind::kTopk, 2, 1), SmallConfig(Kind::kPathmoe, 1, 2),
+        SmallConfig(Kind::kPathmoe, 3, 3), SmallConvConfig(Kind::kMlp, 1),
+        SmallConvConfig(Kind::kTopk, 2),
+        SmallTextConfig(Kind::kMlp, Activation::kRelu),
+        SmallTextConfig(Kind::kTopk, Activation::kNone)),
+    [](const auto& info) {
+      const bool conv = info.param.expert == ExpertKind::kConv;
+      return absl::StrCat(KindName(info.param.kind), "_k", info.param.top_k,
+                          "_b", info.param.sharing, conv ? "_conv" : "",
+                          info.param.text() ? "_text" : "");
+    });
 
 // With the choices kept, loss and balance term are differentiable functions of
 // every parameter, the routers' too.
