@@ -14,10 +14,15 @@
 namespace mre {
 
 struct Augmentation {
-  bool flip = false;   // left-right, every other image
-  bool shift = false;  // by -1, 0 or 1 pixel each way; 0 moves in
+  bool flip = false;  // left-right, every other image
+  // Moves by up to so many pixels each way, bytes of 0 moving in: "shift" is 1,
+  // "crop" 4 (a border of 4, then a random crop of the image's size).
+  int64_t shift = 0;
+
+  bool any() const { return flip || shift > 0; }
 };
-// "none", "flip", "shift" or "flip+shift".
+// "none", or some of flip, shift and crop, joined by '+' in any order. Shift
+// and crop are one or the other.
 absl::StatusOr<Augmentation> ParseAugmentation(absl::string_view name);
 
 // Batches of a split. Everything random is a pure function of the seed, the
@@ -50,10 +55,13 @@ class Batches {
 
  private:
   // Byte to number, for each channel.
-  struct Scale {
+  struct ByteScale {
     float value[256];
   };
 
+  // Writes so many pixels to x.
+  void Scale(const uint8_t* from, int64_t pixels, float* x) const;
+  void FillZero(int64_t pixels, float* x) const;
   void LoadImage(int64_t image, float* x) const;
   // The same with augmentation, drawn from `key`.
   void LoadAugmented(int64_t image, uint64_t key, float* x) const;
@@ -61,8 +69,8 @@ class Batches {
   const Split& split_;
   const std::vector<int64_t> shape_;
   const Options options_;
-  std::vector<Scale> scales_;
-  int64_t epoch_ = -1;  // whose order order_ is
+  std::vector<ByteScale> scales_;  // by channel
+  int64_t epoch_ = -1;             // whose order order_ is
   std::vector<int64_t> order_;
   std::vector<float> x_;
   std::vector<uint8_t> labels_;
