@@ -180,8 +180,8 @@ absl::Status RunFit(const FitCommand& command, const std::atomic<bool>& stop) {
     Note("no --log: a log that the run had before stays unfinished");
   }
   UseThreads(options.threads);
-  ASSIGN_OR_RETURN(Dataset data,
-                   LoadDataset(options.dataset, options.data_dir));
+  ASSIGN_OR_RETURN(Dataset data, LoadDataset(options.dataset, options.data_dir,
+                                             options.window));
   ASSIGN_OR_RETURN(const Split evaluated,
                    TakeEvaluated(options.validation, data));
   if (options.limit_train > data.train.size()) {
@@ -230,8 +230,11 @@ absl::Status RunEval(const EvalCommand& command) {
         absl::StrCat("--steps: expected at most ", most,
                      ", all that the model has, got ", steps));
   }
+  // A model of text says how much it reads.
+  const int64_t window =
+      model.config.text() ? model.config.input.size() : kDefaultWindow;
   ASSIGN_OR_RETURN(Dataset data,
-                   LoadDataset(command.dataset, command.data_dir));
+                   LoadDataset(command.dataset, command.data_dir, window));
   if (data.shape != model.config.input.shape ||
       data.classes.size() != model.config.classes.size()) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -239,6 +242,11 @@ absl::Status RunEval(const EvalCommand& command) {
         absl::StrJoin(model.config.input.shape, "x"), " and ",
         model.config.classes.size(), " classes, ", data.name, " has ",
         absl::StrJoin(data.shape, "x"), " and ", data.classes.size()));
+  }
+  if (data.text && data.classes != model.config.classes) {
+    return absl::InvalidArgumentError(
+        "--data_dir: expected a text of the characters that are the model's "
+        "classes, got one of others");
   }
   ASSIGN_OR_RETURN(const Split split, TakeEvaluated(command.validation, data));
   const Evaluation evaluation = Evaluate(model, split, steps);

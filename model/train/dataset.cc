@@ -47,6 +47,7 @@ void Limit(int64_t count, int64_t image_size, Split& split) {
 }
 
 InputConfig InputStatistics(const Dataset& data) {
+  if (data.text) return {data.shape, 1, {0}, {1}};
   const int64_t channels = data.shape[2];
   // Counts of each byte value: exact, whatever the order.
   std::vector<std::vector<uint64_t>> counts(channels,

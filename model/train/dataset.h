@@ -21,6 +21,7 @@ struct Dataset {
   std::vector<std::string> classes;
   Split train;
   Split test;
+  bool text = false;  // images are windows of text, 1 x window x 1
 
   // Elements of one image.
   int64_t image_size() const { return shape[0] * shape[1] * shape[2]; }
@@ -37,7 +38,7 @@ absl::StatusOr<Split> TakeValidation(int64_t count, Dataset& data);
 void Limit(int64_t count, int64_t image_size, Split& split);
 
 // Shape, scale 1/255, and mean and standard deviation of each channel over the
-// training images.
+// training images. Text: the bytes as they are.
 InputConfig InputStatistics(const Dataset& data);
 
 }  // namespace mre

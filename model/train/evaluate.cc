@@ -1,6 +1,7 @@
 #include "model/train/evaluate.h"
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -29,6 +30,8 @@ void AddBatch(const Exits& batch, int64_t classes,
       const auto best = std::max_element(p.begin(), p.end());
       step.accuracy += best - p.begin() == labels[b];
       step.confidence += *best;
+      // As the loss that is trained (network.h) has it.
+      step.loss -= std::log(std::max(p[labels[b]], 1e-30f));
       step.coverage += batch.coverage[b * exits + t];
     }
   }
@@ -53,6 +56,7 @@ Evaluation Evaluate(const Model& model, const Split& split, int64_t steps) {
   const PassOptions greedy{.steps = steps};
   Evaluation evaluation;
   evaluation.inputs = split.size();
+  evaluation.text = config.text();
   evaluation.steps.resize(steps + 1);
   evaluation.use.resize(config.total_experts());
   for (int64_t begin = 0; begin < split.size(); begin += kRows) {
@@ -67,6 +71,7 @@ Evaluation Evaluate(const Model& model, const Split& split, int64_t steps) {
     StepQuality& step = evaluation.steps[t];
     step.accuracy /= inputs;
     step.confidence /= inputs;
+    step.loss /= inputs;
     step.coverage /= inputs;
     step.macs = static_cast<double>(cost.After(t));
   }
@@ -75,12 +80,18 @@ Evaluation Evaluate(const Model& model, const Split& split, int64_t steps) {
 }
 
 std::string FormatTable(const Evaluation& evaluation) {
-  std::string text = "step  accuracy      MACs  coverage  confidence\n";
+  std::string text = "step  accuracy      MACs  coverage  confidence";
+  absl::StrAppend(&text, evaluation.text ? "    loss  perplexity\n" : "\n");
   for (size_t t = 0; t < evaluation.steps.size(); ++t) {
     const StepQuality& step = evaluation.steps[t];
-    absl::StrAppendFormat(&text, "%4d    %.4f  %8.0f    %.4f      %.4f\n", t,
+    absl::StrAppendFormat(&text, "%4d    %.4f  %8.0f    %.4f      %.4f", t,
                           step.accuracy, step.macs, step.coverage,
                           step.confidence);
+    if (evaluation.text) {
+      absl::StrAppendFormat(&text, "  %.4f    %8.4f", step.loss,
+                            std::exp(step.loss));
+    }
+    absl::StrAppend(&text, "\n");
   }
   const auto dead =
       std::count(evaluation.use.begin(), evaluation.use.end(), 0.0);
@@ -103,7 +114,11 @@ std::string FormatJson(const Evaluation& evaluation) {
                              {"accuracy", step.accuracy},
                              {"macs", step.macs},
                              {"coverage", step.coverage},
-                             {"confidence", step.confidence}});
+                             {"confidence", step.confidence},
+                             {"loss", step.loss}});
+    if (evaluation.text) {
+      json["steps"].back()["perplexity"] = std::exp(step.loss);
+    }
   }
   json["expert_use"] = evaluation.use;
   return json.dump() + "\n";

@@ -17,10 +17,12 @@ struct StepQuality {
   double macs = 0;  // cumulative
   double coverage = 0;
   double confidence = 0;  // largest probability
+  double loss = 0;        // cross-entropy, in nats
 };
 
 struct Evaluation {
   int64_t inputs = 0;
+  bool text = false;               // exp(loss), the perplexity, is of interest
   std::vector<StepQuality> steps;  // 0..T
   // Share of the inputs that ran expert l*N+i by the last step.
   std::vector<double> use;

@@ -43,6 +43,7 @@ absl::Status InRange(absl::string_view flag, double value, double least,
 
 constexpr absl::string_view kStraightThrough = "straight-through";
 constexpr absl::string_view kPairs = "pairs";
+bool IsText(const FitOptions& options) { return options.dataset == "text"; }
 
 bool HasRouterOfLayers(const FitOptions& options) {
   return options.kind == "topk" || options.kind == "pathmoe";
@@ -59,6 +60,8 @@ bool Applies(const FitOptions& options, absl::string_view field) {
   if (field == "router_training") {
     return options.kind == "mre" && options.router_training != kStraightThrough;
   }
+  if (field == "window" || field == "embedding") return IsText(options);
+  if (field == "max_updates") return options.max_updates != 0;
   if (field == "sharing") return options.kind == "pathmoe";
   if (field == "top_k" || field == "balance") return HasRouterOfLayers(options);
   return true;
@@ -90,6 +93,18 @@ bool Read(const ordered_json& value, T& field) {
   return true;
 }
 
+absl::Status ValidateText(const FitOptions& o) {
+  RETURN_IF_ERROR(InRange("window", o.window, 1, kMaxDimension));
+  RETURN_IF_ERROR(InRange("embedding", o.embedding, 1, kMaxDimension));
+  if (o.expert != "mlp") {
+    return Bad("expert", "mlp for text", absl::StrCat("\"", o.expert, "\""));
+  }
+  if (o.augment != "none") {
+    return Bad("augment", "none for text", absl::StrCat("\"", o.augment, "\""));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 void FillDefaults(FitOptions& o) {
@@ -98,6 +113,7 @@ void FillDefaults(FitOptions& o) {
   if (o.max_steps == 0) {
     o.max_steps = o.kind == "mre" ? o.layers * o.experts : o.layers;
   }
+  if (o.augment.empty()) o.augment = IsText(o) ? "none" : "shift";
 }
 
 RouterTraining RouterTrainingOf(const FitOptions& options) {
@@ -136,6 +152,7 @@ absl::Status Validate(const FitOptions& o) {
   RETURN_IF_ERROR(InRange("max_steps", o.max_steps, 1,
                           o.kind == "mre" ? o.layers * o.experts : o.layers));
   RETURN_IF_ERROR(InRange("epochs", o.epochs, 1, kMaxEpochs));
+  RETURN_IF_ERROR(InRange("max_updates", o.max_updates, 0, INT64_MAX));
   RETURN_IF_ERROR(InRange("batch", o.batch, 1, kMaxBatch));
   RETURN_IF_ERROR(InRange("lr", o.lr, 0.0, 100.0));
   RETURN_IF_ERROR(ParseSchedule(o.schedule).status());
@@ -152,6 +169,7 @@ absl::Status Validate(const FitOptions& o) {
   }
   RETURN_IF_ERROR(ParseExitWeights(o.exit_weights, o.max_steps).status());
   RETURN_IF_ERROR(ParseAugmentation(o.augment).status());
+  if (IsText(o)) RETURN_IF_ERROR(ValidateText(o));
   RETURN_IF_ERROR(InRange("threads", int64_t{o.threads}, 0, 1024));
   RETURN_IF_ERROR(InRange("save_every", o.save_every, 0, INT64_MAX));
   return InRange("log_every", o.log_every, 1, INT64_MAX);
@@ -189,12 +207,17 @@ absl::Status CheckSameRecipe(const FitOptions& saved, const FitOptions& given,
   FitOptions asked = given;
   if (flags.count("kind") == 0) asked.kind = saved.kind;
   if (flags.count("expert") == 0) asked.expert = saved.expert;
+  if (flags.count("dataset") == 0) asked.dataset = saved.dataset;
   const ordered_json wanted = RecipeJson(asked);
-  for (const auto& [name, value] : had.items()) {
-    if (flags.count(name) == 0 || wanted[name] == value) continue;
+  // A recipe may lack what only others have.
+  const auto shown = [](const ordered_json& recipe, const std::string& name) {
+    return recipe.contains(name) ? recipe[name].dump() : "none";
+  };
+  for (const std::string& name : flags) {
+    if (shown(had, name) == shown(wanted, name)) continue;
     return absl::InvalidArgumentError(
-        absl::StrCat("--", name, ": the state was made with ", value.dump(),
-                     " and cannot go on with ", wanted[name].dump(),
+        absl::StrCat("--", name, ": the state was made with ", shown(had, name),
+                     " and cannot go on with ", shown(wanted, name),
                      "; leave the flag out, or start anew without --resume"));
   }
   return absl::OkStatus();
@@ -228,6 +251,7 @@ ModelConfig MakeConfig(const FitOptions& options, const InputConfig& input,
   config.expert =
       options.expert == "conv" ? ExpertKind::kConv : ExpertKind::kMlp;
   config.patch = {options.patch, options.stride, options.padding};
+  if (IsText(options)) config.embedding = options.embedding;
   config.top_k = options.top_k;
   config.sharing = options.sharing;
   config.input = input;

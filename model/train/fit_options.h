@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "model/net/config.h"
 #include "model/net/network.h"
+#include "model/train/load_dataset.h"
 
 namespace mre {
 
@@ -23,6 +24,8 @@ struct FitOptions {
   std::string kind = "mre";
   int64_t validation = 0;
   int64_t limit_train = 0;
+  int64_t window = kDefaultWindow;
+  int64_t embedding = 16;
   std::string expert = "mlp";
   int64_t patch = 8;
   int64_t stride = 4;
@@ -38,6 +41,7 @@ struct FitOptions {
   std::string stem = "none";
   int64_t max_steps = 0;
   int64_t epochs = 24;
+  int64_t max_updates = 0;
   int64_t batch = 256;
   double lr = 3e-3;
   std::string schedule = "one-cycle";
@@ -50,7 +54,7 @@ struct FitOptions {
   double temperature = 1;
   std::string router_training = "straight-through";
   std::string exit_weights = "0.2:0.5";
-  std::string augment = "shift";
+  std::string augment;
   uint64_t seed = 0;
 
   // Where things are and how fast they go; no bit of the result depends on it.
@@ -72,6 +76,8 @@ void VisitRecipe(Options& o, Visit visit) {
         "hold back the last N training images and evaluate on them instead of "
         "the test images");
   visit("limit_train", o.limit_train, "learn the first N images (0: all)");
+  visit("window", o.window, "characters that a model of text reads (text)");
+  visit("embedding", o.embedding, "length of a character's vector (text)");
   visit("expert", o.expert, "kind of expert: mlp or conv");
   visit("patch", o.patch, "side of the stem's patches (conv)");
   visit("stride", o.stride, "from one patch to the next (conv)");
@@ -91,6 +97,8 @@ void VisitRecipe(Options& o, Visit visit) {
         "steps to unroll for each image: experts in an mre, layers elsewhere "
         "(0: all)");
   visit("epochs", o.epochs, "times through the training images");
+  visit("max_updates", o.max_updates,
+        "end after N batches, if that is sooner (0: never)");
   visit("batch", o.batch, "images a batch");
   visit("lr", o.lr, "peak learning rate");
   visit("schedule", o.schedule, "one-cycle, cosine or constant");
@@ -108,12 +116,15 @@ void VisitRecipe(Options& o, Visit visit) {
         "how the router of an mre learns: straight-through or pairs");
   visit("exit_weights", o.exit_weights,
         "A:P weighs the loss of step 0 with A, that of step t with t^-P");
-  visit("augment", o.augment, "none, flip, shift or flip+shift");
+  visit("augment", o.augment,
+        "none, or flip, shift (1 pixel), crop (4 pixels) joined by + (default: "
+        "shift, and none for text)");
   visit("seed", o.seed, "of everything random");
 }
 
-// Puts the value that a 0 stands for into experts and max_steps. Nothing else
-// here takes options whose defaults are not filled in.
+// Puts the value that a 0 stands for into experts and max_steps, and that of an
+// empty text into augment. Nothing else here takes options whose defaults are
+// not filled in.
 void FillDefaults(FitOptions& options);
 
 // REQUIRES: Validate(options).ok().

@@ -19,6 +19,9 @@ struct Row {
   std::vector<std::string> classes;
   absl::StatusOr<Dataset> (*load)(const std::string& dir,
                                   const std::vector<std::string>& classes);
+  // Set in place of `load` for text, whose classes are what it holds.
+  absl::StatusOr<Dataset> (*load_text)(const std::string& path,
+                                       int64_t window) = nullptr;
 };
 
 const std::vector<Row>& Table() {
@@ -46,18 +49,25 @@ const std::vector<Row>& Table() {
        "Statistical Learning\", gzipped or not",
        {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"},
        LoadUsps},
+      {"text",
+       "",
+       "input.txt in it, or the path of any text; gzipped or not",
+       {},
+       nullptr,
+       LoadText},
   };
   return *kTable;
 }
 
-absl::StatusOr<Dataset> Load(const Row& row, std::string dir) {
+absl::StatusOr<Dataset> Load(const Row& row, std::string dir, int64_t window) {
   if (dir.empty()) dir = std::string(row.default_dir);
   if (dir.empty()) {
     return absl::InvalidArgumentError(
         absl::StrCat("--data_dir: expected the directory of ", row.name, " (",
                      row.hint, ")"));
   }
-  auto data = row.load(dir, row.classes);
+  auto data = row.load_text != nullptr ? row.load_text(dir, window)
+                                       : row.load(dir, row.classes);
   if (absl::IsNotFound(data.status())) {
     return absl::NotFoundError(
         absl::StrCat(data.status().message(), " (", row.hint, ")"));
@@ -76,9 +86,10 @@ std::string DatasetNames() {
 }
 
 absl::StatusOr<Dataset> LoadDataset(absl::string_view name,
-                                    const std::string& data_dir) {
+                                    const std::string& data_dir,
+                                    int64_t window) {
   for (const Row& row : Table()) {
-    if (row.name == name) return Load(row, data_dir);
+    if (row.name == name) return Load(row, data_dir, window);
   }
   return absl::InvalidArgumentError(absl::StrCat(
       "--dataset: expected one of ", DatasetNames(), ", got \"", name, "\""));

@@ -5,6 +5,7 @@
 #ifndef MRE_MODEL_TRAIN_LOADERS_H_
 #define MRE_MODEL_TRAIN_LOADERS_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,10 @@ absl::StatusOr<Dataset> LoadCifar10(const std::string& dir,
 // zip.train and zip.test, gzipped or not.
 absl::StatusOr<Dataset> LoadUsps(const std::string& dir,
                                  const std::vector<std::string>& classes);
+
+// A plain text, gzipped or not: the file `path`, or input.txt in it. Classes
+// are its characters.
+absl::StatusOr<Dataset> LoadText(const std::string& path, int64_t window);
 
 }  // namespace mre
 

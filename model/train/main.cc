@@ -56,8 +56,8 @@ void AddFitFlags(CLI::App& fit, FitCommand& command, std::string& precision) {
   fit.add_flag("--overwrite", command.overwrite,
                "replace a checkpoint, and a run's state, that are there");
   fit.add_option("--data_dir", o.data_dir,
-                 "directory of the data set's files (default: where the "
-                 "system's package puts them)");
+                 "directory of the data set's files, or a text's file "
+                 "(default: where the system's package puts them)");
   fit.add_option("--log", o.log,
                  "write a JSON object a line to this file; give it again when "
                  "resuming");
@@ -87,7 +87,7 @@ void AddEvalFlags(CLI::App& eval, EvalCommand& command) {
   eval.add_option("--dataset", command.dataset, DatasetNames())
       ->capture_default_str();
   eval.add_option("--data_dir", command.data_dir,
-                  "directory of the data set's files");
+                  "directory of the data set's files, or a text's file");
   eval.add_option("--steps", command.steps, "experts to run (0: all)")
       ->capture_default_str();
   eval.add_option("--validation", command.validation,

@@ -1,5 +1,6 @@
 #include "model/train/trainer.h"
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -31,6 +32,11 @@ Batches::Options BatchOptions(const FitOptions& options) {
           .seed = SeedOf(options, kBatchesStream)};
 }
 
+int64_t TotalSteps(const FitOptions& options, int64_t steps_an_epoch) {
+  const int64_t steps = options.epochs * steps_an_epoch;
+  return options.max_updates > 0 ? std::min(options.max_updates, steps) : steps;
+}
+
 std::vector<double> Accuracies(const Evaluation& evaluation) {
   std::vector<double> values;
   for (const StepQuality& step : evaluation.steps) {
@@ -59,7 +65,7 @@ Trainer::Trainer(const FitOptions& options, const Dataset& data,
       log_(log),
       progress_(progress),
       batches_(data.train, config_.input, BatchOptions(options)),
-      total_steps_(options.epochs * batches_.per_epoch()) {
+      total_steps_(TotalSteps(options, batches_.per_epoch())) {
   state_.params = network_->InitialParams(SeedOf(options, kParamsStream));
   state_.adam.first.resize(network_->table().total, 0.0f);
   state_.adam.second.resize(network_->table().total, 0.0f);
@@ -104,7 +110,8 @@ absl::StatusOr<bool> Trainer::Run(const std::atomic<bool>& stop) {
     }
     RETURN_IF_ERROR(Step());
     if (state_.step % options_.log_every == 0) RETURN_IF_ERROR(LogStep());
-    if (state_.step % batches_.per_epoch() == 0) {
+    if (state_.step % batches_.per_epoch() == 0 ||
+        state_.step == total_steps_) {
       RETURN_IF_ERROR(EndEpoch());
     } else if (options_.save_every > 0 &&
                state_.step % options_.save_every == 0) {
@@ -178,13 +185,15 @@ absl::Status Trainer::LogStep() {
 }
 
 absl::Status Trainer::EndEpoch() {
-  const int64_t epoch = state_.step / batches_.per_epoch();
+  // The last epoch may be cut short.
+  const int64_t epoch = (state_.step - 1) / batches_.per_epoch() + 1;
+  const int64_t steps = state_.step - (epoch - 1) * batches_.per_epoch();
   evaluation_ = Evaluate({config_, weights()}, evaluated_, options_.max_steps);
   ordered_json line;
   line["step"] = state_.step;
   line["event"] = "epoch";
   line["epoch"] = epoch;
-  line["loss"] = state_.epoch_loss / static_cast<double>(batches_.per_epoch());
+  line["loss"] = state_.epoch_loss / static_cast<double>(steps);
   line["evaluated_on"] = evaluated_name_;
   line["accuracy"] = Accuracies(evaluation_);
   line["least_use"] = evaluation_.least_use();

@@ -25,7 +25,7 @@ namespace mre {
 
 // Trains every exit at once: a batch's rows take max_steps steps each, choosing
 // with a little noise, and every exit has a loss. AdamW, gradients clipped.
-// After each epoch the model is evaluated.
+// After each epoch, and at the end, the model is evaluated.
 //
 // The result is a function of recipe and data alone: threads, log and
 // interruptions change no bit of it.

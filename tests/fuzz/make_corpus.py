@@ -53,6 +53,13 @@ def with_conv(c):
         "expert": c["expert"] | {"kind": "conv"}}
 
 
+def with_text(c):
+    return c | {
+        "input": {"shape": [1, 3, 1], "scale": 1, "mean": [0], "std": [1]},
+        "stem": {"kind": "embedding", "vocabulary": 256, "dimension": 2,
+                 "activation": "relu"}}
+
+
 def shapes(c):
     d, m, n = c["width"], c["expert"]["hidden"], c["experts"]
     h, w, channels = c["input"]["shape"]
@@ -64,6 +71,10 @@ def shapes(c):
         stem, up, features = [size, size, channels], [3, 3, d], 10 * d
         out = [(h + 2 * pad - size) // stride + 1,
                (w + 2 * pad - size) // stride + 1, d]
+    if c["stem"]["kind"] == "embedding":
+        dimension = c["stem"]["dimension"]
+        yield "stem.embedding", [256, dimension]
+        stem = [w * dimension]
     yield "stem.weight", [d, *stem]
     yield "stem.bias", [d]
     if c["kind"] == "mre":
@@ -140,6 +151,8 @@ def checkpoint_fuzz():
         yield kind, checkpoint(stack(kind))
     yield "conv", checkpoint(with_conv(config()))
     yield "topk_conv", checkpoint(with_conv(stack("topk")))
+    yield "text", checkpoint(with_text(config()))
+    yield "topk_text", checkpoint(with_text(stack("topk")), bf16=True)
     yield "too_wide", checkpoint(config()).replace(
         b'\\"width\\": 2', b'\\"width\\": 9')
 
@@ -149,6 +162,9 @@ def config_fuzz():
     yield "shipped", json.dumps(config(64, 4, 8, 64, 32, 10)).encode()
     yield "pathmoe", json.dumps(stack("pathmoe")).encode()
     yield "mlp_conv", json.dumps(with_conv(stack("mlp"))).encode()
+    yield "text", json.dumps(with_text(stack("topk"))).encode()
+    yield "text_conv", json.dumps(
+        with_conv(config()) | {"stem": with_text(config())["stem"]}).encode()
     yield "later_format", json.dumps(config(format=2)).encode()
     yield "escapes", json.dumps(config(classes=0) | {
         "classes": ["\u00e9\"\\\n", "\U0001f600"],
@@ -188,6 +204,15 @@ def usps_fuzz():
     yield "nan", b"5" + b" nan" * 256
     yield "too_few", b"5 0.125 -0.25\n"
     yield "too_many", b"5" + b" 0" * 257
+
+
+def text_windows_fuzz():
+    # The first byte says how long the window is.
+    yield "line", b"\x04to be, or not to be\n"
+    yield "bytes", b"\x00" + bytes(range(256))
+    yield "short", b"\x03abcd"
+    yield "smallest", b"\x03abcdef"
+    yield "one_class", b"\x07" + b"a" * 40
 
 
 def png(height, width, colour, samples):
@@ -235,7 +260,7 @@ def request_fuzz():
 
 
 TARGETS = [checkpoint_fuzz, cifar10_fuzz, config_fuzz, idx_fuzz, png_fuzz,
-           request_fuzz, safetensors_fuzz, usps_fuzz]
+           request_fuzz, safetensors_fuzz, text_windows_fuzz, usps_fuzz]
 
 
 def main():

@@ -40,6 +40,27 @@ TEST(FitOptionsTest, RecipesHoldWhatTheirKindHas) {
   EXPECT_THAT(FormatRecipe(Defaults("pathmoe")), HasSubstr("sharing"));
 }
 
+// Recipes of images do not know of text, nor those without a limit of it.
+TEST(FitOptionsTest, RecipesHoldTextsFieldsForTextOnly) {
+  const std::string images = FormatRecipe(Defaults());
+  EXPECT_THAT(images, Not(HasSubstr("window")));
+  EXPECT_THAT(images, Not(HasSubstr("embedding")));
+  EXPECT_THAT(images, Not(HasSubstr("max_updates")));
+  EXPECT_THAT(images, HasSubstr("\"augment\":\"shift\""));
+  FitOptions options;
+  options.dataset = "text";
+  options.max_updates = 7;
+  FillDefaults(options);
+  ASSERT_TRUE(Validate(options).ok()) << Validate(options);
+  const std::string text = FormatRecipe(options);
+  EXPECT_THAT(text, HasSubstr("\"window\":32,\"embedding\":16"));
+  EXPECT_THAT(text, HasSubstr("\"max_updates\":7"));
+  EXPECT_THAT(text, HasSubstr("\"augment\":\"none\""));
+  const auto parsed = ParseRecipe(text);
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(FormatRecipe(*parsed), text);
+}
+
 TEST(FitOptionsTest, AMemberThatIsYoungerThanTheRecipeHasItsDefault) {
   const auto parsed = ParseRecipe(R"({"dataset":"mnist","lr":0.5})");
   ASSERT_TRUE(parsed.ok()) << parsed.status();
@@ -114,6 +135,27 @@ TEST(FitOptionsTest, ErrorsNameTheFlag) {
   options = Defaults();
   options.exit_weights = "0.2";
   ExpectRefused(options, "--exit_weights");
+  options = Defaults();
+  options.max_updates = -1;
+  ExpectRefused(options, "--max_updates");
+}
+
+TEST(FitOptionsTest, TextHasNoImages) {
+  FitOptions text;
+  text.dataset = "text";
+  FillDefaults(text);
+  FitOptions options = text;
+  options.augment = "flip";
+  ExpectRefused(options, "--augment: expected none for text");
+  options = text;
+  options.expert = "conv";
+  ExpectRefused(options, "--expert: expected mlp for text");
+  options = text;
+  options.window = 0;
+  ExpectRefused(options, "--window");
+  options = text;
+  options.embedding = 0;
+  ExpectRefused(options, "--embedding");
 }
 
 TEST(CheckSameRecipeTest, NamesTheFlagThatDiffers) {
@@ -127,6 +169,13 @@ TEST(CheckSameRecipeTest, NamesTheFlagThatDiffers) {
       HasSubstr("--lr: the state was made with 0.5"));
   EXPECT_TRUE(CheckSameRecipe(saved, given, {"top_k"}).ok());
   EXPECT_FALSE(CheckSameRecipe(saved, given, {"kind"}).ok());
+  FitOptions shorter = given;
+  shorter.max_updates = 5;
+  EXPECT_THAT(
+      std::string(CheckSameRecipe(saved, shorter, {"max_updates"}).message()),
+      HasSubstr("made with none and cannot go on with 5"));
+  EXPECT_FALSE(CheckSameRecipe(shorter, given, {"max_updates"}).ok());
+  EXPECT_TRUE(CheckSameRecipe(shorter, given, {"seed"}).ok());
 }
 
 TEST(ParseExitWeightsTest, AreAPowerOfTheStepAndSumToOne) {

@@ -222,15 +222,66 @@ TEST_F(UspsDatasetTest, NamesTheMissingAndTheDamagedFile) {
                        HasSubstr("/zip.train.gz: gzip: ")));
 }
 
-TEST(LoadDatasetTest, UnknownNamesListTheKnownOnes) {
+class TextDatasetTest : public ::testing::Test {
+ protected:
+  TextDatasetTest() { WriteBytes(temp_.File("input.txt"), kText); }
+
+  static constexpr char kText[] = "to be, or not to be\n";
+  TempDir temp_;
+};
+
+TEST_F(TextDatasetTest, LoadsADirectorysFileOrAnyFilePackedOrPlain) {
+  const std::string packed = temp_.File("packed");
+  WriteBytes(packed, Gzip(kText));
+  for (const std::string& path :
+       {temp_.path(), temp_.File("input.txt"), packed}) {
+    SCOPED_TRACE(path);
+    ASSERT_OK_AND_ASSIGN(const Dataset data, LoadDataset("text", path, 5));
+    EXPECT_EQ(data.name, "text");
+    EXPECT_TRUE(data.text);
+    EXPECT_THAT(data.shape, ElementsAre(1, 5, 1));
+    EXPECT_THAT(data.classes,
+                ElementsAre("\\n", "space", ",", "b", "e", "n", "o", "r", "t"));
+    EXPECT_EQ(data.train.size(), 14);
+    EXPECT_EQ(data.test.size(), 1);
+    EXPECT_THAT(std::vector<uint8_t>(data.train.images.begin(),
+                                     data.train.images.begin() + 5),
+                ElementsAre('t', 'o', ' ', 'b', 'e'));
+    EXPECT_EQ(data.train.labels[0], 2);  // the comma
+    EXPECT_EQ(data.test.labels[0], 0);   // the end of the line
+    // The bytes reach the model as they are.
+    const InputConfig input = InputStatistics(data);
+    EXPECT_EQ(input.scale, 1);
+    EXPECT_THAT(input.mean, ElementsAre(0));
+    EXPECT_THAT(input.std, ElementsAre(1));
+  }
+}
+
+TEST_F(TextDatasetTest, NamesTheMissingAndTheShortFile) {
+  EXPECT_THAT(LoadDataset("text", temp_.path(), 19),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr(temp_.File("input.txt") +
+                                 ": text: expected two bytes more than the "
+                                 "window's 19")));
+  WriteBytes(temp_.File("input.txt"), "");
   EXPECT_THAT(
-      LoadDataset("svhn", "/").status().message(),
-      HasSubstr("expected one of fashion-mnist, mnist, cifar10, usps, got "
-                "\"svhn\""));
+      LoadDataset("text", temp_.path(), 5),
+      StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("got 0 bytes")));
+  std::filesystem::remove(temp_.File("input.txt"));
+  EXPECT_THAT(LoadDataset("text", temp_.path(), 5),
+              StatusIs(absl::StatusCode::kNotFound,
+                       AllOf(HasSubstr(temp_.File("input.txt")),
+                             HasSubstr("the path of any text"))));
+}
+
+TEST(LoadDatasetTest, UnknownNamesListTheKnownOnes) {
+  EXPECT_THAT(LoadDataset("svhn", "/").status().message(),
+              HasSubstr("expected one of fashion-mnist, mnist, cifar10, usps, "
+                        "text, got \"svhn\""));
 }
 
 TEST(LoadDatasetTest, SaysThatADirectoryIsNeeded) {
-  for (const char* name : {"mnist", "cifar10", "usps"}) {
+  for (const char* name : {"mnist", "cifar10", "usps", "text"}) {
     EXPECT_THAT(LoadDataset(name, ""),
                 StatusIs(absl::StatusCode::kInvalidArgument,
                          HasSubstr(absl::StrCat("--data_dir: expected the "

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -238,6 +239,40 @@ TEST_F(MreTrainTest, EvalAndInfoDescribeTheCheckpoint) {
       << Stderr();
   EXPECT_THAT(Stdout(), StartsWith(info));
   EXPECT_THAT(Stdout(), HasSubstr("layers.1.experts.3.down.weight"));
+}
+
+TEST_F(MreTrainTest, LearnsTextAndTellsItsPerplexity) {
+  std::string text;
+  for (int i = 0; i < 60; ++i) text += i % 3 == 0 ? "to be, " : "or not ";
+  WriteBytes(Path("input.txt"), text);
+  std::vector<std::string> fit = Fit("model");
+  *std::find(fit.begin(), fit.end(), "--dataset=mnist") = "--dataset=text";
+  ASSERT_EQ(Run(fit), 2);
+  EXPECT_THAT(Stderr(), HasSubstr("--augment: expected none for text"));
+  fit.erase(std::find(fit.begin(), fit.end(), "--augment=shift"));
+  fit.insert(fit.end(), {"--window=12", "--embedding=4", "--max_updates=40",
+                         "--log=" + Path("log")});
+  ASSERT_EQ(Run(fit), 0) << Stderr();
+  EXPECT_THAT(Stdout(), HasSubstr("perplexity"));
+  EXPECT_EQ(LastStep("log"), 40);
+  const auto model = LoadCheckpoint(Path("model"));
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ(model->config.input.shape, (std::vector<int64_t>{1, 12, 1}));
+  // The window is the model's; there is no flag for it.
+  const std::vector<std::string> eval = {"eval",           Path("model"),
+                                         "--dataset=text", "--data_dir=" + dir_,
+                                         "--steps=6",      "--json"};
+  ASSERT_EQ(Run(eval), 0) << Stderr();
+  const auto json = nlohmann::json::parse(Stdout());
+  for (const auto& step : json["steps"]) {
+    EXPECT_NEAR(step["perplexity"].get<double>(),
+                std::exp(step["loss"].get<double>()), 1e-9);
+  }
+  // As many characters, but others.
+  std::replace(text.begin(), text.end(), 'b', 'B');
+  WriteBytes(Path("input.txt"), text);
+  EXPECT_EQ(Run(eval), 2);
+  EXPECT_THAT(Stderr(), HasSubstr("--data_dir: expected a text of the"));
 }
 
 TEST_F(MreTrainTest, LearnsFromColourImages) {

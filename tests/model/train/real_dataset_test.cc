@@ -61,6 +61,20 @@ TEST(RealDatasetTest, Usps) {
   EXPECT_EQ(data.train.images[9], 106);
 }
 
+TEST(RealDatasetTest, Tinyshakespeare) {
+  const std::string dir = Folder("tinyshakespeare");
+  if (!std::filesystem::exists(dir)) GTEST_SKIP() << "no " << dir;
+  ASSERT_OK_AND_ASSIGN(const Dataset data, LoadDataset("text", dir, 32));
+  EXPECT_THAT(data.shape, ElementsAre(1, 32, 1));
+  EXPECT_EQ(data.classes.size(), 65u);
+  EXPECT_EQ(data.train.size() + data.test.size(), 1115394 - 32);
+  EXPECT_EQ(data.test.size(), (1115394 - 32) / 10);
+  EXPECT_EQ(
+      std::string(data.train.images.begin(), data.train.images.begin() + 32),
+      "First Citizen:\nBefore we proceed");
+  EXPECT_EQ(data.classes[data.train.labels[0]], "space");
+}
+
 TEST(RealDatasetTest, Cifar10) {
   std::string dir = Folder("cifar10");
   if (!std::filesystem::exists(dir)) GTEST_SKIP() << "no " << dir;

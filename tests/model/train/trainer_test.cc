@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -12,7 +13,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "model/base/file.h"
+#include "model/base/rng.h"
+#include "model/base/text_windows.h"
 #include "model/io/checkpoint.h"
 #include "model/math/parallel.h"
 #include "model/net/kinds.h"
@@ -125,6 +129,67 @@ TEST_F(TrainerTest, EveryKindLearnsAndResumes) {
   }
 }
 
+TEST_F(TrainerTest, MaxUpdatesEndsInTheMiddleOfAnEpoch) {
+  FitOptions options = SmallOptions();  // 5 batches an epoch
+  options.max_updates = 7;
+  auto trainer = Make(options);
+  const std::atomic<bool> never = false;
+  ASSERT_TRUE(*trainer->Run(never));
+  EXPECT_EQ(trainer->step(), 7);
+  // What was evaluated last is what results.
+  const Model model = trainer->Result();
+  const Evaluation again = Evaluate(model, data_.test, options.max_steps);
+  for (size_t t = 0; t < again.steps.size(); ++t) {
+    EXPECT_EQ(trainer->evaluation().steps[t].loss, again.steps[t].loss);
+  }
+  options.max_updates = 21;  // later than the last epoch's end
+  trainer = Make(options);
+  ASSERT_TRUE(*trainer->Run(never));
+  EXPECT_EQ(trainer->step(), 20);
+}
+
+// A text of which a model that sees only one character back knows too little:
+// what follows an "a" is told by what stands two before it.
+TEST_F(TrainerTest, TextIsLearnedByEveryKind) {
+  std::string text;
+  Rng rng(3);
+  for (int i = 0; i < 300; ++i) {
+    const char* const words[] = {"xaab ", "yaac ", "zad "};
+    text += words[rng.Below(3)];
+  }
+  auto task = CutWindows(text, 6);
+  ASSERT_TRUE(task.ok()) << task.status();
+  data_ = {"text", {1, 6, 1}, task->classes, task->train, task->test};
+  data_.text = true;
+  for (const char* kind : {"mre", "topk", "pathmoe", "mlp"}) {
+    SCOPED_TRACE(kind);
+    FitOptions options = SmallOptions();
+    options.kind = kind;
+    options.dataset = "text";
+    options.window = 6;
+    options.embedding = 5;
+    options.augment = "none";
+    options.max_steps = 0;
+    options.experts = 0;
+    options.epochs = 12;
+    FillDefaults(options);
+    ASSERT_TRUE(Validate(options).ok()) << Validate(options);
+    auto trainer = Make(options);
+    const std::atomic<bool> never = false;
+    ASSERT_TRUE(*trainer->Run(never));
+    // A word is drawn evenly, everything else follows: log(3) nats a word of
+    // 4 2/3 characters on average.
+    const double entropy = std::log(3) / (14.0 / 3);
+    const StepQuality& last = trainer->evaluation().steps.back();
+    EXPECT_LT(last.loss, 1.5 * entropy);
+    EXPECT_GT(last.loss, 0.7 * entropy);
+    const std::string table = FormatTable(trainer->evaluation());
+    EXPECT_THAT(table, HasSubstr("    loss  perplexity\n"));
+    EXPECT_THAT(table, HasSubstr(absl::StrFormat("  %.4f    %8.4f\n", last.loss,
+                                                 std::exp(last.loss))));
+  }
+}
+
 TEST_F(TrainerTest, LearnsWhatALinearModelCannot) {
   FitOptions options = SmallOptions();
   options.epochs = 60;
@@ -214,6 +279,22 @@ TEST(EvaluateTest, SharesAndCoverageEndWhereAllExpertsRan) {
   for (const double use : some.use) runs += use;
   EXPECT_NEAR(runs, 2, 1e-9);
   EXPECT_EQ(some.steps[2].accuracy, all.steps[2].accuracy);
+}
+
+// A head without weights gives every class the same probability.
+TEST(EvaluateTest, LossIsTheCrossEntropyOfTheLabels) {
+  ModelConfig config;
+  const Dataset data = TinyDataset();
+  config.input = InputStatistics(data);
+  config.classes = data.classes;
+  const auto network = NewNetwork(config);
+  const Model model{config, std::vector<float>(network->table().total, 0.0f)};
+  const Evaluation even = Evaluate(model, data.test, 2);
+  for (const StepQuality& step : even.steps) {
+    EXPECT_NEAR(step.loss, std::log(4), 1e-6);
+  }
+  EXPECT_THAT(FormatTable(even), Not(HasSubstr("perplexity")));
+  EXPECT_THAT(FormatJson(even), HasSubstr("\"loss\":1.386"));
 }
 
 }  // namespace
