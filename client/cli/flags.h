@@ -8,7 +8,8 @@
 
 namespace mre {
 
-// Exactly one of idx, image and raw should be set; Input::Read() checks it.
+// Exactly one of idx, image, raw and text should be set; Input::Read() checks
+// it.
 struct InputFlags {
   std::string idx;  // IDX file of images, gz or not.
   // Which images of it: "7", or several such as "3,50,42".
@@ -17,6 +18,7 @@ struct InputFlags {
   std::string labels;  // IDX file of their true classes; may be empty.
   std::string image;   // PNG file.
   std::string raw;     // File of the bytes of one input.
+  std::string text;    // What the next character is asked for.
 };
 
 // One of each field of mre.v1.Budget; 0: no limit.

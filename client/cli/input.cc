@@ -16,6 +16,8 @@ namespace {
 
 // Of an unpacked IDX file: well above any data set of this format.
 constexpr size_t kMaxIdxBytes = size_t{4} << 30;
+// Longest window that a server may make the client fill.
+constexpr int64_t kMaxTextWindow = int64_t{1} << 24;
 
 absl::Status WithPath(const std::string& path, const absl::Status& status) {
   return {status.code(), absl::StrCat(path, ": ", status.message())};
@@ -50,6 +52,22 @@ std::optional<Image> AsImage(const std::string& data,
   return *std::move(image);
 }
 
+// The last bytes of `text` as a model of text takes them, after as many spaces
+// as it lacks.
+absl::StatusOr<std::string> TextWindow(const std::string& text,
+                                       const std::vector<int64_t>& shape) {
+  if (shape.size() != 3 || shape[0] != 1 || shape[1] < 1 || shape[2] != 1 ||
+      shape[1] > kMaxTextWindow) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--text is for a model that takes 1xNx1, a window of "
+                     "text; this one takes ",
+                     ShapeText(shape)));
+  }
+  const size_t window = static_cast<size_t>(shape[1]);
+  if (text.size() >= window) return text.substr(text.size() - window);
+  return std::string(window - text.size(), ' ') + text;
+}
+
 // The images that --index and --count mean, of `available`.
 absl::StatusOr<std::vector<size_t>> Indices(const InputFlags& flags,
                                             size_t available) {
@@ -81,13 +99,20 @@ absl::StatusOr<std::vector<size_t>> Indices(const InputFlags& flags,
 }  // namespace
 
 absl::StatusOr<Input> Input::Read(const InputFlags& flags) {
-  const int kinds =
-      !flags.idx.empty() + !flags.image.empty() + !flags.raw.empty();
+  const int kinds = !flags.idx.empty() + !flags.image.empty() +
+                    !flags.raw.empty() + !flags.text.empty();
   if (kinds != 1) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "exactly one of --idx, --image and --raw is needed, not ", kinds));
+        "exactly one of --idx, --image, --raw and --text is needed, not ",
+        kinds));
   }
   Input input;
+  if (!flags.text.empty()) {
+    input.kind_ = Kind::kText;
+    input.path_ = "text";
+    input.bytes_ = flags.text;
+    return input;
+  }
   if (flags.idx.empty()) {
     input.kind_ = flags.image.empty() ? Kind::kRaw : Kind::kPng;
     input.path_ = flags.image.empty() ? flags.raw : flags.image;
@@ -147,10 +172,14 @@ absl::StatusOr<Sample> Input::At(size_t i,
       }
       *data = bytes_;
       break;
+    case Kind::kText: {
+      ASSIGN_OR_RETURN(*data, TextWindow(bytes_, shape));
+      break;
+    }
   }
   sample.tensor.set_datatype(v1::DATA_TYPE_UINT8);
   sample.tensor.mutable_shape()->Add(shape.begin(), shape.end());
-  sample.image = AsImage(*data, shape);
+  if (kind_ != Kind::kText) sample.image = AsImage(*data, shape);
   return sample;
 }
 

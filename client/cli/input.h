@@ -18,16 +18,17 @@ namespace mre {
 
 // One input, ready to send.
 struct Sample {
-  std::string name;  // "image 17" or the file's name.
+  std::string name;  // "image 17", "text" or the file's name.
   v1::Tensor tensor;
   std::optional<Image> image;     // Unset when the model's input is none.
   std::optional<uint32_t> truth;  // The true class, where a label says it.
 };
 
-// The files, read and checked as far as that is possible without a model.
+// The files or the text, read and checked as far as that is possible without a
+// model.
 class Input {
  public:
-  // INVALID_ARGUMENT when not exactly one kind of file is named. Any other
+  // INVALID_ARGUMENT when not exactly one kind of input is named. Any other
   // error means that a file cannot be used; the message names it.
   static absl::StatusOr<Input> Read(const InputFlags& flags);
 
@@ -39,12 +40,12 @@ class Input {
   absl::StatusOr<Sample> At(size_t i, const std::vector<int64_t>& shape) const;
 
  private:
-  enum class Kind { kIdx, kPng, kRaw };
+  enum class Kind { kIdx, kPng, kRaw, kText };
 
   Kind kind_ = Kind::kRaw;
   std::string path_;
   std::vector<size_t> indices_;  // Of the images of an IDX file.
-  std::string bytes_;            // Of a PNG or a raw file.
+  std::string bytes_;            // Of a PNG or a raw file, or the text.
   Idx images_;
   std::optional<Idx> labels_;
 };

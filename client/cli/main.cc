@@ -18,13 +18,15 @@ constexpr char kExamples[] = R"(Examples:
   mre stream --idx t10k-images-idx3-ubyte.gz --count 20 --min_confidence 0.9 \
       --labels t10k-labels-idx1-ubyte.gz
   mre predict --image shoe.png --max_time 5ms --max_macs 200000
+  mre stream --model shakespeare --text "To be, or not to b"
   mre stream --raw input.bin --max_steps 4 --json | jq .predictions[].step
 
 Exit codes: 0 ok; 1 the call failed (health: not serving); 2 bad usage, or input
 that cannot be read or does not fit the model.
 )";
 
-constexpr char kInput[] = "Input (exactly one of --idx, --image, --raw)";
+constexpr char kInput[] =
+    "Input (exactly one of --idx, --image, --raw, --text)";
 constexpr char kBudget[] = "Budget (the first limit that holds stops a row)";
 constexpr char kOutput[] = "Output";
 constexpr char kConnection[] = "Connection";
@@ -56,6 +58,11 @@ void AddInput(CLI::App& app, mre::InputFlags& input) {
       ->group(kInput);
   app.add_option("--raw", input.raw, "The bytes of one input, one byte a value")
       ->type_name("FILE")
+      ->group(kInput);
+  app.add_option("--text", input.text,
+                 "Ask a model of text what comes next; it reads the last "
+                 "characters, after spaces if they are too few")
+      ->type_name("TEXT")
       ->group(kInput);
   app.add_option("--index", input.index,
                  "The image of the IDX file, from 0, or several: 3,50,42")

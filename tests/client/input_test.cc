@@ -166,6 +166,30 @@ TEST_F(InputTest, TakesRawBytesOfTheModelsShape) {
   }
 }
 
+TEST_F(InputTest, TakesTheLastCharactersOfAText) {
+  InputFlags flags;
+  flags.text = "to be";
+  const auto input = Input::Read(flags);
+  ASSERT_TRUE(input.ok()) << input.status();
+  EXPECT_EQ(input->size(), 1u);
+  const auto cut = input->At(0, {1, 3, 1});
+  ASSERT_TRUE(cut.ok()) << cut.status();
+  EXPECT_EQ(cut->name, "text");
+  EXPECT_EQ(cut->tensor.data(), " be");
+  EXPECT_EQ(cut->tensor.shape_size(), 3);
+  EXPECT_FALSE(cut->image.has_value());
+  EXPECT_EQ(input->At(0, {1, 5, 1})->tensor.data(), "to be");
+  EXPECT_EQ(input->At(0, {1, 8, 1})->tensor.data(), "   to be");
+  for (const std::vector<int64_t>& shape : std::vector<std::vector<int64_t>>{
+           {5}, {28, 28, 1}, {1, 5, 3}, {1, 0, 1}, {1, -5, 1}, {}}) {
+    const auto refused = input->At(0, shape);
+    EXPECT_EQ(refused.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(refused.status().message().find("--text is for a model"), 0u);
+  }
+  flags.raw = "a file";
+  EXPECT_FALSE(Input::Read(flags).ok());
+}
+
 TEST_F(InputTest, DecodesPngFiles) {
   const TempFile file(MakePng(1, 2, PNG_FORMAT_GRAY, "xy"));
   InputFlags flags;

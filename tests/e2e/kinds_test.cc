@@ -1,11 +1,14 @@
 // Every kind of model, served by the real binary.
+#include <cstdio>
 #include <map>
+#include <regex>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "model/base/file.h"
 #include "tests/e2e/server_process.h"
 #include "tests/support/status_matchers.h"
 
@@ -23,11 +26,34 @@ std::map<std::string, ModelConfig> Models() {
     if (kind != Kind::kMre && kind != Kind::kMlp) config.top_k = 2;
     if (kind == Kind::kPathmoe) config.sharing = 2;
     models[std::string(KindName(kind))] = config;
+    ModelConfig text = config;
+    text.input = {{1, 32, 1}, 1, {0}, {1}};
+    text.embedding = 16;
+    models[absl::StrCat(KindName(kind), "-text")] = text;
     config.expert = ExpertKind::kConv;
     config.width = config.hidden = 16;
     models[absl::StrCat(KindName(kind), "-conv")] = config;
   }
   return models;
+}
+
+constexpr absl::string_view kQuote = "To be, or not to be, that is the";
+
+// The window of a model of text as the bytes that it is.
+v1::Tensor TextTensor(absl::string_view window) {
+  v1::Tensor tensor;
+  tensor.set_datatype(v1::DATA_TYPE_UINT8);
+  for (const int64_t dim : {1, 32, 1}) tensor.add_shape(dim);
+  tensor.set_data(window.data(), window.size());
+  return tensor;
+}
+
+// The same as any numbers.
+v1::Tensor FloatTensor(const std::vector<float>& values) {
+  v1::Tensor tensor = TextTensor("");
+  tensor.set_datatype(v1::DATA_TYPE_FP32);
+  tensor.set_data(values.data(), values.size() * sizeof(float));
+  return tensor;
 }
 
 TEST(KindsTest, EachIsStreamedStepByStepAtTheCostThatGetModelGives) {
@@ -45,6 +71,7 @@ TEST(KindsTest, EachIsStreamedStepByStepAtTheCostThatGetModelGives) {
     ASSERT_OK_AND_ASSIGN(const v1::ModelInfo info, client->GetModel(name));
     EXPECT_EQ(info.kind(), std::string(KindName(config.kind)));
     v1::PredictRequest request = MakeRequest(name);
+    if (config.text()) *request.mutable_input() = TextTensor(kQuote);
     request.mutable_output()->set_delivery(v1::DELIVERY_ALL);
     ASSERT_OK_AND_ASSIGN(const auto row, Collect(*client, request));
     ASSERT_EQ(row.size(), info.max_steps() + 1);
@@ -68,6 +95,64 @@ TEST(KindsTest, EachIsStreamedStepByStepAtTheCostThatGetModelGives) {
     EXPECT_EQ(cut.back().stop_reason(), v1::STOP_REASON_MAX_MACS);
     EXPECT_EQ(cut.back().confidence(), row[2].confidence());
   }
+}
+
+TEST(KindsTest, TextIsReadByteByByteWhateverIsSent) {
+  const TempDir root;
+  ASSERT_THAT(WriteToRepository(root.path(), "text", 1,
+                                RandomModel(Models()["topk-text"], 1)),
+              IsOk());
+  ASSERT_OK_AND_ASSIGN(const auto server,
+                       ServerProcess::StartOn(root.path(), {}));
+  const auto client = server->Connect();
+  const auto confidence = [&](const v1::Tensor& tensor) {
+    v1::PredictRequest request;
+    request.set_model_name("text");
+    *request.mutable_input() = tensor;
+    const auto update = client->Predict(request);
+    EXPECT_THAT(update, IsOk());
+    return update.ok() ? update->predictions(0).confidence() : -1.0f;
+  };
+  const std::string quote(kQuote);
+  const float wanted = confidence(TextTensor(quote));
+  std::string other = quote;
+  other[5] = 'B';
+  EXPECT_NE(confidence(TextTensor(other)), wanted);
+
+  // Numbers stand for the nearest byte, those outside for the nearest end.
+  std::vector<float> values(quote.begin(), quote.end());
+  EXPECT_EQ(confidence(FloatTensor(values)), wanted);
+  for (float& value : values) value += 0.4f;
+  EXPECT_EQ(confidence(FloatTensor(values)), wanted);
+  values[0] = -900000;
+  values[1] = 900000;
+  other = quote;
+  other[0] = '\0';
+  other[1] = '\xff';
+  EXPECT_EQ(confidence(FloatTensor(values)), confidence(TextTensor(other)));
+
+  // The command line cuts its window itself.
+  const auto mre = [&](const std::string& flags) {
+    const std::string command = absl::StrCat(
+        "'" MRE_CLI_BINARY "' predict --json --server=", server->target(), " ",
+        flags);
+    std::string output;
+    std::FILE* pipe = popen(command.c_str(), "r");
+    for (int c; (c = fgetc(pipe)) != EOF;) {
+      output.push_back(static_cast<char>(c));
+    }
+    EXPECT_EQ(pclose(pipe), 0) << command;
+    return output.substr(output.find("predictions"));
+  };
+  const TempDir files;
+  const std::string raw = files.File("raw");
+  ASSERT_THAT(WriteFileAtomically(raw, kQuote), IsOk());
+  const auto json = [&](const std::string& text) {
+    // How long it took is no part of the answer.
+    return std::regex_replace(text, std::regex("\"elapsed\":\"[^\"]*\""), "");
+  };
+  EXPECT_EQ(json(mre("--text 'HAMLET: " + quote + "'")),
+            json(mre("--raw " + raw)));
 }
 
 }  // namespace
