@@ -10,6 +10,7 @@ Cost CostOf(const ModelConfig& config) {
   const int64_t points = config.positions();
   Cost cost;
   cost.stem = points * config.width * StemInputs(config);
+  for (const FrontMap& map : FrontMaps(config)) cost.stem += map.macs();
   switch (config.kind) {
     case Kind::kMre:
       cost.stem += config.context * config.features() +

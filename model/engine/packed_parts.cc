@@ -35,6 +35,12 @@ absl::Status PackedParts::Pack(Precision precision, const Stem& stem,
     Append(norm.weight.of(params), norms_);
     Append(norm.bias.of(params), norms_);
   };
+  for (const Front::Layer& layer : stem.front.layers) {
+    PackedLinear& packed = front_.emplace_back();
+    RETURN_IF_ERROR(packed.Create({layer.map.in(), layer.map.to.channels,
+                                   Activation::kRelu, Precision::kF32}));
+    RETURN_IF_ERROR(add(packed, layer.weight, layer.bias));
+  }
   RETURN_IF_ERROR(stem_.Create({stem.in, d, stem.activation, Precision::kF32}));
   RETURN_IF_ERROR(add(stem_, stem.weight, stem.bias));
   Append(stem.table.of(params), table_);
@@ -77,13 +83,41 @@ void PackedParts::RunStem(const float* x, int64_t rows,
   Grow(scratch,
        PaddedStreams(rows) * config_.positions() * StemInputs(config_));
   if (conv()) {
-    GatherPatches(config_.input, config_.patch, config_.map_height(),
-                  config_.map_width(), x, rows, scratch.data());
+    std::vector<float> made;
+    if (!front_.empty()) {
+      made.resize(rows * maps_.back().to.size());
+      RunFront(x, rows, made.data());
+      x = made.data();
+    }
+    GatherPatches(config_.patched_map(), config_.patch, x, rows,
+                  scratch.data());
   } else {
     Embed(table_.data(), config_.embedding, x, rows * config_.input.size(),
           scratch.data());
   }
   stem_.Apply(0, scratch.data(), rows * config_.positions(), h);
+}
+
+void PackedParts::RunFront(const float* x, int64_t rows, float* y) const {
+  constexpr int64_t kRows = 4;  // at once
+  std::vector<float> from, to, gathered;
+  for (int64_t begin = 0; begin < rows; begin += kRows) {
+    const int64_t count = std::min(kRows, rows - begin);
+    const float* read = x + begin * config_.input.size();
+    for (size_t i = 0; i < front_.size(); ++i) {
+      const FrontMap& map = maps_[i];
+      const int64_t points = count * map.to.positions();
+      const int64_t padded = LinearOp::PaddedRows(points);
+      Grow(gathered, padded * map.in());
+      Grow(to, padded * map.to.channels);
+      GatherPatches(map.from, map.patch, read, count, gathered.data());
+      front_[i].Apply(0, gathered.data(), points, to.data());
+      from.swap(to);
+      read = from.data();
+    }
+    const int64_t size = maps_.back().to.size();
+    std::copy_n(read, count * size, y + begin * size);
+  }
 }
 
 void PackedParts::Normalise(int64_t layer, const float* z, float* y) const {

@@ -24,7 +24,10 @@ class PackedParts {
   // `precision` is that of the experts' and the head's matrices; convolutions
   // and the stem are in f32.
   explicit PackedParts(const ModelConfig& config)
-      : config_(config), features_(config), conv_(ExpertConv(config)) {}
+      : config_(config),
+        features_(config),
+        conv_(ExpertConv(config)),
+        maps_(FrontMaps(config)) {}
 
   absl::Status Pack(Precision precision, const Stem& stem,
                     const std::vector<ExpertLayer>& layers, const Head& head,
@@ -34,7 +37,8 @@ class PackedParts {
   // Rows of a buffer that holds `rows` streams for a product.
   int64_t PaddedStreams(int64_t rows) const;
 
-  // x: [rows,in], scaled; h: [rows,stream].
+  // x: [rows,in], scaled; h: [rows,stream]. A front works through the rows a
+  // few at a time: what lies between its convolutions is large.
   void RunStem(const float* x, int64_t rows, std::vector<float>& scratch,
                float* h) const;
   // One stream's LayerNorm of a layer.
@@ -54,8 +58,13 @@ class PackedParts {
   const ModelConfig config_;
   const Features features_;
   const ConvShape conv_;
-  PackedLinear stem_, head_;  // one each
-  PackedLinear up_, down_;    // by expert; conv has its up in kernels_
+  const std::vector<FrontMap> maps_;  // of the front's layers
+  // rows of the input -> what the patches are taken from.
+  void RunFront(const float* x, int64_t rows, float* y) const;
+
+  std::vector<PackedLinear> front_;  // one a layer
+  PackedLinear stem_, head_;         // one each
+  PackedLinear up_, down_;           // by expert; conv has its up in kernels_
   // Conv: weight, then bias, of each expert's up.
   std::vector<std::vector<float>> kernels_;
   std::vector<float> norms_;  // [L+1, 2, d]; the last is the head's

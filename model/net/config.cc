@@ -15,6 +15,7 @@ constexpr int kMaxDepth = 64;
 
 // Largest side and step of a patch.
 constexpr int64_t kMaxPatch = 1024;
+constexpr size_t kMaxFrontLayers = 16;
 
 using nlohmann::json;
 
@@ -115,29 +116,44 @@ absl::Status InBounds(absl::string_view field, int64_t value, int64_t largest) {
       field, absl::StrCat("an integer in [1, ", largest, "], got ", value));
 }
 
-absl::Status ValidatePatch(const ModelConfig& config) {
-  const PatchConfig& patch = config.patch;
-  const int64_t side = std::min(config.input.shape[0], config.input.shape[1]);
-  RETURN_IF_ERROR(InBounds("stem.size", patch.size, kMaxPatch));
-  RETURN_IF_ERROR(InBounds("stem.stride", patch.stride, kMaxPatch));
+// Patches of `map`, at `path` of the JSON, that become a map of `channels`. A
+// map's size is not in the file: what a row takes is bounded here. Each factor
+// is checked before it enters a product.
+absl::Status ValidatePatch(const std::string& path, const MapShape& map,
+                           const PatchConfig& patch, int64_t channels) {
+  RETURN_IF_ERROR(InBounds(path + ".size", patch.size, kMaxPatch));
+  RETURN_IF_ERROR(InBounds(path + ".stride", patch.stride, kMaxPatch));
   if (patch.padding < 0 || patch.padding >= patch.size) {
-    return Expected(
-        "stem.padding",
-        absl::StrCat("an integer in [0, stem.size), got ", patch.padding));
+    return Expected(path + ".padding",
+                    absl::StrCat("an integer in [0, ", path, ".size), got ",
+                                 patch.padding));
   }
-  if (patch.size > side + 2 * patch.padding) {
-    return Expected("stem.size", "at most the padded input");
+  if (patch.size > std::min(map.height, map.width) + 2 * patch.padding) {
+    return Expected(path + ".size", "at most the padded map");
   }
-  // A map's size is not in the file: what a row takes is bounded here. Each
-  // factor is checked before it enters a product.
-  const int64_t inputs = patch.size * patch.size * config.input.channels();
+  const int64_t inputs = PatchElements(map, patch);
+  const int64_t positions = MapOfPatches(map, patch, channels).positions();
   RETURN_IF_ERROR(InBounds("elements of a patch", inputs, kMaxInputSize));
+  RETURN_IF_ERROR(InBounds("positions of a map", positions, kMaxInputSize));
   RETURN_IF_ERROR(
-      InBounds("positions of the map", config.positions(), kMaxInputSize));
-  RETURN_IF_ERROR(InBounds("elements of the patches",
-                           config.positions() * inputs, kMaxInputSize));
-  RETURN_IF_ERROR(InBounds("elements of a stream's map", config.stream_size(),
-                           kMaxInputSize));
+      InBounds("elements of the patches", positions * inputs, kMaxInputSize));
+  return InBounds("elements of a stream's map", positions * channels,
+                  kMaxInputSize);
+}
+
+absl::Status ValidateMaps(const ModelConfig& config) {
+  MapShape map = config.input.map();
+  if (config.front.size() > kMaxFrontLayers) {
+    return Expected("stem.layers", absl::StrCat("at most ", kMaxFrontLayers));
+  }
+  for (size_t i = 0; i < config.front.size(); ++i) {
+    const auto& [channels, patch] = config.front[i];
+    const std::string path = absl::StrCat("stem.layers.", i);
+    RETURN_IF_ERROR(InBounds(path + ".channels", channels, kMaxDimension));
+    RETURN_IF_ERROR(ValidatePatch(path, map, patch, channels));
+    map = MapOfPatches(map, patch, channels);
+  }
+  RETURN_IF_ERROR(ValidatePatch("stem", map, config.patch, config.width));
   return InBounds("elements of an expert's hidden map", config.hidden_size(),
                   kMaxInputSize);
 }
@@ -171,6 +187,36 @@ absl::Status ParseEmbedding(const json& stem, ModelConfig& config) {
   return InBounds("stem.dimension", config.embedding, kMaxDimension);
 }
 
+absl::Status ParsePatch(const json& object, const std::string& path,
+                        PatchConfig& patch) {
+  ASSIGN_OR_RETURN(patch.size, Integer(object, "size", path + ".size"));
+  ASSIGN_OR_RETURN(patch.stride, Integer(object, "stride", path + ".stride"));
+  ASSIGN_OR_RETURN(patch.padding,
+                   Integer(object, "padding", path + ".padding"));
+  return absl::OkStatus();
+}
+
+absl::Status ParseFront(const json& stem, ModelConfig& config) {
+  const auto layers = stem.find("layers");
+  if (layers == stem.end()) return absl::OkStatus();
+  if (!layers->is_array()) return Expected("stem.layers", "an array");
+  for (const json& object : *layers) {
+    const std::string path = absl::StrCat("stem.layers.", config.front.size());
+    if (!object.is_object()) return Expected(path, "an object");
+    FrontLayer& layer = config.front.emplace_back();
+    ASSIGN_OR_RETURN(layer.channels,
+                     Integer(object, "channels", path + ".channels"));
+    RETURN_IF_ERROR(ParsePatch(object, path, layer.patch));
+  }
+  return absl::OkStatus();
+}
+
+void FormatPatch(const PatchConfig& patch, nlohmann::ordered_json& object) {
+  object["size"] = patch.size;
+  object["stride"] = patch.stride;
+  object["padding"] = patch.padding;
+}
+
 absl::Status ParseStemAndExpert(const json& root, ModelConfig& config) {
   ASSIGN_OR_RETURN(const json* stem, Object(root, "stem", "stem"));
   ASSIGN_OR_RETURN(const json* expert, Object(root, "expert", "expert"));
@@ -194,12 +240,8 @@ absl::Status ParseStemAndExpert(const json& root, ModelConfig& config) {
       activation == "relu" ? Activation::kRelu : Activation::kNone;
   ASSIGN_OR_RETURN(config.hidden, Integer(*expert, "hidden", "expert.hidden"));
   if (!conv || config.text()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(config.patch.size, Integer(*stem, "size", "stem.size"));
-  ASSIGN_OR_RETURN(config.patch.stride,
-                   Integer(*stem, "stride", "stem.stride"));
-  ASSIGN_OR_RETURN(config.patch.padding,
-                   Integer(*stem, "padding", "stem.padding"));
-  return absl::OkStatus();
+  RETURN_IF_ERROR(ParseFront(*stem, config));
+  return ParsePatch(*stem, "stem", config.patch);
 }
 
 absl::Status ParseRouter(const json& root, ModelConfig& config) {
@@ -244,6 +286,19 @@ int64_t InputConfig::size() const {
   int64_t size = 1;
   for (const int64_t dim : shape) size *= dim;
   return size;
+}
+
+MapShape ModelConfig::patched_map() const {
+  MapShape map = input.map();
+  for (const FrontLayer& layer : front) {
+    map = MapOfPatches(map, layer.patch, layer.channels);
+  }
+  return map;
+}
+
+MapShape ModelConfig::map() const {
+  if (expert == ExpertKind::kMlp) return {1, 1, width};
+  return MapOfPatches(patched_map(), patch, width);
 }
 
 absl::string_view KindName(Kind kind) {
@@ -299,7 +354,7 @@ absl::Status Validate(const ModelConfig& config) {
   RETURN_IF_ERROR(InBounds("experts", config.experts, kMaxExpertsPerLayer));
   RETURN_IF_ERROR(InBounds("expert.hidden", config.hidden, kMaxDimension));
   if (config.expert == ExpertKind::kConv) {
-    RETURN_IF_ERROR(ValidatePatch(config));
+    RETURN_IF_ERROR(ValidateMaps(config));
   }
   switch (config.kind) {
     case Kind::kMre:
@@ -378,9 +433,12 @@ std::string FormatConfig(const ModelConfig& config) {
   stem["activation"] =
       config.stem_activation == Activation::kRelu ? "relu" : "none";
   if (conv) {
-    stem["size"] = config.patch.size;
-    stem["stride"] = config.patch.stride;
-    stem["padding"] = config.patch.padding;
+    FormatPatch(config.patch, stem);
+    for (const FrontLayer& layer : config.front) {
+      auto& object = stem["layers"].emplace_back();
+      object["channels"] = layer.channels;
+      FormatPatch(layer.patch, object);
+    }
   }
   root["width"] = config.width;
   root["layers"] = config.layers;

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "model/math/kernels.h"
+#include "model/net/patches.h"
 
 namespace mre {
 
@@ -31,6 +32,8 @@ struct InputConfig {
   // Elements of one row.
   int64_t size() const;
   int64_t channels() const { return shape.empty() ? 0 : shape.back(); }
+  // REQUIRES: three dimensions.
+  MapShape map() const { return {shape[0], shape[1], shape[2]}; }
 };
 
 // What a model is (equations: model/README.md).
@@ -51,12 +54,11 @@ std::string KindNames();
 enum class ExpertKind { kMlp, kConv };
 inline constexpr int64_t kExpertKernel = 3;
 
-// How the input becomes the map that conv experts work on: squares of
-// size x size pixels, `stride` apart, after a border of `padding` zeros.
-struct PatchConfig {
-  int64_t size = 8;
-  int64_t stride = 4;
-  int64_t padding = 2;
+// A convolution, with relu, before the patches that become the map that conv
+// experts work on.
+struct FrontLayer {
+  int64_t channels = 32;
+  PatchConfig patch;
 };
 
 // Rows of the table that turns the bytes of a text into vectors.
@@ -65,7 +67,8 @@ inline constexpr int64_t kVocabulary = 256;
 struct ModelConfig {
   Kind kind = Kind::kMre;
   ExpertKind expert = ExpertKind::kMlp;
-  PatchConfig patch;  // conv only
+  std::vector<FrontLayer> front;  // conv only
+  PatchConfig patch;              // conv only
   // E: length of the vector of one byte of a text. 0: the input is no text.
   int64_t embedding = 0;
   InputConfig input;
@@ -82,9 +85,11 @@ struct ModelConfig {
   std::string training = "{}";
 
   // The map of a stream: 1x1 for mlp experts.
-  int64_t map_height() const { return MapSize(0); }
-  int64_t map_width() const { return MapSize(1); }
-  int64_t positions() const { return map_height() * map_width(); }
+  int64_t map_height() const { return map().height; }
+  int64_t map_width() const { return map().width; }
+  int64_t positions() const { return map().positions(); }
+  // What the patches are taken from: the input, or what the front made of it.
+  MapShape patched_map() const;
   // Floats of a stream, and of an expert's hidden layer.
   int64_t stream_size() const { return positions() * width; }
   int64_t hidden_size() const { return positions() * hidden; }
@@ -100,12 +105,7 @@ struct ModelConfig {
   int64_t num_classes() const { return static_cast<int64_t>(classes.size()); }
 
  private:
-  int64_t MapSize(int dimension) const {
-    if (expert == ExpertKind::kMlp) return 1;
-    return (input.shape[dimension] + 2 * patch.padding - patch.size) /
-               patch.stride +
-           1;
-  }
+  MapShape map() const;
 };
 
 // INVALID_ARGUMENT naming the first field that is out of its bounds.

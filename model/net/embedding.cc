@@ -1,6 +1,7 @@
 #include "model/net/embedding.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "model/math/elementwise.h"
 #include "model/net/config.h"
@@ -10,7 +11,7 @@ namespace mre {
 int64_t NearestByte(float value) {
   constexpr float kLargest = kVocabulary - 1;
   if (!(value > 0)) return 0;  // NaN too
-  return static_cast<int64_t>(std::min(value, kLargest) + 0.5f);
+  return std::lround(std::min(value, kLargest));
 }
 
 void Embed(const float* table, int64_t dimension, const float* x, int64_t count,

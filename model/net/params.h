@@ -52,7 +52,7 @@ struct ParamTable {
   // Tensors that stand in the same place of a layer's experts, one list a
   // tensor: what an optimiser may move together.
   std::vector<std::vector<Slot>> families;
-  int64_t total = 0;             // floats in the block
+  int64_t total = 0;  // floats in the block
 };
 
 // A model: its config and its numbers.

@@ -55,6 +55,9 @@ bool Applies(const FitOptions& options, absl::string_view field) {
       field == "padding") {
     return options.expert == "conv";
   }
+  if (field == "stem_layers") {
+    return options.expert == "conv" && !options.stem_layers.empty();
+  }
   // Younger than recipes that do not say it.
   if (field == "shared_lr") return options.shared_lr != 0;
   if (field == "router_training") {
@@ -131,6 +134,7 @@ absl::Status Validate(const FitOptions& o) {
   if (o.expert != "mlp" && o.expert != "conv") {
     return Bad("expert", "mlp or conv", absl::StrCat("\"", o.expert, "\""));
   }
+  RETURN_IF_ERROR(ParseStemLayers(o.stem_layers).status());
   RETURN_IF_ERROR(InRange("patch", o.patch, 1, 1024));
   RETURN_IF_ERROR(InRange("stride", o.stride, 1, 1024));
   RETURN_IF_ERROR(InRange("padding", o.padding, 0, o.patch - 1));
@@ -244,12 +248,38 @@ absl::StatusOr<std::vector<float>> ParseExitWeights(absl::string_view text,
   return std::vector<float>(weights.begin(), weights.end());
 }
 
+absl::StatusOr<std::vector<FrontLayer>> ParseStemLayers(
+    absl::string_view text) {
+  std::vector<FrontLayer> layers;
+  for (const absl::string_view item :
+       absl::StrSplit(text, ',', absl::SkipEmpty())) {
+    const std::vector<absl::string_view> parts = absl::StrSplit(item, ':');
+    FrontLayer layer;
+    int64_t* const fields[] = {&layer.channels, &layer.patch.size,
+                               &layer.patch.stride, &layer.patch.padding};
+    bool good = parts.size() == std::size(fields);
+    for (size_t i = 0; good && i < std::size(fields); ++i) {
+      good = absl::SimpleAtoi(parts[i], fields[i]) && *fields[i] >= 0 &&
+             *fields[i] <= kMaxDimension;
+    }
+    if (!good) {
+      return Bad("stem_layers",
+                 "CHANNELS:SIZE:STRIDE:PADDING joined by commas, such as "
+                 "32:3:1:1,64:3:2:1",
+                 absl::StrCat("\"", text, "\""));
+    }
+    layers.push_back(layer);
+  }
+  return layers;
+}
+
 ModelConfig MakeConfig(const FitOptions& options, const InputConfig& input,
                        const std::vector<std::string>& classes) {
   ModelConfig config;
   config.kind = *ParseKind(options.kind);
   config.expert =
       options.expert == "conv" ? ExpertKind::kConv : ExpertKind::kMlp;
+  config.front = *ParseStemLayers(options.stem_layers);
   config.patch = {options.patch, options.stride, options.padding};
   if (IsText(options)) config.embedding = options.embedding;
   config.top_k = options.top_k;

@@ -27,6 +27,7 @@ struct FitOptions {
   int64_t window = kDefaultWindow;
   int64_t embedding = 16;
   std::string expert = "mlp";
+  std::string stem_layers;
   int64_t patch = 8;
   int64_t stride = 4;
   int64_t padding = 2;
@@ -79,6 +80,10 @@ void VisitRecipe(Options& o, Visit visit) {
   visit("window", o.window, "characters that a model of text reads (text)");
   visit("embedding", o.embedding, "length of a character's vector (text)");
   visit("expert", o.expert, "kind of expert: mlp or conv");
+  visit(
+      "stem_layers", o.stem_layers,
+      "convolutions before the patches, CHANNELS:SIZE:STRIDE:PADDING joined by "
+      "commas (conv; default: none)");
   visit("patch", o.patch, "side of the stem's patches (conv)");
   visit("stride", o.stride, "from one patch to the next (conv)");
   visit("padding", o.padding, "border of zeros around the image (conv)");
@@ -147,6 +152,9 @@ absl::Status CheckSameRecipe(const FitOptions& saved, const FitOptions& given,
 // Weight of the loss at steps 0..steps, summing to 1.
 absl::StatusOr<std::vector<float>> ParseExitWeights(absl::string_view text,
                                                     int64_t steps);
+
+// "32:3:1:1,64:3:2:1"; empty: none.
+absl::StatusOr<std::vector<FrontLayer>> ParseStemLayers(absl::string_view text);
 
 // The model that the options describe, its training record still empty.
 // REQUIRES: Validate(options).ok().

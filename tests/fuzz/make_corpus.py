@@ -53,6 +53,13 @@ def with_conv(c):
         "expert": c["expert"] | {"kind": "conv"}}
 
 
+def with_front(c):
+    return with_conv(c) | {
+        "stem": with_conv(c)["stem"] | {
+            "layers": [{"channels": 2, "size": 3, "stride": 1, "padding": 1},
+                       {"channels": 3, "size": 1, "stride": 1, "padding": 0}]}}
+
+
 def with_text(c):
     return c | {
         "input": {"shape": [1, 3, 1], "scale": 1, "mean": [0], "std": [1]},
@@ -66,6 +73,14 @@ def shapes(c):
     classes = len(c["classes"])
     stem, up, features, out = [h * w * channels], [d], d, [d]
     if c["expert"]["kind"] == "conv":
+        for i, layer in enumerate(c["stem"].get("layers", [])):
+            size, stride, pad = (layer[k] for k in ("size", "stride",
+                                                    "padding"))
+            yield f"stem.layers.{i}.weight", [layer["channels"], size, size,
+                                              channels]
+            channels = layer["channels"]
+            yield f"stem.layers.{i}.bias", [channels]
+            h, w = ((side + 2 * pad - size) // stride + 1 for side in (h, w))
         size, stride, pad = (c["stem"][k] for k in ("size", "stride",
                                                     "padding"))
         stem, up, features = [size, size, channels], [3, 3, d], 10 * d
@@ -150,6 +165,7 @@ def checkpoint_fuzz():
     for kind in ("topk", "pathmoe", "mlp"):
         yield kind, checkpoint(stack(kind))
     yield "conv", checkpoint(with_conv(config()))
+    yield "front", checkpoint(with_front(config()))
     yield "topk_conv", checkpoint(with_conv(stack("topk")))
     yield "text", checkpoint(with_text(config()))
     yield "topk_text", checkpoint(with_text(stack("topk")), bf16=True)
@@ -161,6 +177,7 @@ def config_fuzz():
     yield "small", json.dumps(config()).encode()
     yield "shipped", json.dumps(config(64, 4, 8, 64, 32, 10)).encode()
     yield "pathmoe", json.dumps(stack("pathmoe")).encode()
+    yield "front", json.dumps(with_front(config())).encode()
     yield "mlp_conv", json.dumps(with_conv(stack("mlp"))).encode()
     yield "text", json.dumps(with_text(stack("topk"))).encode()
     yield "text_conv", json.dumps(

@@ -91,6 +91,10 @@ ModelConfig RandomConvConfigOf(Kind kind, uint64_t seed) {
   config.patch.padding = Between(rng, 0, config.patch.size - 1);
   config.width = Between(rng, 1, 17);
   config.hidden = Between(rng, 1, 17);
+  if (rng.Below(2) == 0) {
+    config.front.push_back({Between(rng, 1, 5), {3, 1, 1}});
+    config.front.push_back({Between(rng, 1, 20), {2, 1, 1}});
+  }
   return config;
 }
 

@@ -24,7 +24,8 @@ ModelConfig RandomConfig(uint64_t seed);
 // The same of another kind: an odd top_k and sharing where it has them.
 ModelConfig RandomConfigOf(Kind kind, uint64_t seed);
 
-// The same with conv experts: odd maps, patches that overlap, borders.
+// The same with conv experts: odd maps, patches that overlap, borders; one in
+// two with a front.
 ModelConfig RandomConvConfigOf(Kind kind, uint64_t seed);
 
 // The same for text: an embedding stem, windows of 1 to 9 bytes.

@@ -37,6 +37,18 @@ TEST(CostTest, IsTheSizeOfTheWeightsThatAStepUses) {
   }
 }
 
+TEST(CostTest, AFrontCountsEveryPositionOfEachLayer) {
+  ModelConfig config = FashionConfig();
+  config.kind = Kind::kMlp;
+  config.experts = 1;
+  config.expert = ExpertKind::kConv;
+  config.patch = {3, 2, 1};
+  config.front = {{8, {3, 1, 1}}, {16, {3, 2, 1}}};
+  EXPECT_EQ(CostOf(config).stem, 28u * 28u * 8u * 9u +
+                                     14u * 14u * 16u * 9u * 8u +
+                                     7u * 7u * 64u * 9u * 16u);
+}
+
 TEST(CostTest, ATextsStemMultipliesTheVectorsOfItsWindow) {
   ModelConfig config = FashionConfig();
   config.kind = Kind::kTopk;

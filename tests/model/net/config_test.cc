@@ -99,6 +99,35 @@ TEST(ConfigTest, ConvExpertsHaveAPatchStem) {
   EXPECT_THAT(refused({64, 8, 0}), HasSubstr("patches"));
 }
 
+TEST(ConfigTest, AFrontComesBeforeThePatches) {
+  ModelConfig config = SmallConfig();
+  config.expert = ExpertKind::kConv;
+  config.input.shape = {32, 30, 2};
+  config.front = {{8, {3, 1, 1}}, {16, {3, 2, 1}}};
+  config.patch = {2, 2, 0};
+  const auto parsed = ParseConfig(FormatConfig(config));
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  ASSERT_EQ(parsed->front.size(), 2u);
+  EXPECT_EQ(parsed->front[1].channels, 16);
+  EXPECT_EQ(parsed->front[1].patch.stride, 2);
+  EXPECT_EQ(parsed->patched_map().height, 16);
+  EXPECT_EQ(parsed->map_height(), 8);
+  EXPECT_EQ(parsed->map_width(), 7);
+  const auto refused = [&](FrontLayer layer) {
+    config.front[1] = layer;
+    return std::string(ParseConfig(FormatConfig(config)).status().message());
+  };
+  EXPECT_THAT(refused({0, {3, 1, 1}}), HasSubstr("stem.layers.1.channels"));
+  EXPECT_THAT(refused({8, {0, 1, 0}}), HasSubstr("stem.layers.1.size"));
+  EXPECT_THAT(refused({8, {40, 1, 0}}), HasSubstr("stem.layers.1.size"));
+  EXPECT_THAT(refused({8, {3, 0, 0}}), HasSubstr("stem.layers.1.stride"));
+  EXPECT_THAT(refused({8, {3, 1, 3}}), HasSubstr("stem.layers.1.padding"));
+  // The patches are too large for what the front leaves of the input.
+  EXPECT_THAT(refused({8, {3, 31, 1}}), HasSubstr("stem.size"));
+  config.front.assign(17, {8, {1, 1, 0}});
+  EXPECT_THAT(refused({8, {1, 1, 0}}), HasSubstr("stem.layers"));
+}
+
 ModelConfig TextConfig() {
   ModelConfig config = SmallConfig();
   config.input = {{1, 32, 1}, 1, {0}, {1}};

@@ -22,6 +22,7 @@ TEST(NearestByteTest, IsNeverOutsideTheTable) {
   EXPECT_EQ(NearestByte(-0.7f), 0);
   EXPECT_EQ(NearestByte(std::nanf("")), 0);
   EXPECT_EQ(NearestByte(1e-40f), 0);
+  EXPECT_EQ(NearestByte(std::nextafter(0.5f, 0.0f)), 0);
   EXPECT_EQ(NearestByte(6.4f), 6);
   EXPECT_EQ(NearestByte(6.5f), 7);
   EXPECT_EQ(NearestByte(254.6f), 255);

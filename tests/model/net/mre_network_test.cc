@@ -19,9 +19,10 @@ INSTANTIATE_TEST_SUITE_P(
     Models, MreNetworkTest,
     ::testing::Values(SmallConfig(Activation::kNone),
                       SmallConfig(Activation::kRelu), SmallConvConfig(),
-                      SmallTextConfig()),
+                      SmallFrontConfig(), SmallTextConfig()),
     [](const auto& info) {
       if (info.param.text()) return "text";
+      if (!info.param.front.empty()) return "front";
       if (info.param.expert == ExpertKind::kConv) return "conv";
       return info.param.stem_activation == Activation::kRelu ? "relu" : "none";
     });

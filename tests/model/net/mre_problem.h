@@ -41,6 +41,14 @@ inline ModelConfig SmallConvConfig() {
   return config;
 }
 
+// The same map from a front of two layers, the second with a step of 2.
+inline ModelConfig SmallFrontConfig() {
+  ModelConfig config = SmallConvConfig();
+  config.input.shape = {9, 7, 2};
+  config.front = {{3, {3, 1, 1}}, {4, {2, 2, 1}}};
+  return config;
+}
+
 inline ModelConfig SmallTextConfig() {
   ModelConfig config = SmallConfig(Activation::kNone);
   config.input = {{1, 4, 1}, 1, {0}, {1}};
@@ -215,8 +223,15 @@ class StepByStep {
       return Linear(parts_.stem.weight, parts_.stem.bias, vectors);
     }
     if (!conv()) return Linear(parts_.stem.weight, parts_.stem.bias, x);
-    const auto& shape = config_.input.shape;
-    return Conv(x, shape[0], shape[1], shape[2], config_.patch,
+    std::vector<double> map = x;
+    for (const Front::Layer& layer : parts_.stem.front.layers) {
+      const MapShape& from = layer.map.from;
+      map = Conv(map, from.height, from.width, from.channels, layer.map.patch,
+                 layer.weight, layer.bias);
+      Relu(map);
+    }
+    const MapShape from = config_.patched_map();
+    return Conv(map, from.height, from.width, from.channels, config_.patch,
                 parts_.stem.weight, parts_.stem.bias);
   }
 
