@@ -7,6 +7,7 @@
 #include "model/base/rng.h"
 #include "model/net/batch_ops.h"
 #include "model/net/features.h"
+#include "model/net/router_noise.h"
 
 namespace mre {
 namespace {
@@ -308,6 +309,13 @@ void RouteForward(const ModelConfig& config, const MreRouterParams& parts,
         std::copy_n(gate.data() + b * n, n,
                     logits.data() + b * shape.total() + l * n);
       }
+    }
+    for (int64_t i = 0; i < rows * config.layers && options.router_noise > 0;
+         ++i) {
+      AddRouterNoise(
+          options.router_noise,
+          DrawKey(options.seed, begin + i / config.layers, i % config.layers),
+          {logits.data() + i * n, static_cast<size_t>(n)});
     }
     RowRouter router(shape, options);
     for (int64_t b = begin; b < end; ++b) {

@@ -36,6 +36,10 @@ struct PassOptions {
   // exit's loss [steps+1]. Empty: such choices learn nothing.
   std::span<const uint8_t> labels = {};
   std::span<const float> step_weights = {};
+  // To see how much hangs on the router: adds Gaussian noise to its logits
+  // (router_noise.h), drawn from `seed`. Its standard deviation is this times
+  // that of a row's logits in one layer. Forward only. 0: none.
+  float router_noise = 0;
 };
 
 // What a forward pass of B rows through T steps leaves for the loss and for
@@ -47,6 +51,9 @@ struct Exits {
   std::span<const float> logits;     // [B,T+1,C]
   std::span<const float> coverage;   // [B,T+1]
   std::span<const int32_t> experts;  // each row's experts l*N+i as they ran
+  // [B,T] the expert of largest weight of each step. Empty where a step is one
+  // expert: `experts` says it.
+  std::span<const int32_t> path = {};
 };
 
 // One kind of model at one size. Keeps what the backward pass needs of the last

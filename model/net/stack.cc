@@ -5,6 +5,7 @@
 
 #include "model/base/rng.h"
 #include "model/net/batch_ops.h"
+#include "model/net/router_noise.h"
 #include "model/net/routing.h"
 #include "model/net/topk.h"
 
@@ -29,6 +30,7 @@ Exits StackNetwork::Forward(std::span<const float> params, const float* x,
   logits_.resize(rows * exits * config_.num_classes());
   coverage_.resize(rows * exits);
   experts_.resize(rows * steps_ * k_);
+  path_.resize(rows * steps_);
   head_.Resize(parts_.head, rows * exits);
   ForRowBlocks(rows, [&](int64_t, int64_t begin, int64_t end) {
     std::vector<float> h((end - begin) * d);
@@ -48,14 +50,18 @@ Exits StackNetwork::Forward(std::span<const float> params, const float* x,
             static_cast<float>(t) / static_cast<float>(config_.layers);
       }
       for (int64_t t = 0; t < steps_; ++t) {
+        int32_t* experts = experts_.data() + (b * steps_ + t) * k_;
         for (int64_t j = 0; j < k_; ++j) {
-          experts_[(b * steps_ + t) * k_ + j] = static_cast<int32_t>(
-              t * config_.experts + passes_[t].chosen[b * k_ + j]);
+          experts[j] = static_cast<int32_t>(t * config_.experts +
+                                            passes_[t].chosen[b * k_ + j]);
         }
+        const float* weight = passes_[t].weight.data() + b * k_;
+        path_[b * steps_ + t] =
+            experts[std::max_element(weight, weight + k_) - weight];
       }
     }
   });
-  return {rows_, steps_, logits_, coverage_, experts_};
+  return {rows_, steps_, logits_, coverage_, experts_, path_};
 }
 
 void StackNetwork::LayerForward(std::span<const float> params, int64_t layer) {
@@ -128,6 +134,10 @@ void StackNetwork::Choose(std::span<const float> params, int64_t layer,
   LinearRows(gate->weight.in(params), gate->bias.in(params),
              router_input(pass) + begin * features_.size(), end - begin,
              features_.size(), n, pass.p.data() + begin * n);
+  for (int64_t b = begin; b < end && options_.router_noise > 0; ++b) {
+    AddRouterNoise(options_.router_noise, DrawKey(options_.seed, b, layer),
+                   {pass.p.data() + b * n, static_cast<size_t>(n)});
+  }
   std::vector<float> score(n);
   for (int64_t b = begin; b < end; ++b) {
     float* p = pass.p.data() + b * n;

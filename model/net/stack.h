@@ -105,6 +105,7 @@ class StackNetwork : public Network {
   std::vector<float> logits_;     // [B,T+1,C]
   std::vector<float> coverage_;   // [B,T+1]
   std::vector<int32_t> experts_;  // [B,T,k]
+  std::vector<int32_t> path_;     // [B,T]
 
   // Of the backward pass.
   std::vector<float> dout_;     // [B,T+1,d] from the exits

@@ -18,7 +18,7 @@
 #include "model/math/parallel.h"
 #include "model/net/kinds.h"
 #include "model/train/dataset.h"
-#include "model/train/evaluate.h"
+#include "model/train/eval_report.h"
 #include "model/train/load_dataset.h"
 #include "model/train/trainer.h"
 
@@ -217,40 +217,6 @@ absl::Status RunFit(const FitCommand& command, const std::atomic<bool>& stop) {
   RETURN_IF_ERROR(SaveCheckpoint(trainer.Result(), options.out));
   Print(FormatTable(trainer.evaluation()));
   Print(absl::StrCat("wrote ", options.out, "\n"));
-  return absl::OkStatus();
-}
-
-absl::Status RunEval(const EvalCommand& command) {
-  UseThreads(command.threads);
-  ASSIGN_OR_RETURN(const Model model, LoadCheckpoint(command.checkpoint));
-  const int64_t most = MaxSteps(model.config);
-  const int64_t steps = command.steps > 0 ? command.steps : most;
-  if (steps > most) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--steps: expected at most ", most,
-                     ", all that the model has, got ", steps));
-  }
-  // A model of text says how much it reads.
-  const int64_t window =
-      model.config.text() ? model.config.input.size() : kDefaultWindow;
-  ASSIGN_OR_RETURN(Dataset data,
-                   LoadDataset(command.dataset, command.data_dir, window));
-  if (data.shape != model.config.input.shape ||
-      data.classes.size() != model.config.classes.size()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "--dataset: the model expects inputs of ",
-        absl::StrJoin(model.config.input.shape, "x"), " and ",
-        model.config.classes.size(), " classes, ", data.name, " has ",
-        absl::StrJoin(data.shape, "x"), " and ", data.classes.size()));
-  }
-  if (data.text && data.classes != model.config.classes) {
-    return absl::InvalidArgumentError(
-        "--data_dir: expected a text of the characters that are the model's "
-        "classes, got one of others");
-  }
-  ASSIGN_OR_RETURN(const Split split, TakeEvaluated(command.validation, data));
-  const Evaluation evaluation = Evaluate(model, split, steps);
-  Print(command.json ? FormatJson(evaluation) : FormatTable(evaluation));
   return absl::OkStatus();
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "model/engine/stop_rules.h"
 #include "model/train/fit_options.h"
 
 namespace mre {
@@ -31,11 +32,15 @@ struct EvalCommand {
   std::string checkpoint;
   std::string dataset = "fashion-mnist";
   std::string data_dir;
-  int64_t steps = 0;       // 0: all experts
-  int64_t validation = 0;  // the last N training images instead of the test's
+  int64_t steps = 0;        // 0: all experts
+  int64_t validation = 0;   // the last N training images instead of the test's
+  double router_noise = 0;  // 0: do not try noise
+  Budget stop;              // nothing set: do not simulate a stop rule
+  std::string reference;    // checkpoint whose losses say what is difficult
   bool json = false;
   int threads = 0;
 };
+// Prints what a checkpoint achieves, and at which cost, on a data set.
 absl::Status RunEval(const EvalCommand& command);
 
 struct InfoCommand {

@@ -1,23 +1,28 @@
-// How good a model is after each expert, and what it costs to get there.
+// How good a model is after each step, what it costs to get there, and which
+// experts it uses.
 #ifndef MRE_MODEL_TRAIN_EVALUATE_H_
 #define MRE_MODEL_TRAIN_EVALUATE_H_
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
 #include "model/net/params.h"
 #include "model/train/dataset.h"
+#include "model/train/expert_load.h"
+#include "model/train/outcomes.h"
+#include "model/train/path_statistics.h"
+#include "model/train/stop_simulation.h"
 
 namespace mre {
 
-// Means over the inputs after a number of experts, in greedy order.
+// Means over the inputs after a number of steps, in greedy order.
 struct StepQuality {
   double accuracy = 0;
-  double macs = 0;  // cumulative
+  double loss = 0;        // cross-entropy, in nats
+  double macs = 0;        // cumulative
+  double parameters = 0;  // used so far (touched_parameters.h)
   double coverage = 0;
   double confidence = 0;  // largest probability
-  double loss = 0;        // cross-entropy, in nats
 };
 
 struct Evaluation {
@@ -26,19 +31,22 @@ struct Evaluation {
   std::vector<StepQuality> steps;  // 0..T
   // Share of the inputs that ran expert l*N+i by the last step.
   std::vector<double> use;
+  ExpertLoad load;  // of use
+  // Of the first L steps (or T, if less): the experts of an mre as they ran,
+  // in a stack the one of largest weight in each layer.
+  PathStatistics paths;
+  std::vector<CurvePoint> curve;
 
-  double least_use() const;
-  double largest_use() const;
+  double least_use() const { return load.least; }
 };
 
-// Runs `steps` experts of every input. REQUIRES: 1 <= steps <= L*N, split is
-// not empty and its images have the model's shape. Independent of the thread
-// count.
-Evaluation Evaluate(const Model& model, const Split& split, int64_t steps);
+// REQUIRES: the outcomes are of a model of this config.
+Evaluation Summarise(const ModelConfig& config, const Outcomes& outcomes);
 
-// A table for people, one row a step; or one JSON object.
-std::string FormatTable(const Evaluation& evaluation);
-std::string FormatJson(const Evaluation& evaluation);
+// Runs `steps` steps of every input, in greedy order. REQUIRES: 1 <= steps <=
+// MaxSteps(config); split is not empty and its images have the model's shape.
+// Independent of the thread count.
+Evaluation Evaluate(const Model& model, const Split& split, int64_t steps);
 
 }  // namespace mre
 

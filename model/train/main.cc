@@ -93,6 +93,24 @@ void AddEvalFlags(CLI::App& eval, EvalCommand& command) {
   eval.add_option("--validation", command.validation,
                   "evaluate on the last N training images instead")
       ->capture_default_str();
+  eval.add_option("--router_noise", command.router_noise,
+                  "evaluate again with Gaussian noise on the router's logits, "
+                  "its deviation this times theirs (0: do not)")
+      ->capture_default_str();
+  eval.add_option("--min_confidence", command.stop.min_confidence,
+                  "simulate a rule that stops an input at this confidence "
+                  "(0: none)")
+      ->capture_default_str();
+  eval.add_option("--min_ray_coverage", command.stop.min_ray_coverage,
+                  "... or at this ray coverage (0: none)")
+      ->capture_default_str();
+  eval.add_option("--stable_steps", command.stop.stable_steps,
+                  "... or when the class has stayed the same for this many "
+                  "steps (0: none)")
+      ->capture_default_str();
+  eval.add_option("--reference", command.reference,
+                  "another checkpoint, whose loss says how difficult an input "
+                  "is: correlates it with the steps that the rule uses");
   eval.add_flag("--json", command.json, "print one JSON object");
   eval.add_option("--threads", command.threads, "0: all")
       ->capture_default_str();

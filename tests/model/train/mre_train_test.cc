@@ -1,10 +1,8 @@
 // Runs the real binary on a tiny data set: flags, exit codes, log, and being
 // killed at any moment.
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -19,6 +17,7 @@
 #include "model/base/file.h"
 #include "model/base/rng.h"
 #include "model/io/checkpoint.h"
+#include "tests/model/train/mre_train_process.h"
 #include "tests/model/train/tiny_data.h"
 
 namespace mre {
@@ -28,113 +27,6 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
-
-class MreTrainTest : public ::testing::Test {
- protected:
-  MreTrainTest()
-      : dir_(absl::StrCat(::testing::TempDir(), "mre_train_test.", getpid())) {
-    std::filesystem::remove_all(dir_);
-    WriteIdxDataset(dir_, TinySplit(400, 1), TinySplit(40, 2), 8);
-  }
-  ~MreTrainTest() override { std::filesystem::remove_all(dir_); }
-
-  std::string Path(const std::string& name) const { return dir_ + "/" + name; }
-
-  // Flags of a short run that writes `out`.
-  std::vector<std::string> Fit(const std::string& out) const {
-    return {"fit",
-            "--dataset=mnist",
-            "--data_dir=" + dir_,
-            "--out=" + Path(out),
-            "--limit_train=300",
-            "--width=16",
-            "--hidden=16",
-            "--max_steps=6",
-            "--layers=2",
-            "--experts=4",
-            "--batch=20",
-            "--epochs=6",
-            "--ema=0.9",
-            "--threads=1",
-            "--augment=shift"};
-  }
-  std::vector<std::string> Resume(const std::string& out) const {
-    return {"fit", "--data_dir=" + dir_, "--threads=1",
-            "--resume=" + Path(out) + ".state"};
-  }
-
-  // Starts the binary; its output goes to files.
-  pid_t Start(const std::vector<std::string>& args) const {
-    const std::string out = Path("stdout");
-    const std::string err = Path("stderr");
-    std::vector<const char*> argv = {MRE_TRAIN_BINARY};
-    for (const std::string& arg : args) argv.push_back(arg.c_str());
-    argv.push_back(nullptr);
-    const pid_t pid = fork();
-    if (pid == 0) {
-      dup2(open(out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644), 1);
-      dup2(open(err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644), 2);
-      execv(argv[0], const_cast<char**>(argv.data()));
-      _exit(127);
-    }
-    return pid;
-  }
-
-  // Exit code, or 128 + the signal that ended it.
-  static int Wait(pid_t pid) {
-    int status = 0;
-    waitpid(pid, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  }
-
-  int Run(const std::vector<std::string>& args) const {
-    return Wait(Start(args));
-  }
-
-  std::string Stderr() const { return *ReadFile(Path("stderr")); }
-  std::string Stdout() const { return *ReadFile(Path("stdout")); }
-
-  // The lines of a log, without what time it was.
-  std::vector<nlohmann::json> Log(const std::string& name) const {
-    std::istringstream text(*ReadFile(Path(name)));
-    std::vector<nlohmann::json> lines;
-    for (std::string line; std::getline(text, line);) {
-      lines.push_back(nlohmann::json::parse(line, nullptr, false));
-      EXPECT_TRUE(lines.back().is_object()) << line;
-      lines.back().erase("seconds");
-    }
-    return lines;
-  }
-
-  // The last step in a log that may still be written; 0 when there is none.
-  int64_t LastStep(const std::string& name) const {
-    std::ifstream file(Path(name));
-    int64_t last = 0;
-    for (std::string line; std::getline(file, line) && !file.eof();) {
-      last = nlohmann::json::parse(line)["step"].get<int64_t>();
-    }
-    return last;
-  }
-
-  // Waits until the log has a step of at least `step`, or the process has
-  // ended.
-  void AwaitStep(pid_t pid, const std::string& log, int64_t step) const {
-    siginfo_t ended = {};
-    while (LastStep(log) < step && ended.si_pid == 0) {
-      usleep(500);
-      waitid(P_PID, static_cast<id_t>(pid), &ended,
-             WEXITED | WNOHANG | WNOWAIT);
-    }
-  }
-
-  const std::string dir_;
-};
-
-std::vector<std::string> With(std::vector<std::string> args,
-                              std::initializer_list<std::string> more) {
-  args.insert(args.end(), more);
-  return args;
-}
 
 // The run is killed when its log reaches a step that is drawn, up to twelve
 // steps on from where the kill before it came, and up to two milliseconds later
@@ -273,119 +165,148 @@ TEST_F(MreTrainTest, LearnsTextAndTellsItsPerplexity) {
   WriteBytes(Path("input.txt"), text);
   EXPECT_EQ(Run(eval), 2);
   EXPECT_THAT(Stderr(), HasSubstr("--data_dir: expected a text of the"));
-}
-
-TEST_F(MreTrainTest, LearnsFromColourImages) {
-  WriteCifar10Dataset(dir_, 8);
-  std::vector<std::string> fit = Fit("model");
-  *std::find(fit.begin(), fit.end(), "--dataset=mnist") = "--dataset=cifar10";
-  *std::find(fit.begin(), fit.end(), "--limit_train=300") = "--limit_train=0";
-  ASSERT_EQ(Run(fit), 0) << Stderr();
-  const auto model = LoadCheckpoint(Path("model"));
-  ASSERT_TRUE(model.ok()) << model.status();
-  EXPECT_EQ(model->config.input.shape, (std::vector<int64_t>{32, 32, 3}));
-  EXPECT_EQ(model->config.input.mean.size(), 3);
-  EXPECT_EQ(
-      Run({"eval", Path("model"), "--dataset=cifar10", "--data_dir=" + dir_}),
-      0)
-      << Stderr();
-  EXPECT_EQ(
-      Run({"eval", Path("model"), "--dataset=mnist", "--data_dir=" + dir_}), 2);
-  EXPECT_THAT(Stderr(), HasSubstr("expects inputs of 32x32x3"));
-}
-
-TEST_F(MreTrainTest, ReplacesNothingUnasked) {
-  ASSERT_EQ(Run(Fit("model")), 0) << Stderr();
-  EXPECT_EQ(Run(With(Fit("model"), {"--seed=1"})), 2);
-  EXPECT_THAT(Stderr(), AllOf(HasSubstr("model is there already; --overwrite"),
-                              HasSubstr("--resume=" + Path("model.state"))));
-  // The state alone, as a stopped run leaves it.
-  const std::string first = *ReadFile(Path("model"));
-  std::filesystem::remove(Path("model"));
-  EXPECT_EQ(Run(With(Fit("model"), {"--seed=1"})), 2);
-  EXPECT_THAT(Stderr(), HasSubstr("model.state is there already"));
-  ASSERT_EQ(Run(With(Fit("model"), {"--seed=1", "--overwrite"})), 0)
-      << Stderr();
-  EXPECT_NE(*ReadFile(Path("model")), first);
-}
-
-TEST_F(MreTrainTest, FindsOutAtOnceThatItCannotWrite) {
-  const std::vector<std::string> fit = Fit("x");
-  const auto out = [&](const std::string& path) {
-    std::vector<std::string> args = fit;
-    *std::find(args.begin(), args.end(), "--out=" + Path("x")) =
-        "--out=" + path;
-    return args;
-  };
-  EXPECT_EQ(Run(out(dir_)), 2);
-  EXPECT_THAT(Stderr(), HasSubstr("is a directory"));
-  EXPECT_EQ(Run(out(Path("new/"))), 2);
-  EXPECT_THAT(Stderr(), HasSubstr("is a directory"));
-  EXPECT_EQ(Run(out("/dev/null")), 2);
-  EXPECT_THAT(Stderr(), HasSubstr("not a regular file"));
-  EXPECT_EQ(Run(out("/proc/model")), 2);
-  EXPECT_THAT(Stderr(), AllOf(StartsWith("mre-train: --out: create"),
-                              Not(HasSubstr("epoch"))));
-}
-
-TEST_F(MreTrainTest, ExplainsAMissingState) {
-  EXPECT_EQ(Run(Resume("never")), 1);
-  EXPECT_THAT(Stderr(), AllOf(HasSubstr("there is no " + Path("never.state")),
-                              HasSubstr("--save_every=N")));
-}
-
-TEST_F(MreTrainTest, NotesWhatIsLeftUndone) {
-  ASSERT_EQ(Run(With(Fit("model"), {"--log=" + Path("log")})), 0) << Stderr();
-  EXPECT_THAT(Stderr(), Not(HasSubstr("note:")));
-  ASSERT_EQ(Run(Resume("model")), 0) << Stderr();
-  EXPECT_THAT(Stderr(), HasSubstr("note: no --log"));
-  std::vector<std::string> all = Fit("all");
-  *std::find(all.begin(), all.end(), "--limit_train=300") = "--limit_train=401";
-  ASSERT_EQ(Run(all), 0) << Stderr();
-  EXPECT_THAT(Stderr(), HasSubstr("note: --limit_train=401: there are 400"));
-}
-
-TEST_F(MreTrainTest, LogLinesAreJsonWithSteps) {
-  ASSERT_EQ(Run(With(Fit("model"), {"--log=" + Path("log"), "--log_every=5"})),
-            0)
-      << Stderr();
-  int64_t last = 0;
-  int epochs = 0;
-  for (const auto& line : Log("log")) {
-    EXPECT_GE(line["step"], last);
-    last = line["step"];
-    epochs += line["event"] == "epoch";
+  TEST_F(MreTrainTest, EvalSimulatesStopRulesAndNoise) {
+    ASSERT_EQ(Run(Fit("model")), 0) << Stderr();
+    std::vector<std::string> other = Fit("other");
+    *std::find(other.begin(), other.end(), "--experts=4") = "--kind=mlp";
+    *std::find(other.begin(), other.end(), "--max_steps=6") = "--max_steps=2";
+    ASSERT_EQ(Run(other), 0) << Stderr();
+    const std::vector<std::string> eval = {
+        "eval", Path("model"), "--dataset=mnist", "--data_dir=" + dir_};
+    ASSERT_EQ(Run(With(eval, {"--min_confidence=0.6", "--router_noise=2",
+                              "--reference=" + Path("other"), "--json"})),
+              0)
+        << Stderr();
+    const auto json = nlohmann::json::parse(Stdout());
+    const auto& stop = json["stop"];
+    EXPECT_GT(stop["steps"], 0);
+    EXPECT_LT(stop["steps"], 8);
+    EXPECT_GE(stop["rank_correlation"], -1);
+    EXPECT_LE(stop["rank_correlation"], 1);
+    EXPECT_EQ(stop["steps_by_decile"].size(), 10);
+    EXPECT_EQ(stop["steps"], json["curve"][1]["steps"]);  // that of 0.6
+    EXPECT_EQ(json["robustness"]["loss"][0], json["steps"][0]["loss"]);
+    EXPECT_NE(json["robustness"]["loss"][1], json["steps"][1]["loss"]);
+    EXPECT_EQ(Run(With(eval, {"--reference=" + Path("other")})), 2);
+    EXPECT_THAT(Stderr(), HasSubstr("--reference: expected a stop rule"));
+    EXPECT_EQ(Run(With(eval, {"--min_confidence=1.5"})), 2);
+    EXPECT_EQ(Run(With(eval, {"--router_noise=-1"})), 2);
   }
-  EXPECT_EQ(last, 6 * 15);
-  EXPECT_EQ(epochs, 6);
-}
 
-TEST_F(MreTrainTest, WrongUsageExitsWithTwo) {
-  EXPECT_EQ(Run({}), 2);
-  EXPECT_EQ(Run({"foo"}), 2);
-  EXPECT_THAT(Stderr(), HasSubstr("mre-train: unknown command \"foo\""));
-  EXPECT_EQ(Run({"eval", "--foo"}), 2);
-  EXPECT_THAT(Stderr(), HasSubstr("unknown argument \"--foo\""));
-  EXPECT_EQ(Run({"fit", "--no_such_flag"}), 2);
-  EXPECT_EQ(Run({"fit", "--lr=fast", "--out=x"}), 2);
-  EXPECT_EQ(Run({"fit", "--kind=dense", "--out=x"}), 2);
-  EXPECT_THAT(Stderr(), HasSubstr("--kind: expected one of mre"));
-  EXPECT_EQ(Run({"fit", "--precision=bf16", "--out=x"}), 2);
-  EXPECT_EQ(Run({"fit"}), 2);
-  EXPECT_THAT(Stderr(), HasSubstr("--out"));
-  EXPECT_EQ(Run({"--help"}), 0);
-  EXPECT_EQ(Run({"--version"}), 0);
-  EXPECT_THAT(Stdout(), StartsWith("mre-train "));
-  EXPECT_EQ(Run({"fit", "--help"}), 0);
-  EXPECT_THAT(Stdout(),
-              AllOf(HasSubstr("--weight_decay"),
-                    HasSubstr("fashion-mnist, mnist, cifar10, usps")));
-}
+  TEST_F(MreTrainTest, LearnsFromColourImages) {
+    WriteCifar10Dataset(dir_, 8);
+    std::vector<std::string> fit = Fit("model");
+    *std::find(fit.begin(), fit.end(), "--dataset=mnist") = "--dataset=cifar10";
+    *std::find(fit.begin(), fit.end(), "--limit_train=300") = "--limit_train=0";
+    ASSERT_EQ(Run(fit), 0) << Stderr();
+    const auto model = LoadCheckpoint(Path("model"));
+    ASSERT_TRUE(model.ok()) << model.status();
+    EXPECT_EQ(model->config.input.shape, (std::vector<int64_t>{32, 32, 3}));
+    EXPECT_EQ(model->config.input.mean.size(), 3);
+    EXPECT_EQ(
+        Run({"eval", Path("model"), "--dataset=cifar10", "--data_dir=" + dir_}),
+        0)
+        << Stderr();
+    EXPECT_EQ(
+        Run({"eval", Path("model"), "--dataset=mnist", "--data_dir=" + dir_}),
+        2);
+    EXPECT_THAT(Stderr(), HasSubstr("expects inputs of 32x32x3"));
+  }
 
-TEST_F(MreTrainTest, FailuresExitWithOne) {
-  EXPECT_EQ(Run({"info", Path("missing")}), 1);
-  EXPECT_EQ(Run({"eval", "--checkpoint=" + Path("stderr")}), 1);
-}
+  TEST_F(MreTrainTest, ReplacesNothingUnasked) {
+    ASSERT_EQ(Run(Fit("model")), 0) << Stderr();
+    EXPECT_EQ(Run(With(Fit("model"), {"--seed=1"})), 2);
+    EXPECT_THAT(Stderr(),
+                AllOf(HasSubstr("model is there already; --overwrite"),
+                      HasSubstr("--resume=" + Path("model.state"))));
+    // The state alone, as a stopped run leaves it.
+    const std::string first = *ReadFile(Path("model"));
+    std::filesystem::remove(Path("model"));
+    EXPECT_EQ(Run(With(Fit("model"), {"--seed=1"})), 2);
+    EXPECT_THAT(Stderr(), HasSubstr("model.state is there already"));
+    ASSERT_EQ(Run(With(Fit("model"), {"--seed=1", "--overwrite"})), 0)
+        << Stderr();
+    EXPECT_NE(*ReadFile(Path("model")), first);
+  }
+
+  TEST_F(MreTrainTest, FindsOutAtOnceThatItCannotWrite) {
+    const std::vector<std::string> fit = Fit("x");
+    const auto out = [&](const std::string& path) {
+      std::vector<std::string> args = fit;
+      *std::find(args.begin(), args.end(), "--out=" + Path("x")) =
+          "--out=" + path;
+      return args;
+    };
+    EXPECT_EQ(Run(out(dir_)), 2);
+    EXPECT_THAT(Stderr(), HasSubstr("is a directory"));
+    EXPECT_EQ(Run(out(Path("new/"))), 2);
+    EXPECT_THAT(Stderr(), HasSubstr("is a directory"));
+    EXPECT_EQ(Run(out("/dev/null")), 2);
+    EXPECT_THAT(Stderr(), HasSubstr("not a regular file"));
+    EXPECT_EQ(Run(out("/proc/model")), 2);
+    EXPECT_THAT(Stderr(), AllOf(StartsWith("mre-train: --out: create"),
+                                Not(HasSubstr("epoch"))));
+  }
+
+  TEST_F(MreTrainTest, ExplainsAMissingState) {
+    EXPECT_EQ(Run(Resume("never")), 1);
+    EXPECT_THAT(Stderr(), AllOf(HasSubstr("there is no " + Path("never.state")),
+                                HasSubstr("--save_every=N")));
+  }
+
+  TEST_F(MreTrainTest, NotesWhatIsLeftUndone) {
+    ASSERT_EQ(Run(With(Fit("model"), {"--log=" + Path("log")})), 0) << Stderr();
+    EXPECT_THAT(Stderr(), Not(HasSubstr("note:")));
+    ASSERT_EQ(Run(Resume("model")), 0) << Stderr();
+    EXPECT_THAT(Stderr(), HasSubstr("note: no --log"));
+    std::vector<std::string> all = Fit("all");
+    *std::find(all.begin(), all.end(), "--limit_train=300") =
+        "--limit_train=401";
+    ASSERT_EQ(Run(all), 0) << Stderr();
+    EXPECT_THAT(Stderr(), HasSubstr("note: --limit_train=401: there are 400"));
+  }
+
+  TEST_F(MreTrainTest, LogLinesAreJsonWithSteps) {
+    ASSERT_EQ(
+        Run(With(Fit("model"), {"--log=" + Path("log"), "--log_every=5"})), 0)
+        << Stderr();
+    int64_t last = 0;
+    int epochs = 0;
+    for (const auto& line : Log("log")) {
+      EXPECT_GE(line["step"], last);
+      last = line["step"];
+      epochs += line["event"] == "epoch";
+    }
+    EXPECT_EQ(last, 6 * 15);
+    EXPECT_EQ(epochs, 6);
+  }
+
+  TEST_F(MreTrainTest, WrongUsageExitsWithTwo) {
+    EXPECT_EQ(Run({}), 2);
+    EXPECT_EQ(Run({"foo"}), 2);
+    EXPECT_THAT(Stderr(), HasSubstr("mre-train: unknown command \"foo\""));
+    EXPECT_EQ(Run({"eval", "--foo"}), 2);
+    EXPECT_THAT(Stderr(), HasSubstr("unknown argument \"--foo\""));
+    EXPECT_EQ(Run({"fit", "--no_such_flag"}), 2);
+    EXPECT_EQ(Run({"fit", "--lr=fast", "--out=x"}), 2);
+    EXPECT_EQ(Run({"fit", "--kind=dense", "--out=x"}), 2);
+    EXPECT_THAT(Stderr(), HasSubstr("--kind: expected one of mre"));
+    EXPECT_EQ(Run({"fit", "--precision=bf16", "--out=x"}), 2);
+    EXPECT_EQ(Run({"fit"}), 2);
+    EXPECT_THAT(Stderr(), HasSubstr("--out"));
+    EXPECT_EQ(Run({"--help"}), 0);
+    EXPECT_EQ(Run({"--version"}), 0);
+    EXPECT_THAT(Stdout(), StartsWith("mre-train "));
+    EXPECT_EQ(Run({"fit", "--help"}), 0);
+    EXPECT_THAT(Stdout(),
+                AllOf(HasSubstr("--weight_decay"),
+                      HasSubstr("fashion-mnist, mnist, cifar10, usps")));
+  }
+
+  TEST_F(MreTrainTest, FailuresExitWithOne) {
+    EXPECT_EQ(Run({"info", Path("missing")}), 1);
+    EXPECT_EQ(Run({"eval", "--checkpoint=" + Path("stderr")}), 1);
+  }
 
 }  // namespace
 }  // namespace mre

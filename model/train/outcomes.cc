@@ -1,0 +1,78 @@
+#include "model/train/outcomes.h"
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+
+#include "model/base/rng.h"
+#include "model/math/elementwise.h"
+#include "model/net/kinds.h"
+#include "model/train/batches.h"
+
+namespace mre {
+namespace {
+
+constexpr int64_t kRows = 256;  // at once
+
+// -log of the softmax of the label's logit.
+double CrossEntropy(const float* logits, int64_t classes, int64_t label) {
+  const double largest = *std::max_element(logits, logits + classes);
+  double sum = 0;
+  for (int64_t c = 0; c < classes; ++c) sum += std::exp(logits[c] - largest);
+  return std::log(sum) + largest - logits[label];
+}
+
+// Appends one batch's rows.
+void Append(const Exits& batch, int64_t classes,
+            const std::vector<uint8_t>& labels, Outcomes& outcomes) {
+  const int64_t exits = batch.steps + 1;
+  std::vector<float> p(classes);
+  for (int64_t at = 0; at < batch.rows * exits; ++at) {
+    const float* logits = batch.logits.data() + at * classes;
+    const int64_t label = labels[at / exits];
+    Softmax(logits, classes, p.data());
+    const auto best = std::max_element(p.begin(), p.end());
+    outcomes.top.push_back(static_cast<int32_t>(best - p.begin()));
+    outcomes.right.push_back(best - p.begin() == label ? 1 : 0);
+    outcomes.confidence.push_back(*best);
+    outcomes.loss.push_back(CrossEntropy(logits, classes, label));
+  }
+  outcomes.coverage.insert(outcomes.coverage.end(), batch.coverage.begin(),
+                           batch.coverage.end());
+  outcomes.experts.insert(outcomes.experts.end(), batch.experts.begin(),
+                          batch.experts.end());
+  const auto path = batch.path.empty() ? batch.experts : batch.path;
+  outcomes.path.insert(outcomes.path.end(), path.begin(), path.end());
+}
+
+}  // namespace
+
+std::vector<double> Outcomes::last_loss() const {
+  std::vector<double> last;
+  for (int64_t b = 0; b < inputs; ++b) {
+    last.push_back(loss[b * exits() + steps]);
+  }
+  return last;
+}
+
+Outcomes Observe(const Model& model, const Split& split,
+                 const PassOptions& pass) {
+  const ModelConfig& config = model.config;
+  const std::unique_ptr<Network> network = NewNetwork(config);
+  Batches batches(split, config.input, {});
+  Outcomes outcomes;
+  outcomes.inputs = split.size();
+  outcomes.steps = pass.steps;
+  for (int64_t begin = 0; begin < split.size(); begin += kRows) {
+    const int64_t end = std::min(begin + kRows, split.size());
+    batches.LoadRange(begin, end);
+    PassOptions options = pass;
+    options.seed = Mix64(pass.seed + begin);
+    const Exits exits =
+        network->Forward(model.params, batches.x(), end - begin, options);
+    Append(exits, config.num_classes(), batches.labels(), outcomes);
+  }
+  return outcomes;
+}
+
+}  // namespace mre
