@@ -5,7 +5,7 @@ set -euo pipefail
 
 usage() {
   cat <<'EOF'
-Usage: install-deps.sh [build|test|demo|lint|image|runtime ...]
+Usage: install-deps.sh [build|test|demo|report|lint|image|runtime ...]
 
 Installs the named groups of Debian 12 packages (default: build test).
 Does nothing, without root and without network, if all are there already.
@@ -13,6 +13,7 @@ Does nothing, without root and without network, if all are there already.
   build    compiler, CMake and the development files of the libraries
   test     GoogleTest, a data set, and what the end-to-end tests call
   demo     what deploy/demo.sh needs besides build
+  report   gnuplot, for the plots of mre-train compare
   lint     clang, clang-format, clang-tidy, the sanitizers' and libFuzzer's
            runtimes, shellcheck
   image    podman, runc and debootstrap, for tests/e2e/image_test.sh
@@ -31,10 +32,12 @@ packages_of() {
     test) echo \
       libgtest-dev libgmock-dev dataset-fashion-mnist \
       python3 python3-numpy python3-grpcio python3-grpc-tools \
-      prometheus curl procps xz-utils ca-certificates ;;
+      gnuplot-nox prometheus curl procps xz-utils ca-certificates ;;
     # curl: for the metrics, as the demo suggests.
     demo) echo \
       dataset-fashion-mnist curl ;;
+    report) echo \
+      gnuplot-nox ;;
     lint) echo \
       clang clang-format clang-tidy libclang-rt-14-dev \
       git python3 shellcheck ;;

@@ -17,10 +17,9 @@
 #include "model/io/checkpoint.h"
 #include "model/math/parallel.h"
 #include "model/net/kinds.h"
-#include "model/train/dataset.h"
 #include "model/train/eval_report.h"
-#include "model/train/load_dataset.h"
 #include "model/train/trainer.h"
+#include "model/train/training_data.h"
 
 namespace mre {
 namespace {
@@ -147,16 +146,6 @@ void PrintMembers(absl::string_view title, const nlohmann::ordered_json& json) {
   }
 }
 
-// The images that accuracies are measured on, taken out of `data`.
-absl::StatusOr<Split> TakeEvaluated(int64_t validation, Dataset& data) {
-  if (validation > 0) return TakeValidation(validation, data);
-  return std::move(data.test);
-}
-
-const char* EvaluatedName(int64_t validation) {
-  return validation > 0 ? "validation" : "test";
-}
-
 }  // namespace
 
 absl::Status RunFit(const FitCommand& command, const std::atomic<bool>& stop) {
@@ -180,21 +169,11 @@ absl::Status RunFit(const FitCommand& command, const std::atomic<bool>& stop) {
     Note("no --log: a log that the run had before stays unfinished");
   }
   UseThreads(options.threads);
-  ASSIGN_OR_RETURN(Dataset data, LoadDataset(options.dataset, options.data_dir,
-                                             options.window));
-  ASSIGN_OR_RETURN(const Split evaluated,
-                   TakeEvaluated(options.validation, data));
-  if (options.limit_train > data.train.size()) {
-    Note("--limit_train=", options.limit_train, ": there are ",
-         data.train.size(), " training images; all of them are used");
-  }
-  Limit(options.limit_train, data.image_size(), data.train);
-  const absl::Status fits =
-      Validate(MakeConfig(options, InputStatistics(data), data.classes));
-  if (!fits.ok()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--dataset=", options.dataset,
-                     ": no such model for its images: ", fits.message()));
+  ASSIGN_OR_RETURN(const TrainingData data, LoadTrainingData(options));
+  RETURN_IF_ERROR(CheckModelFits(options, data.data));
+  if (options.limit_train > data.offered) {
+    Note("--limit_train=", options.limit_train, ": there are ", data.offered,
+         " training images; all of them are used");
   }
   const std::string state_path = absl::StrCat(options.out, kStateSuffix);
   // One that is replaced must not be taken for this run's.
@@ -205,8 +184,8 @@ absl::Status RunFit(const FitCommand& command, const std::atomic<bool>& stop) {
                                  : RunLog::Create(options.log));
   }
   ProgressBar progress({.bar = isatty(STDERR_FILENO) == 1});
-  Trainer trainer(options, data, evaluated, EvaluatedName(options.validation),
-                  state_path, log, progress);
+  Trainer trainer(options, data.data, data.evaluated, data.name, state_path,
+                  log, progress);
   if (resume) RETURN_IF_ERROR(trainer.Resume(std::move(saved)));
   ASSIGN_OR_RETURN(const bool finished, trainer.Run(stop));
   if (!finished) {

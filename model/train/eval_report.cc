@@ -16,6 +16,16 @@ using nlohmann::ordered_json;
 
 constexpr int64_t kDeciles = 10;
 
+void AppendLoad(int64_t step, const ExpertLoad& load, size_t experts,
+                std::string& text) {
+  absl::StrAppendFormat(
+      &text,
+      "by step %d an expert is run by %.1f %% to %.1f %% of them (largest over "
+      "mean %.2f), %d of %d by none\n",
+      step, 100 * load.least, 100 * load.largest, load.max_over_mean, load.dead,
+      experts);
+}
+
 void AppendCurve(const std::vector<CurvePoint>& curve, std::string& text) {
   text += "stopping at a confidence of\n      steps      MACs  accuracy\n";
   for (const CurvePoint& point : curve) {
@@ -94,6 +104,14 @@ ordered_json StopJson(const StopReport& stop) {
   return json;
 }
 
+ordered_json LoadJson(const ExpertLoad& load) {
+  return {{"least", load.least},
+          {"largest", load.largest},
+          {"mean", load.mean},
+          {"max_over_mean", load.max_over_mean},
+          {"dead", load.dead}};
+}
+
 ordered_json EvaluationJson(const Evaluation& evaluation) {
   ordered_json json;
   json["inputs"] = evaluation.inputs;
@@ -112,12 +130,9 @@ ordered_json EvaluationJson(const Evaluation& evaluation) {
     }
   }
   json["expert_use"] = evaluation.use;
-  const ExpertLoad& load = evaluation.load;
-  json["expert_load"] = {{"least", load.least},
-                         {"largest", load.largest},
-                         {"mean", load.mean},
-                         {"max_over_mean", load.max_over_mean},
-                         {"dead", load.dead}};
+  json["early_expert_use"] = evaluation.early_use;
+  json["expert_load"] = LoadJson(evaluation.load);
+  json["early_expert_load"] = LoadJson(evaluation.early_load);
   const PathStatistics& paths = evaluation.paths;
   json["paths"] = {{"length", paths.length},
                    {"distinct", paths.paths},
@@ -176,13 +191,11 @@ std::string FormatTable(const Evaluation& evaluation) {
     }
     absl::StrAppend(&text, "\n");
   }
-  const ExpertLoad& load = evaluation.load;
-  absl::StrAppendFormat(
-      &text,
-      "%d inputs; by the last step an expert is run by %.1f %% to %.1f %% of "
-      "them (largest over mean %.2f), %d of %d by none\n",
-      evaluation.inputs, 100 * load.least, 100 * load.largest,
-      load.max_over_mean, load.dead, evaluation.use.size());
+  absl::StrAppendFormat(&text, "%d inputs\n", evaluation.inputs);
+  AppendLoad(static_cast<int64_t>(evaluation.steps.size()) - 1, evaluation.load,
+             evaluation.use.size(), text);
+  AppendLoad(evaluation.paths.length, evaluation.early_load,
+             evaluation.use.size(), text);
   const PathStatistics& paths = evaluation.paths;
   absl::StrAppendFormat(
       &text,

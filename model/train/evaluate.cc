@@ -55,6 +55,11 @@ Evaluation Summarise(const ModelConfig& config, const Outcomes& outcomes) {
       SharesOf(outcomes.experts, config.total_experts(), outcomes.inputs);
   evaluation.load = LoadOf(evaluation.use);
   const int64_t length = std::min(config.layers, outcomes.steps);
+  const int64_t k = outcomes.experts_a_step();
+  evaluation.early_use =
+      SharesOf(FirstSteps(outcomes.experts, outcomes.steps * k, length * k),
+               config.total_experts(), outcomes.inputs);
+  evaluation.early_load = LoadOf(evaluation.early_use);
   evaluation.paths = StatisticsOfPaths(
       FirstSteps(outcomes.path, outcomes.steps, length), length);
   evaluation.curve = AnytimeCurve(kCurveConfidences, cost, outcomes);

@@ -32,6 +32,10 @@ struct Evaluation {
   // Share of the inputs that ran expert l*N+i by the last step.
   std::vector<double> use;
   ExpertLoad load;  // of use
+  // The same by step L, or T if that is less: in an mre that runs all its
+  // experts the last step says nothing.
+  std::vector<double> early_use;
+  ExpertLoad early_load;
   // Of the first L steps (or T, if less): the experts of an mre as they ran,
   // in a stack the one of largest weight in each layer.
   PathStatistics paths;

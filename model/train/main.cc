@@ -1,5 +1,5 @@
-// mre-train: trains, evaluates and describes models. Exit codes: 0 done, 1
-// failed or stopped, 2 wrong usage.
+// mre-train: trains, evaluates, compares and describes models. Exit codes: 0
+// done, 1 failed or stopped, 2 wrong usage.
 #include <malloc.h>
 #include <signal.h>
 
@@ -7,12 +7,15 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "model/base/version.h"
 #include "model/train/commands.h"
+#include "model/train/compare.h"
 #include "model/train/load_dataset.h"
 
 namespace mre {
@@ -116,6 +119,62 @@ void AddEvalFlags(CLI::App& eval, EvalCommand& command) {
       ->capture_default_str();
 }
 
+void AddCompareFlags(CLI::App& compare, CompareCommand& command,
+                     std::vector<std::string>& data_dirs) {
+  compare.add_option("PLAN,--plan", command.plan, "the plan, a JSON file")
+      ->required();
+  compare
+      .add_option("--out", command.out,
+                  "directory of what is trained, the report and its plots")
+      ->required();
+  compare.add_option("--data_dir", data_dirs,
+                     "DATASET=DIR, where the files of a data set are; once for "
+                     "each that its system's package does not install");
+  compare.add_option("--only", command.only,
+                     "train this run only; the report has what is there");
+  compare.add_flag("--keep_models", command.keep_models,
+                   "keep every checkpoint, not only the best seed's of a run");
+  compare
+      .add_option("--threads", command.threads,
+                  "0: all; the results do not depend on it")
+      ->capture_default_str();
+}
+
+// "NAME=DIR" each.
+absl::Status ParseDataDirs(const std::vector<std::string>& flags,
+                           std::map<std::string, std::string>& dirs) {
+  for (const std::string& flag : flags) {
+    const size_t equals = flag.find('=');
+    if (equals == 0 || equals == std::string::npos) {
+      return absl::InvalidArgumentError(
+          "--data_dir: expected DATASET=DIR, got \"" + flag + "\"");
+    }
+    dirs[flag.substr(0, equals)] = flag.substr(equals + 1);
+  }
+  return absl::OkStatus();
+}
+
+// As it could be typed again.
+std::string CommandLine(int argc, char** argv) {
+  std::string line = "mre-train";
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    const bool plain =
+        word.find_first_not_of(
+            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+            "0123456789_-=./,:+@%") == std::string::npos;
+    line += ' ';
+    if (plain && !word.empty()) {
+      line += word;
+      continue;
+    }
+    line += '\'';
+    for (const char c : word) line += c == '\'' ? "'\\''" : std::string(1, c);
+    line += '\'';
+  }
+  return line;
+}
+
 void AddInfoFlags(CLI::App& info, InfoCommand& command) {
   info.add_option("FILE,--checkpoint", command.checkpoint, "model.safetensors")
       ->required();
@@ -165,12 +224,18 @@ int Main(int argc, char** argv) {
   app.set_version_flag("--version", std::string("mre-train ") + kVersion);
   CLI::App* fit = app.add_subcommand("fit", "train a model");
   CLI::App* eval = app.add_subcommand("eval", "accuracy and cost a step");
+  CLI::App* compare =
+      app.add_subcommand("compare", "train and report all that a plan names");
   CLI::App* info = app.add_subcommand("info", "describe a checkpoint");
   FitCommand fit_command;
   std::string precision = "f32";
   AddFitFlags(*fit, fit_command, precision);
   EvalCommand eval_command;
   AddEvalFlags(*eval, eval_command);
+  CompareCommand compare_command;
+  std::vector<std::string> data_dirs;
+  AddCompareFlags(*compare, compare_command, data_dirs);
+  compare_command.command_line = CommandLine(argc, argv);
   InfoCommand info_command;
   AddInfoFlags(*info, info_command);
   try {
@@ -178,8 +243,17 @@ int Main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  const absl::Status status =
-      Dispatch(*fit, *eval, fit_command, eval_command, info_command, precision);
+  absl::Status status;
+  if (compare->parsed()) {
+    status = ParseDataDirs(data_dirs, compare_command.data_dirs);
+    if (status.ok()) {
+      StopOnSignals();
+      status = RunCompare(compare_command, stop_requested);
+    }
+  } else {
+    status = Dispatch(*fit, *eval, fit_command, eval_command, info_command,
+                      precision);
+  }
   if (status.ok()) return 0;
   const std::string message(status.message());
   std::fprintf(stderr, "mre-train: %s\n", message.c_str());

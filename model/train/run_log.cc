@@ -15,8 +15,10 @@ absl::Status LogError(absl::string_view what, const std::string& path) {
   return absl::ErrnoToStatus(errno, absl::StrCat(what, " ", path));
 }
 
-// The part of `text` that a run resumed at `step` keeps.
-absl::StatusOr<std::string> LinesUpTo(const std::string& text, int64_t step) {
+// The part of `text` that a run resumed at `step` keeps; `seconds` is set to
+// that of its last line.
+absl::StatusOr<std::string> LinesUpTo(const std::string& text, int64_t step,
+                                      double& seconds) {
   size_t begin = 0;
   for (size_t line = 1;; ++line) {
     const size_t end = text.find('\n', begin);
@@ -32,6 +34,9 @@ absl::StatusOr<std::string> LinesUpTo(const std::string& text, int64_t step) {
                        "of this program, left as it is"));
     }
     if (json["step"].get<int64_t>() > step) break;
+    if (json.contains("seconds") && json["seconds"].is_number()) {
+      seconds = json["seconds"].get<double>();
+    }
     begin = end + 1;
   }
   return text.substr(0, begin);
@@ -44,11 +49,13 @@ RunLog::RunLog(std::FILE* file, std::string path)
 
 RunLog::RunLog(RunLog&& other) noexcept
     : file_(std::exchange(other.file_, nullptr)),
-      path_(std::move(other.path_)) {}
+      path_(std::move(other.path_)),
+      seconds_(other.seconds_) {}
 
 RunLog& RunLog::operator=(RunLog&& other) noexcept {
   std::swap(file_, other.file_);
   std::swap(path_, other.path_);
+  std::swap(seconds_, other.seconds_);
   return *this;
 }
 
@@ -66,7 +73,8 @@ absl::StatusOr<RunLog> RunLog::Resume(const std::string& path, int64_t step) {
   const absl::StatusOr<std::string> text = ReadFile(path);
   if (absl::IsNotFound(text.status())) return Create(path);
   RETURN_IF_ERROR(text.status());
-  const absl::StatusOr<std::string> kept = LinesUpTo(*text, step);
+  double seconds = 0;
+  const absl::StatusOr<std::string> kept = LinesUpTo(*text, step, seconds);
   if (!kept.ok()) {
     return absl::Status(kept.status().code(),
                         absl::StrCat(path, ": ", kept.status().message()));
@@ -74,7 +82,9 @@ absl::StatusOr<RunLog> RunLog::Resume(const std::string& path, int64_t step) {
   RETURN_IF_ERROR(WriteFileAtomically(path, *kept));
   std::FILE* file = std::fopen(path.c_str(), "ae");
   if (file == nullptr) return LogError("open", path);
-  return RunLog(file, path);
+  RunLog log(file, path);
+  log.seconds_ = seconds;
+  return log;
 }
 
 absl::Status RunLog::Write(absl::string_view json) {

@@ -29,6 +29,9 @@ class RunLog {
   RunLog& operator=(RunLog&& other) noexcept;
   ~RunLog();
 
+  // The member "seconds" of the last line that a resumed log kept; 0 elsewhere.
+  double seconds() const { return seconds_; }
+
   // `json`: one object, without the line's end.
   absl::Status Write(absl::string_view json);
 
@@ -37,6 +40,7 @@ class RunLog {
 
   std::FILE* file_ = nullptr;
   std::string path_;
+  double seconds_ = 0;
 };
 
 }  // namespace mre

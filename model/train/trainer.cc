@@ -92,7 +92,8 @@ absl::Status Trainer::Resume(SavedRun run) {
 }
 
 absl::StatusOr<bool> Trainer::Run(const std::atomic<bool>& stop) {
-  begin_ = absl::Now();
+  // A resumed run goes on counting where its log ends.
+  begin_ = absl::Now() - absl::Seconds(log_.seconds());
   progress_.Start(state_.step, total_steps_);
   if (state_.step == 0) {
     ordered_json start;

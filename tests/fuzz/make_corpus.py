@@ -276,8 +276,52 @@ def request_fuzz():
                      + field(7, 2, b"\x08\x02\x10\x01\x18\x03\x20\x02"))
 
 
-TARGETS = [checkpoint_fuzz, cifar10_fuzz, config_fuzz, idx_fuzz, png_fuzz,
-           request_fuzz, safetensors_fuzz, text_windows_fuzz, usps_fuzz]
+def plan_fuzz():
+    runs = [{"name": "a", "recipe": {"kind": "mre", "lr": 0.01}},
+            {"name": "b", "recipe": {"kind": "topk", "top_k": 2}}]
+    plan = {"name": "p", "title": "t", "defaults": {"dataset": "mnist"},
+            "runs": runs, "seeds": [0, 7], "targets": [0.5],
+            "pairs": [{"baseline": "b", "against": ["a"]}],
+            "evaluation": {"router_noise": 0.5, "min_confidence": 0.9,
+                           "reference": "b"}}
+    yield "whole", json.dumps(plan).encode()
+    yield "least", json.dumps({
+        "name": "p", "seeds": [0],
+        "runs": [{"name": "a", "recipe": {"dataset": "usps"}}]}).encode()
+    yield "twice", json.dumps(plan | {"runs": runs + runs}).encode()
+    yield "unknown", json.dumps(plan | {"more": 1}).encode()
+    yield "huge", json.dumps(plan | {"seeds": [2**64 - 1, -1, 1e300]}).encode()
+    yield "not_json", b'{"name":'
+
+
+def run_result_fuzz():
+    quality = {"steps": 1, "macs": 2, "accuracy": 0.5, "loss": 0.1}
+    step = quality | {"parameters": 3, "coverage": 0, "confidence": 0.5}
+    result = {
+        "format": 1, "run": "a", "seed": 0, "recipe": {"kind": "mre"},
+        "data": "0", "parameters": 9, "seconds": 1.5,
+        "evaluation_seconds": 0.5, "peak_memory_bytes": 1,
+        "epochs": [{"epoch": 1, "loss": 1, "accuracy": [0.5, 0.25],
+                    "least_use": 0, "seconds": 1}],
+        "evaluation": {
+            "inputs": 4, "steps": [step, step], "expert_use": [0, 1],
+            "early_expert_use": [0, 1],
+            "curve": [quality | {"min_confidence": 0.5}],
+            "paths": {"length": 2, "distinct": 1, "entropy_bits": 0,
+                      "mutual_information_bits": [0],
+                      "normalised_information": [0]},
+            "robustness": {"router_noise": 0.5, "accuracy": [1], "loss": [0]},
+            "stop": quality | {"min_confidence": 0.9}}}
+    yield "whole", json.dumps(result).encode()
+    for name, value in (("no_epochs", {"epochs": []}),
+                        ("no_evaluation", {"evaluation": {}}),
+                        ("later_format", {"format": 2})):
+        yield name, json.dumps(result | value).encode()
+
+
+TARGETS = [checkpoint_fuzz, cifar10_fuzz, config_fuzz, idx_fuzz, plan_fuzz,
+           png_fuzz, request_fuzz, run_result_fuzz, safetensors_fuzz,
+           text_windows_fuzz, usps_fuzz]
 
 
 def main():

@@ -52,7 +52,8 @@ HOMES = [
      r"server/service/.*|server/server\.(cc|h)|client/cc/.*"),
     ("protobuf", r"google/|.*\.pb\.h$", r"server/service/.*|client/.*"),
     ("JSON", r"nlohmann/",
-     r"model/io/safetensors\.cc|model/net/config\.cc|model/train/.*\.cc"),
+     r"model/io/safetensors\.cc|model/net/config\.cc|"
+     r"model/train/(.*\.cc|json_fields\.h)"),
     ("CLI11", r"CLI/",
      r"client/cli/main\.cc|model/train/main\.cc|server/config\.cc"),
 ]

@@ -61,6 +61,16 @@ TEST(EvaluateTest, ParametersEndAtTheWholeModelOnlyWhereAllExpertsRan) {
             static_cast<double>(mlp.params.size()));
 }
 
+TEST(EvaluateTest, EarlyUseEndsAtAsManyStepsAsLayers) {
+  const Dataset data = TinyDataset();
+  const Model mre = TinyModel(Kind::kMre, data);
+  const Evaluation all = Evaluate(mre, data.test, 12);
+  EXPECT_EQ(all.load.least, 1);
+  EXPECT_EQ(all.early_use, Evaluate(mre, data.test, 3).use);
+  const Evaluation stack = Evaluate(TinyModel(Kind::kTopk, data), data.test, 3);
+  EXPECT_EQ(stack.early_use, stack.use);
+}
+
 TEST(EvaluateTest, PathsOfAStackAreTheExpertsOfLargestWeight) {
   const Dataset data = TinyDataset();
   const Model model = TinyModel(Kind::kTopk, data);

@@ -31,6 +31,18 @@ TEST_F(RunLogTest, ResumeDropsLaterAndTornLines) {
             "{\"step\":1}\n{\"step\":2}\n{\"step\":3,\"again\":true}\n");
 }
 
+TEST_F(RunLogTest, ResumeTellsTheSecondsOfTheLastLineThatIsKept) {
+  WriteBytes(path_,
+             "{\"step\":1,\"seconds\":1.5}\n{\"step\":2,\"seconds\":2.5}\n"
+             "{\"step\":3,\"seconds\":3.5}\n");
+  auto log = RunLog::Resume(path_, 2);
+  ASSERT_TRUE(log.ok()) << log.status();
+  RunLog moved;
+  EXPECT_EQ(moved.seconds(), 0);
+  moved = *std::move(log);
+  EXPECT_EQ(moved.seconds(), 2.5);
+}
+
 TEST_F(RunLogTest, ResumeCreatesAMissingFile) {
   ASSERT_TRUE(RunLog::Resume(path_, 2).ok());
   EXPECT_EQ(*ReadFile(path_), "");
