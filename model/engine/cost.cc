@@ -14,14 +14,16 @@ Cost CostOf(const ModelConfig& config) {
   switch (config.kind) {
     case Kind::kMre:
       cost.stem += config.context * config.features() +
-                   config.total_experts() * config.context;
+                   config.gate_groups() * config.experts * config.context;
       break;
     case Kind::kTopk:
     case Kind::kPathmoe:
-      cost.gate = config.features() * config.experts;
+    case Kind::kAdak:
+      cost.gate = config.features() * (config.experts + config.allocations());
       cost.experts_a_step = config.top_k;
       break;
     case Kind::kMlp:
+    case Kind::kCnn:
       break;
   }
   // Zeros around a map's borders are counted.

@@ -13,15 +13,20 @@ struct Cost {
   uint64_t stem = 0;    // once a row; mre: with the routing network
   uint64_t expert = 0;  // each expert
   uint64_t head = 0;    // once a step, step 0 included
-  uint64_t gate = 0;    // once a step but step 0: a layer's router
-  uint64_t experts_a_step = 1;
+  // Once a step but step 0: a layer's router, and allocator.
+  uint64_t gate = 0;
+  uint64_t experts_a_step = 1;  // adak: the most of them
 
-  // Spent by a row once it has run `steps` experts.
+  // Spent by a row once it has run `steps` steps; adak: at most.
   uint64_t After(uint64_t steps) const {
     return stem + head + steps * OneStep();
   }
-  // What one more step spends.
-  uint64_t OneStep() const { return gate + experts_a_step * expert + head; }
+  // What one more step spends; adak: at most.
+  uint64_t OneStep() const { return Step(experts_a_step); }
+  // What a step of so many experts spends.
+  uint64_t Step(uint64_t experts) const {
+    return gate + experts * expert + head;
+  }
 };
 
 // REQUIRES, both: Validate(config).ok().

@@ -1,5 +1,6 @@
 #include "model/engine/packed_mre.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "model/base/status_macros.h"
@@ -29,14 +30,17 @@ absl::Status PackedMre::Pack(std::span<const float> params) {
                                    Activation::kNone, Precision::kF32}));
   RETURN_IF_ERROR(context_.Add(parts.router.context_weight.of(params),
                                parts.router.context_bias.of(params)));
-  // All layers' gates in one product.
-  RETURN_IF_ERROR(gates_.Create({config().context, config().total_experts(),
+  // All gates in one product.
+  const int64_t groups = config().gate_groups();
+  RETURN_IF_ERROR(gates_.Create({config().context, groups * config().experts,
                                  Activation::kNone, Precision::kF32}));
   std::vector<float> gates;
   std::vector<float> gate_biases;
   for (int64_t l = 0; l < config().layers; ++l) {
-    Append(parts.router.gate_weight[l].of(params), gates);
-    Append(parts.router.gate_bias[l].of(params), gate_biases);
+    if (l % config().sharing == 0) {
+      Append(parts.router.gate_weight[l].of(params), gates);
+      Append(parts.router.gate_bias[l].of(params), gate_biases);
+    }
     if (l > 0) Append(parts.router.transition[l].of(params), transitions_);
   }
   return gates_.Add(gates, gate_biases);
@@ -71,6 +75,18 @@ void PackedMre::Router(const float* h, int64_t rows,
     context[i] = std::tanh(context[i]);
   }
   gates_.Apply(0, context, rows, logits);
+  if (config().sharing == 1) return;
+  // From a gate a group to one a layer, from the end, so that nothing is
+  // overwritten before it has been read.
+  const int64_t n = config().experts;
+  for (int64_t i = rows - 1; i >= 0; --i) {
+    for (int64_t l = config().layers - 1; l >= 0; --l) {
+      const float* from =
+          logits + (i * config().gate_groups() + l / config().sharing) * n;
+      float* to = logits + (i * config().layers + l) * n;
+      if (from != to) std::copy_n(from, n, to);
+    }
+  }
 }
 
 }  // namespace mre

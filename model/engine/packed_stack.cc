@@ -4,6 +4,13 @@
 #include "model/net/stack_params.h"
 
 namespace mre {
+namespace {
+
+void Append(std::span<const float> from, std::vector<float>& to) {
+  to.insert(to.end(), from.begin(), from.end());
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<const PackedModel>> PackedStack::Create(
     const Model& model, Precision precision) {
@@ -14,10 +21,18 @@ absl::StatusOr<std::unique_ptr<const PackedModel>> PackedStack::Create(
 
 absl::Status PackedStack::Pack(std::span<const float> params) {
   const StackParams parts(config());
-  RETURN_IF_ERROR(gates_.Create({config().features(), config().experts,
-                                 Activation::kNone, Precision::kF32}));
-  for (const Gate& gate : parts.gates) {
-    RETURN_IF_ERROR(gates_.Add(gate.weight.of(params), gate.bias.of(params)));
+  RETURN_IF_ERROR(gates_.Create(
+      {config().features(), logits(), Activation::kNone, Precision::kF32}));
+  for (size_t g = 0; g < parts.gates.size(); ++g) {
+    std::vector<float> weight;
+    std::vector<float> bias;
+    const auto add = [&](const Gate& gate) {
+      Append(gate.weight.of(params), weight);
+      Append(gate.bias.of(params), bias);
+    };
+    add(parts.gates[g]);
+    if (!parts.allocators.empty()) add(parts.allocators[g]);
+    RETURN_IF_ERROR(gates_.Add(weight, bias));
   }
   return parts_.Pack(precision(), parts.stem, parts.layers, parts.head, params);
 }

@@ -1,5 +1,5 @@
-// A model of the kinds "topk", "pathmoe" and "mlp", packed: the parts that one
-// step, a layer, runs.
+// A model of the kinds that are a stack ("topk", "pathmoe", "adak", "mlp",
+// "cnn"), packed: the parts that one step, a layer, runs.
 #ifndef MRE_MODEL_ENGINE_PACKED_STACK_H_
 #define MRE_MODEL_ENGINE_PACKED_STACK_H_
 
@@ -20,14 +20,12 @@ class PackedStack : public PackedModel {
 
   int64_t RowBytes() const override;
   const PackedParts& parts() const { return parts_; }
-  // Experts of a layer that a row runs.
-  int64_t chosen() const {
-    return config().kind == Kind::kMlp ? 1 : config().top_k;
-  }
-  bool has_router() const { return config().kind != Kind::kMlp; }
+  // Experts of a layer that a row runs; adak: at most.
+  int64_t chosen() const { return config().has_router() ? config().top_k : 1; }
 
-  // Logits [rows,N] of a layer's router, of normalised streams x. Buffers as
-  // PackedParts'.
+  // Logits of a layer's router, and of its allocator behind them, of normalised
+  // streams x: [rows, logits()]. Buffers as PackedParts'.
+  int64_t logits() const { return config().experts + config().allocations(); }
   void Router(int64_t layer, const float* x, int64_t rows,
               std::vector<float>& scratch, float* logits) const;
 
@@ -37,7 +35,7 @@ class PackedStack : public PackedModel {
   absl::Status Pack(std::span<const float> params);
 
   PackedParts parts_;
-  PackedLinear gates_;  // by group of layers
+  PackedLinear gates_;  // by group of layers; each with its allocator
 };
 
 }  // namespace mre

@@ -5,6 +5,7 @@
 
 #include "model/base/rng.h"
 #include "model/math/elementwise.h"
+#include "model/net/allocator.h"
 #include "model/net/routing.h"
 #include "model/net/topk.h"
 
@@ -82,7 +83,6 @@ void StackEngine::RunLayer(int64_t layer, std::span<const int> rows) {
   for (const int r : rows) {
     Progress& progress = row(r).progress;
     ++progress.step;
-    progress.macs += model_->cost().OneStep();
     progress.exhausted = progress.step == layers_;
     progress.ray_coverage =
         static_cast<float>(progress.step) / static_cast<float>(layers_);
@@ -92,25 +92,31 @@ void StackEngine::RunLayer(int64_t layer, std::span<const int> rows) {
 void StackEngine::Choose(int64_t layer, std::span<const int> rows) {
   for (std::vector<Choice>& choices : choices_) choices.clear();
   const int64_t count = static_cast<int64_t>(rows.size());
-  if (!model_->has_router()) {
+  if (!model_->config().has_router()) {
     for (int64_t i = 0; i < count; ++i) {
       choices_[0].push_back({i, 1});
       row(rows[i]).info.expert = layer;
+      row(rows[i]).progress.macs += model_->cost().OneStep();
     }
     return;
   }
-  Ensure(logits_, LinearOp::PaddedRows(count) * experts_);
+  Ensure(logits_, LinearOp::PaddedRows(count) * model_->logits());
   model_->Router(layer, normal_.data(), count, mid_, logits_.data());
   for (int64_t i = 0; i < count; ++i) {
     Row& state = row(rows[i]);
-    float* p = logits_.data() + i * experts_;
+    float* p = logits_.data() + i * model_->logits();
     std::copy_n(p, experts_, score_.begin());
+    const uint64_t key =
+        DrawKey(state.routing.seed, state.routing.row, state.progress.step);
     if (state.routing.sampled) {
-      const uint64_t key =
-          DrawKey(state.routing.seed, state.routing.row, state.progress.step);
       for (int64_t e = 0; e < experts_; ++e) {
         score_[e] += static_cast<float>(ToGumbel(Mix64(key + e)));
       }
+    }
+    if (const int64_t most = model_->config().allocations(); most > 0) {
+      top_.resize(Allocate({p + experts_, static_cast<size_t>(most)},
+                           state.routing.sampled ? 1.0f : 0.0f,
+                           key + experts_));
     }
     ChooseTopk(score_, top_);
     Softmax(p, experts_, p);
@@ -121,6 +127,7 @@ void StackEngine::Choose(int64_t layer, std::span<const int> rows) {
       if (weights_[k] > weights_[largest]) largest = k;
     }
     state.info.expert = layer * experts_ + top_[largest];
+    state.progress.macs += model_->cost().Step(top_.size());
   }
 }
 

@@ -1,5 +1,6 @@
-// The engine of the kinds "topk", "pathmoe" and "mlp": a step runs a row's next
-// layer. Rows at one layer share its products, whatever requests they are of.
+// The engine of the kinds that are a stack ("topk", "pathmoe", "adak", "mlp",
+// "cnn"): a step runs a row's next layer. Rows at one layer share its products,
+// whatever requests they are of.
 #ifndef MRE_MODEL_ENGINE_STACK_ENGINE_H_
 #define MRE_MODEL_ENGINE_STACK_ENGINE_H_
 
@@ -32,7 +33,8 @@ class StackEngine : public Engine {
   };
 
   void RunLayer(int64_t layer, std::span<const int> rows);
-  // Fills choices_ from the rows' streams after LayerNorm, in normal_.
+  // Fills choices_ from the rows' streams after LayerNorm, in normal_, and adds
+  // to the rows' macs what they will run.
   void Choose(int64_t layer, std::span<const int> rows);
 
   float* stream(int row) { return streams_.data() + row * size_; }
@@ -46,7 +48,7 @@ class StackEngine : public Engine {
   // Scratch of one step.
   std::vector<std::vector<int>> at_layer_;    // rows by their next layer
   std::vector<std::vector<Choice>> choices_;  // by expert of the layer
-  std::vector<int32_t> top_;                  // of one row
+  std::vector<int32_t> top_;  // of one row; adak: as many as it runs
   std::vector<float> normal_, logits_, score_, weights_, in_, mid_, out_;
 };
 

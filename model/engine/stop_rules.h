@@ -40,9 +40,9 @@ absl::string_view StopReasonName(StopReason reason);
 
 // A row after one of its steps.
 struct Progress {
-  uint32_t step = 0;            // experts run so far
+  uint32_t step = 0;            // steps run so far
   uint64_t macs = 0;            // spent so far
-  uint64_t next_step_macs = 0;  // what one more step would spend
+  uint64_t next_step_macs = 0;  // what one more step would spend at most
   absl::Duration elapsed;       // since admission
   float confidence = 0;
   float ray_coverage = 0;

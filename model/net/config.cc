@@ -23,10 +23,9 @@ struct KindEntry {
   Kind kind;
   absl::string_view name;
 };
-constexpr KindEntry kKinds[] = {{Kind::kMre, "mre"},
-                                {Kind::kTopk, "topk"},
-                                {Kind::kPathmoe, "pathmoe"},
-                                {Kind::kMlp, "mlp"}};
+constexpr KindEntry kKinds[] = {
+    {Kind::kMre, "mre"},   {Kind::kTopk, "topk"}, {Kind::kPathmoe, "pathmoe"},
+    {Kind::kAdak, "adak"}, {Kind::kMlp, "mlp"},   {Kind::kCnn, "cnn"}};
 
 absl::Status Expected(absl::string_view field, absl::string_view what) {
   return absl::InvalidArgumentError(
@@ -107,7 +106,7 @@ absl::StatusOr<InputConfig> ParseInput(const json& object) {
 }
 
 bool HasTopk(Kind kind) {
-  return kind == Kind::kTopk || kind == Kind::kPathmoe;
+  return kind == Kind::kTopk || kind == Kind::kPathmoe || kind == Kind::kAdak;
 }
 
 absl::Status InBounds(absl::string_view field, int64_t value, int64_t largest) {
@@ -245,12 +244,11 @@ absl::Status ParseStemAndExpert(const json& root, ModelConfig& config) {
 }
 
 absl::Status ParseRouter(const json& root, ModelConfig& config) {
-  if (config.kind == Kind::kMlp) return absl::OkStatus();
+  if (!config.has_router()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const json* router, Object(root, "router", "router"));
   ASSIGN_OR_RETURN(config.sharing,
                    Integer(*router, "sharing", "router.sharing"));
   if (config.kind == Kind::kMre) {
-    if (config.sharing != 1) return Expected("router.sharing", "1");
     ASSIGN_OR_RETURN(config.context,
                      Integer(*router, "context", "router.context"));
   } else {
@@ -360,13 +358,22 @@ absl::Status Validate(const ModelConfig& config) {
     case Kind::kMre:
       RETURN_IF_ERROR(
           InBounds("router.context", config.context, kMaxDimension));
+      RETURN_IF_ERROR(
+          InBounds("router.sharing", config.sharing, config.layers));
       break;
     case Kind::kTopk:
     case Kind::kPathmoe:
+    case Kind::kAdak:
       RETURN_IF_ERROR(InBounds("router.top_k", config.top_k, config.experts));
-      RETURN_IF_ERROR(InBounds("router.sharing", config.sharing,
-                               config.kind == Kind::kTopk ? 1 : config.layers));
+      RETURN_IF_ERROR(
+          InBounds("router.sharing", config.sharing,
+                   config.kind == Kind::kPathmoe ? config.layers : 1));
       break;
+    case Kind::kCnn:
+      if (config.expert != ExpertKind::kConv) {
+        return Expected("expert.kind", "\"conv\" in a cnn");
+      }
+      [[fallthrough]];
     case Kind::kMlp:
       RETURN_IF_ERROR(InBounds("experts", config.experts, 1));
       break;
@@ -445,7 +452,7 @@ std::string FormatConfig(const ModelConfig& config) {
   root["experts"] = config.experts;
   root["expert"] = {{"kind", conv ? "conv" : "mlp"}, {"hidden", config.hidden}};
   if (config.kind == Kind::kMre) {
-    root["router"] = {{"context", config.context}, {"sharing", 1}};
+    root["router"] = {{"context", config.context}, {"sharing", config.sharing}};
   } else if (HasTopk(config.kind)) {
     root["router"] = {{"top_k", config.top_k}, {"sharing", config.sharing}};
   }

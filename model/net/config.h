@@ -41,7 +41,9 @@ enum class Kind {
   kMre,      // "mre": a Mixture of Raytraced Experts
   kTopk,     // "topk": a residual stack of top-k mixture layers
   kPathmoe,  // "pathmoe": the same, consecutive layers sharing a router
+  kAdak,     // "adak": a stack of mixture layers, each input with its own k
   kMlp,      // "mlp": a residual stack of one expert a layer
+  kCnn,      // "cnn": the same, of conv experts
 };
 absl::string_view KindName(Kind kind);
 // INVALID_ARGUMENT names the kinds that there are.
@@ -78,8 +80,9 @@ struct ModelConfig {
   int64_t experts = 8;   // N: experts a layer
   int64_t hidden = 64;   // m: hidden units, or channels, of an expert
   int64_t context = 32;  // r: width of the routing network; mre only
-  int64_t top_k = 1;     // k: experts a layer that a row runs; topk, pathmoe
-  int64_t sharing = 1;   // B: consecutive layers that share a router; pathmoe
+  // k: experts a layer that a row runs; in an adak, the most of them.
+  int64_t top_k = 1;    // topk, pathmoe, adak
+  int64_t sharing = 1;  // S: consecutive layers with one gate; mre, pathmoe
   std::vector<std::string> classes;
   // A JSON object: how the model was made. Carried along, never interpreted.
   std::string training = "{}";
@@ -100,8 +103,14 @@ struct ModelConfig {
 
   // Rows are windows of text, [1,window,1] bytes as they stand in the text.
   bool text() const { return embedding > 0; }
+  // Of the stacks: there is something to choose in a layer.
+  bool has_router() const { return kind != Kind::kMlp && kind != Kind::kCnn; }
+  // Numbers of experts that an allocator chooses among; 0: there is none.
+  int64_t allocations() const { return kind == Kind::kAdak ? top_k : 0; }
 
   int64_t total_experts() const { return layers * experts; }
+  // Groups of layers that share a gate.
+  int64_t gate_groups() const { return (layers + sharing - 1) / sharing; }
   int64_t num_classes() const { return static_cast<int64_t>(classes.size()); }
 
  private:

@@ -11,7 +11,9 @@ std::unique_ptr<Network> NewNetwork(const ModelConfig& config) {
       return std::make_unique<MreNetwork>(config);
     case Kind::kTopk:
     case Kind::kPathmoe:
+    case Kind::kAdak:
     case Kind::kMlp:
+    case Kind::kCnn:
       return std::make_unique<StackNetwork>(config);
   }
   return nullptr;

@@ -14,15 +14,21 @@ MreRouterParams::MreRouterParams(const ModelConfig& config, ParamTable& table) {
       table.Append("router.context.weight", {r, config.features()}, kRouter);
   context_bias = table.Append("router.context.bias", {r}, kRouter);
   for (int64_t l = 0; l < config.layers; ++l) {
-    const std::string name = absl::StrCat("router.", l);
-    gate_weight.push_back(
-        table.Append(absl::StrCat(name, ".gate.weight"), {n, r}, kRouter));
-    gate_bias.push_back(
-        table.Append(absl::StrCat(name, ".gate.bias"), {n}, kRouter));
+    if (l % config.sharing == 0) {
+      const std::string name =
+          absl::StrCat("router.", l / config.sharing, ".gate");
+      gate_weight.push_back(
+          table.Append(absl::StrCat(name, ".weight"), {n, r}, kRouter));
+      gate_bias.push_back(
+          table.Append(absl::StrCat(name, ".bias"), {n}, kRouter));
+    } else {
+      gate_weight.push_back(Slot(gate_weight.back()));
+      gate_bias.push_back(Slot(gate_bias.back()));
+    }
     transition.push_back(
-        l == 0
-            ? Slot{}
-            : table.Append(absl::StrCat(name, ".transition"), {n, n}, kRouter));
+        l == 0 ? Slot{}
+               : table.Append(absl::StrCat("router.", l, ".transition"), {n, n},
+                              kRouter));
   }
 }
 
@@ -40,7 +46,9 @@ std::vector<float> InitialMreParams(const ModelConfig& config, uint64_t seed) {
   FillGaussian(parts.router.context_weight,
                std::sqrt(1 / (3.0 * config.features())), params, rng);
   for (int64_t l = 0; l < config.layers; ++l) {
-    FillGaussian(parts.router.gate_weight[l], 0.3, params, rng);
+    if (l % config.sharing == 0) {
+      FillGaussian(parts.router.gate_weight[l], 0.3, params, rng);
+    }
     FillGaussian(parts.router.transition[l], 0.5, params, rng);
     parts.layers[l].norm.Init(params);
   }

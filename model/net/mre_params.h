@@ -17,9 +17,10 @@ struct MreRouterParams {
   MreRouterParams(const ModelConfig& config, ParamTable& table);
 
   Slot context_weight, context_bias;  // [r,F], [r]
-  std::vector<Slot> gate_weight;      // L times [N,r]
-  std::vector<Slot> gate_bias;        // L times [N]
-  std::vector<Slot> transition;       // L times [N,N]; that of layer 0 is empty
+  // Of each layer: that of its group of `sharing` layers.
+  std::vector<Slot> gate_weight;  // L times [N,r]
+  std::vector<Slot> gate_bias;    // L times [N]
+  std::vector<Slot> transition;   // L times [N,N]; that of layer 0 is empty
 };
 
 struct MreParams {

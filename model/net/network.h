@@ -31,6 +31,8 @@ struct PassOptions {
   // Weight of the load-balancing loss of kinds that have one; only its gradient
   // shows.
   double balance = 0;
+  // Price of each expert that a row runs, for kinds that choose how many.
+  double expert_cost = 0;
   RouterTraining router = RouterTraining::kStraightThrough;
   // For choices that learn from losses: labels [rows], and the weight of each
   // exit's loss [steps+1]. Empty: such choices learn nothing.
@@ -48,9 +50,10 @@ struct PassOptions {
 struct Exits {
   int64_t rows = 0;
   int64_t steps = 0;
-  std::span<const float> logits;     // [B,T+1,C]
-  std::span<const float> coverage;   // [B,T+1]
-  std::span<const int32_t> experts;  // each row's experts l*N+i as they ran
+  std::span<const float> logits;    // [B,T+1,C]
+  std::span<const float> coverage;  // [B,T+1]
+  // Each row's experts l*N+i as they ran, [B,T,.]; -1 where a step ran fewer.
+  std::span<const int32_t> experts;
   // [B,T] the expert of largest weight of each step. Empty where a step is one
   // expert: `experts` says it.
   std::span<const int32_t> path = {};

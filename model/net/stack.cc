@@ -16,16 +16,61 @@ StackNetwork::StackNetwork(const ModelConfig& config)
       parts_(config),
       features_(config),
       size_(config.stream_size()),
-      k_(config.kind == Kind::kMlp ? 1 : config.top_k),
+      k_(config.has_router() ? config.top_k : 1),
       passes_(config.layers) {}
 
 Exits StackNetwork::Forward(std::span<const float> params, const float* x,
                             int64_t rows, const PassOptions& options) {
-  const int64_t d = size_;
-  const int64_t exits = options.steps + 1;
   options_ = options;
   rows_ = rows;
   steps_ = options.steps;
+  const bool learns =
+      parts_.allocator(0) != nullptr && k_ > 1 && !options.labels.empty();
+  if (learns && !keep_choices_) {
+    RunPairs(params, x);
+  } else {
+    if (!learns) pairs_.clear();
+    Run(params, x);
+  }
+  return {rows_, steps_, logits_, coverage_, experts_, path_};
+}
+
+void StackNetwork::RunPairs(std::span<const float> params, const float* x) {
+  pairs_.resize(rows_);
+  for (int64_t b = 0; b < rows_; ++b) {
+    pairs_[b] = DrawPair(steps_, k_, DrawKey(options_.seed, b, steps_));
+  }
+  other_way_ = true;
+  Run(params, x);
+  const std::vector<double> other = RowCosts();
+  other_way_ = false;
+  Run(params, x);
+  const std::vector<double> costs = RowCosts();
+  for (int64_t b = 0; b < rows_; ++b) pairs_[b].regret = costs[b] - other[b];
+}
+
+std::vector<double> StackNetwork::RowCosts() const {
+  const int64_t classes = config_.num_classes();
+  std::vector<double> costs(rows_, 0.0);
+  ForRowBlocks(rows_, [&](int64_t, int64_t begin, int64_t end) {
+    std::vector<float> p(classes);
+    for (int64_t b = begin; b < end; ++b) {
+      for (int64_t t = 0; t <= steps_; ++t) {
+        Softmax(logits_.data() + (b * (steps_ + 1) + t) * classes, classes,
+                p.data());
+        costs[b] -= options_.step_weights[t] *
+                    std::log(std::max(p[options_.labels[b]], 1e-30f));
+        if (t < steps_) costs[b] += options_.expert_cost * passes_[t].count[b];
+      }
+    }
+  });
+  return costs;
+}
+
+void StackNetwork::Run(std::span<const float> params, const float* x) {
+  const int64_t rows = rows_;
+  const int64_t d = size_;
+  const int64_t exits = steps_ + 1;
   out_.resize(rows * exits * d);
   logits_.resize(rows * exits * config_.num_classes());
   coverage_.resize(rows * exits);
@@ -52,16 +97,18 @@ Exits StackNetwork::Forward(std::span<const float> params, const float* x,
       for (int64_t t = 0; t < steps_; ++t) {
         int32_t* experts = experts_.data() + (b * steps_ + t) * k_;
         for (int64_t j = 0; j < k_; ++j) {
-          experts[j] = static_cast<int32_t>(t * config_.experts +
-                                            passes_[t].chosen[b * k_ + j]);
+          const int32_t chosen = passes_[t].chosen[b * k_ + j];
+          experts[j] = chosen < 0
+                           ? -1
+                           : static_cast<int32_t>(t * config_.experts + chosen);
         }
         const float* weight = passes_[t].weight.data() + b * k_;
         path_[b * steps_ + t] =
-            experts[std::max_element(weight, weight + k_) - weight];
+            experts[std::max_element(weight, weight + passes_[t].count[b]) -
+                    weight];
       }
     }
   });
-  return {rows_, steps_, logits_, coverage_, experts_, path_};
 }
 
 void StackNetwork::LayerForward(std::span<const float> params, int64_t layer) {
@@ -70,12 +117,14 @@ void StackNetwork::LayerForward(std::span<const float> params, int64_t layer) {
   const ExpertLayer& parts = parts_.layers[layer];
   LayerPass& pass = passes_[layer];
   pass.stats.resize(rows_ * parts.norm.stats_size());
+  if (parts_.allocator(layer) != nullptr) pass.allocation.resize(rows_ * k_);
   if (!features_.identity()) {
     pass.features.resize(rows_ * features_.size());
     pass.feature_stats.resize(rows_ * 2);
   }
   pass.normal.resize(rows_ * d);
   pass.p.resize(rows_ * config_.experts);
+  pass.count.resize(rows_);
   pass.chosen.resize(rows_ * k_);
   pass.weight.resize(rows_ * k_);
   pass.read.resize(rows_ * k_ * d);
@@ -90,10 +139,10 @@ void StackNetwork::LayerForward(std::span<const float> params, int64_t layer) {
   });
   SortByExpert(pass);
   ForRowBlocks(rows_, [&](int64_t, int64_t begin, int64_t end) {
-    for (int64_t i = begin * k_; i < end * k_; ++i) {
-      std::copy_n(pass.normal.data() + (i / k_) * d, d,
+    ForChoices(pass, begin, end, [&](int64_t i, int64_t b) {
+      std::copy_n(pass.normal.data() + b * d, d,
                   pass.read.data() + pass.position[i] * d);
-    }
+    });
   });
   ParallelFor(config_.experts, [&](int64_t i) {
     const int64_t begin = pass.expert_begin[i];
@@ -105,13 +154,12 @@ void StackNetwork::LayerForward(std::span<const float> params, int64_t layer) {
   });
   ForRowBlocks(rows_, [&](int64_t, int64_t begin, int64_t end) {
     for (int64_t b = begin; b < end; ++b) {
-      float* z = out(b, layer + 1);
-      std::copy_n(out(b, layer), d, z);
-      for (int64_t i = b * k_; i < (b + 1) * k_; ++i) {
-        AddScaled(pass.wrote.data() + pass.position[i] * d, pass.weight[i], d,
-                  z);
-      }
+      std::copy_n(out(b, layer), d, out(b, layer + 1));
     }
+    ForChoices(pass, begin, end, [&](int64_t i, int64_t b) {
+      AddScaled(pass.wrote.data() + pass.position[i] * d, pass.weight[i], d,
+                out(b, layer + 1));
+    });
   });
 }
 
@@ -120,7 +168,9 @@ void StackNetwork::Choose(std::span<const float> params, int64_t layer,
   LayerPass& pass = passes_[layer];
   const int64_t n = config_.experts;
   const Gate* gate = parts_.gate(layer);
+  const Gate* allocator = parts_.allocator(layer);
   if (gate == nullptr) {
+    std::fill(pass.count.begin() + begin, pass.count.begin() + end, 1);
     std::fill(pass.chosen.begin() + begin, pass.chosen.begin() + end, 0);
     std::fill(pass.weight.begin() + begin, pass.weight.begin() + end, 1.0f);
     std::fill(pass.p.begin() + begin, pass.p.begin() + end, 1.0f);
@@ -138,10 +188,14 @@ void StackNetwork::Choose(std::span<const float> params, int64_t layer,
     AddRouterNoise(options_.router_noise, DrawKey(options_.seed, b, layer),
                    {pass.p.data() + b * n, static_cast<size_t>(n)});
   }
+  if (allocator != nullptr) {
+    LinearRows(allocator->weight.in(params), allocator->bias.in(params),
+               router_input(pass) + begin * features_.size(), end - begin,
+               features_.size(), k_, pass.allocation.data() + begin * k_);
+  }
   std::vector<float> score(n);
   for (int64_t b = begin; b < end; ++b) {
     float* p = pass.p.data() + b * n;
-    const std::span<int32_t> chosen(pass.chosen.data() + b * k_, k_);
     if (!keep_choices_) {
       const uint64_t key = DrawKey(options_.seed, b, layer);
       for (int64_t i = 0; i < n; ++i) {
@@ -151,17 +205,30 @@ void StackNetwork::Choose(std::span<const float> params, int64_t layer,
               options_.noise * static_cast<float>(ToGumbel(Mix64(key + i)));
         }
       }
-      ChooseTopk(score, chosen);
+      pass.count[b] = allocator == nullptr ? static_cast<int32_t>(k_)
+                                           : CountFor(b, layer, key + n);
+      int32_t* chosen = pass.chosen.data() + b * k_;
+      std::fill_n(chosen, k_, -1);
+      ChooseTopk(score, {chosen, static_cast<size_t>(pass.count[b])});
     }
     Softmax(p, n, p);
-    TopkWeights({p, static_cast<size_t>(n)}, chosen,
+    TopkWeights({p, static_cast<size_t>(n)}, Chosen(pass, b),
                 pass.weight.data() + b * k_);
   }
 }
 
+int32_t StackNetwork::CountFor(int64_t row, int64_t layer, uint64_t key) const {
+  if (!pairs_.empty() && pairs_[row].layer == layer) {
+    return other_way_ ? pairs_[row].other : pairs_[row].k;
+  }
+  return Allocate(Allocation(passes_[layer], row), options_.noise, key);
+}
+
 void StackNetwork::SortByExpert(LayerPass& pass) const {
   pass.expert_begin.assign(config_.experts + 1, 0);
-  for (const int32_t i : pass.chosen) ++pass.expert_begin[i + 1];
+  for (const int32_t i : pass.chosen) {
+    if (i >= 0) ++pass.expert_begin[i + 1];
+  }
   for (int64_t i = 0; i < config_.experts; ++i) {
     pass.expert_begin[i + 1] += pass.expert_begin[i];
   }
@@ -169,7 +236,7 @@ void StackNetwork::SortByExpert(LayerPass& pass) const {
                             pass.expert_begin.end() - 1);
   pass.position.resize(pass.chosen.size());
   for (size_t i = 0; i < pass.chosen.size(); ++i) {
-    pass.position[i] = next[pass.chosen[i]]++;
+    if (pass.chosen[i] >= 0) pass.position[i] = next[pass.chosen[i]]++;
   }
 }
 
@@ -213,12 +280,12 @@ void StackNetwork::LayerBackward(std::span<const float> params, int64_t layer,
   const ExpertLayer& parts = parts_.layers[layer];
   const LayerPass& pass = passes_[layer];
   ForRowBlocks(rows_, [&](int64_t, int64_t begin, int64_t end) {
-    for (int64_t i = begin * k_; i < end * k_; ++i) {
-      const float* dz = dz_.data() + (i / k_) * d;
+    ForChoices(pass, begin, end, [&](int64_t i, int64_t b) {
+      const float* dz = dz_.data() + b * d;
       const int64_t at = pass.position[i];
       dweight_[i] = Dot(dz, pass.wrote.data() + at * d, d);
       Scale(dz, pass.weight[i], d, dwrote_.data() + at * d);
-    }
+    });
   });
   ParallelFor(config_.experts, [&](int64_t i) {
     const int64_t begin = pass.expert_begin[i];
@@ -231,12 +298,12 @@ void StackNetwork::LayerBackward(std::span<const float> params, int64_t layer,
   });
   ForRowBlocks(rows_, [&](int64_t, int64_t begin, int64_t end) {
     std::fill(dnormal_.begin() + begin * d, dnormal_.begin() + end * d, 0.0f);
-    for (int64_t i = begin * k_; i < end * k_; ++i) {
-      Add(dread_.data() + pass.position[i] * d, d,
-          dnormal_.data() + (i / k_) * d);
-    }
+    ForChoices(pass, begin, end, [&](int64_t i, int64_t b) {
+      Add(dread_.data() + pass.position[i] * d, d, dnormal_.data() + b * d);
+    });
   });
   if (parts_.gate(layer) != nullptr) GateBackward(params, layer, gradient);
+  if (!pairs_.empty()) AllocatorBackward(layer, gradient);
   partial_.assign(RowBlocks(rows_) * parts.norm.partial_size(), 0.0f);
   ForRowBlocks(rows_, [&](int64_t block, int64_t begin, int64_t end) {
     std::vector<float> dx(d);
@@ -269,9 +336,8 @@ void StackNetwork::GateBackward(std::span<const float> params, int64_t layer,
       for (int64_t i = 0; i < n; ++i) {
         dp[i] = static_cast<float>(balance * shares[i]);
       }
-      TopkWeightsBackward(
-          p, {pass.chosen.data() + b * k_, static_cast<size_t>(k_)},
-          pass.weight.data() + b * k_, dweight_.data() + b * k_, dp.data());
+      TopkWeightsBackward(p, Chosen(pass, b), pass.weight.data() + b * k_,
+                          dweight_.data() + b * k_, dp.data());
       float* dscore = dscore_.data() + b * n;
       std::fill(dscore, dscore + n, 0.0f);
       SoftmaxBackwardAdd(p.data(), dp.data(), n, dscore);
@@ -298,12 +364,35 @@ void StackNetwork::GateBackward(std::span<const float> params, int64_t layer,
                        gate.bias.in(gradient));
 }
 
+void StackNetwork::AllocatorBackward(int64_t layer, std::span<float> gradient) {
+  const LayerPass& pass = passes_[layer];
+  const Gate& allocator = *parts_.allocator(layer);
+  dallocation_.assign(rows_ * k_, 0.0f);
+  for (int64_t b = 0; b < rows_; ++b) {
+    if (pairs_[b].layer != layer) continue;
+    PairLoss(pairs_[b], Allocation(pass, b), 1.0 / static_cast<double>(rows_),
+             dallocation_.data() + b * k_);
+  }
+  LinearWeightBackward(dallocation_.data(), router_input(pass), rows_,
+                       features_.size(), k_, allocator.weight.in(gradient),
+                       allocator.bias.in(gradient));
+}
+
+double StackNetwork::allocation_loss() const {
+  double loss = 0;
+  for (size_t b = 0; b < pairs_.size(); ++b) {
+    const LayerPass& pass = passes_[pairs_[b].layer];
+    loss += PairLoss(pairs_[b], Allocation(pass, b), 1, nullptr);
+  }
+  return loss / static_cast<double>(rows_);
+}
+
 std::vector<double> StackNetwork::Shares(const LayerPass& pass) const {
   std::vector<double> shares(config_.experts);
   for (int64_t i = 0; i < config_.experts; ++i) {
     shares[i] =
         static_cast<double>(pass.expert_begin[i + 1] - pass.expert_begin[i]) /
-        static_cast<double>(rows_ * k_);
+        static_cast<double>(pass.expert_begin.back());
   }
   return shares;
 }

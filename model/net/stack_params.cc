@@ -6,16 +6,17 @@
 namespace mre {
 namespace {
 
-std::vector<Gate> Gates(const ModelConfig& config, ParamTable& table) {
+// router.{g}.{name}, for each group of layers that share one.
+std::vector<Gate> Gates(const ModelConfig& config, absl::string_view name,
+                        int64_t outputs, ParamTable& table) {
   std::vector<Gate> gates;
-  if (config.kind == Kind::kMlp) return gates;
-  for (int64_t l = 0; l < config.layers; l += config.sharing) {
-    const std::string name = absl::StrCat("router.", gates.size(), ".gate");
+  for (int64_t g = 0; g < config.gate_groups(); ++g) {
+    const std::string tensor = absl::StrCat("router.", g, ".", name);
     Gate gate;
     gate.weight =
-        table.Append(absl::StrCat(name, ".weight"),
-                     {config.experts, config.features()}, ParamGroup::kRouter);
-    gate.bias = table.Append(absl::StrCat(name, ".bias"), {config.experts},
+        table.Append(absl::StrCat(tensor, ".weight"),
+                     {outputs, config.features()}, ParamGroup::kRouter);
+    gate.bias = table.Append(absl::StrCat(tensor, ".bias"), {outputs},
                              ParamGroup::kRouter);
     gates.push_back(gate);
   }
@@ -27,7 +28,11 @@ std::vector<Gate> Gates(const ModelConfig& config, ParamTable& table) {
 StackParams::StackParams(const ModelConfig& config)
     : sharing(config.sharing),
       stem(config, table),
-      gates(Gates(config, table)),
+      gates(config.has_router() ? Gates(config, "gate", config.experts, table)
+                                : std::vector<Gate>()),
+      allocators(config.allocations() > 0
+                     ? Gates(config, "allocator", config.allocations(), table)
+                     : std::vector<Gate>()),
       layers(ExpertLayers(config, table)),
       head(config, table) {}
 

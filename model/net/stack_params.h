@@ -1,5 +1,5 @@
 // The parts of the kinds that are a residual stack of layers: "topk",
-// "pathmoe" and "mlp" (names: model/README.md).
+// "pathmoe", "adak", "mlp" and "cnn" (names: model/README.md).
 #ifndef MRE_MODEL_NET_STACK_PARAMS_H_
 #define MRE_MODEL_NET_STACK_PARAMS_H_
 
@@ -13,9 +13,10 @@
 
 namespace mre {
 
-// A router: logits = W features(LayerNorm_l(z_l)) + b (features.h).
+// A router or an allocator (allocator.h): logits = W features(LayerNorm_l(z_l))
+// + b (features.h).
 struct Gate {
-  Slot weight, bias;  // [N,F], [N]
+  Slot weight, bias;  // router: [N,F], [N]; allocator: [k,F], [k]
 };
 
 struct StackParams {
@@ -27,16 +28,22 @@ struct StackParams {
     return gates.empty() ? nullptr : &gates[layer / sharing];
   }
 
+  // What says how many experts of a layer run; null where that is fixed.
+  const Gate* allocator(int64_t layer) const {
+    return allocators.empty() ? nullptr : &allocators[layer];
+  }
+
   const int64_t sharing;  // layers a router serves
   ParamTable table;
   Stem stem;
-  std::vector<Gate> gates;  // one for each `sharing` layers
+  std::vector<Gate> gates;       // one for each `sharing` layers
+  std::vector<Gate> allocators;  // one for each layer
   std::vector<ExpertLayer> layers;
   Head head;
 };
 
 // Starting values: those of the parts; gates ~ N(0, 0.02^2), or N(0, 0.2^2)
-// where a router serves several layers, which else collapses.
+// where a router serves several layers, which else collapses; allocators 0.
 std::vector<float> InitialStackParams(const ModelConfig& config, uint64_t seed);
 
 }  // namespace mre

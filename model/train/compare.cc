@@ -252,8 +252,7 @@ class Comparison {
       ASSIGN_OR_RETURN(const Model model, LoadModelAndData(*training));
       const Outcomes outcomes =
           Observe(model, data_.evaluated, {.steps = run.options.max_steps});
-      results.difficulty[run.name] =
-          ReportStop(budget, model.config, outcomes, loss);
+      results.difficulty[run.name] = ReportStop(budget, outcomes, loss);
     }
     return absl::OkStatus();
   }

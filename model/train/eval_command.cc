@@ -110,7 +110,7 @@ absl::Status RunEval(const EvalCommand& command) {
           Observe(reference, split, {.steps = MaxSteps(reference.config)})
               .last_loss();
     }
-    report.stop = ReportStop(command.stop, model.config, outcomes, difficulty);
+    report.stop = ReportStop(command.stop, outcomes, difficulty);
   }
   const std::string text = command.json ? absl::StrCat(FormatJson(report), "\n")
                                         : FormatTable(report);

@@ -133,6 +133,10 @@ ordered_json EvaluationJson(const Evaluation& evaluation) {
   json["early_expert_use"] = evaluation.early_use;
   json["expert_load"] = LoadJson(evaluation.load);
   json["early_expert_load"] = LoadJson(evaluation.early_load);
+  json["experts_run"] = {{"fewest", evaluation.experts.fewest},
+                         {"mean", evaluation.experts.mean},
+                         {"most", evaluation.experts.most},
+                         {"steps", evaluation.experts.steps}};
   const PathStatistics& paths = evaluation.paths;
   json["paths"] = {{"length", paths.length},
                    {"distinct", paths.paths},
@@ -160,14 +164,12 @@ NoiseReport ReportNoise(double scale, const Evaluation& disturbed) {
   return noise;
 }
 
-StopReport ReportStop(const Budget& budget, const ModelConfig& config,
-                      const Outcomes& outcomes,
+StopReport ReportStop(const Budget& budget, const Outcomes& outcomes,
                       const std::vector<double>& reference_loss) {
-  const Cost cost = CostOf(config);
-  const std::vector<int32_t> used = StepsUsed(budget, cost, outcomes);
+  const std::vector<int32_t> used = StepsUsed(budget, outcomes);
   StopReport stop;
   stop.budget = budget;
-  stop.quality = QualityAtStop(used, cost, outcomes);
+  stop.quality = QualityAtStop(used, outcomes);
   if (reference_loss.empty()) return stop;
   const std::vector<double> steps(used.begin(), used.end());
   stop.rank_correlation = RankCorrelation(steps, reference_loss);
@@ -196,6 +198,12 @@ std::string FormatTable(const Evaluation& evaluation) {
              evaluation.use.size(), text);
   AppendLoad(evaluation.paths.length, evaluation.early_load,
              evaluation.use.size(), text);
+  const ExpertCount& experts = evaluation.experts;
+  if (experts.fewest < experts.most) {
+    absl::StrAppendFormat(&text,
+                          "an input runs %d to %d experts, %.2f on the mean\n",
+                          experts.fewest, experts.most, experts.mean);
+  }
   const PathStatistics& paths = evaluation.paths;
   absl::StrAppendFormat(
       &text,

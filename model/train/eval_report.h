@@ -32,8 +32,7 @@ struct StopReport {
   std::vector<double> steps_by_decile;  // mean steps, easiest tenth first
 };
 // reference_loss: [inputs], or empty.
-StopReport ReportStop(const Budget& budget, const ModelConfig& config,
-                      const Outcomes& outcomes,
+StopReport ReportStop(const Budget& budget, const Outcomes& outcomes,
                       const std::vector<double>& reference_loss);
 
 struct EvalReport {

@@ -1,8 +1,9 @@
 #include "model/train/evaluate.h"
 
 #include <algorithm>
+#include <span>
+#include <vector>
 
-#include "model/engine/cost.h"
 #include "model/net/kinds.h"
 #include "model/train/touched_parameters.h"
 
@@ -14,18 +15,35 @@ void AddParameters(const ModelConfig& config, const Outcomes& outcomes,
                    std::vector<StepQuality>& steps) {
   const ParameterParts parts = PartsOf(config, ParamsOf(config));
   for (int64_t b = 0; b < outcomes.inputs; ++b) {
-    const std::vector<int64_t> touched = TouchedParameters(
-        parts, outcomes.experts_of(b), outcomes.experts_a_step());
+    const std::vector<int64_t> touched =
+        TouchedParameters(parts, outcomes.experts,
+                          std::span(outcomes.expert_begin)
+                              .subspan(b * outcomes.steps, outcomes.exits()));
     for (size_t t = 0; t < steps.size(); ++t) {
       steps[t].parameters += static_cast<double>(touched[t]);
     }
   }
 }
 
+// How many experts inputs run.
+ExpertCount ExpertsRun(const Outcomes& outcomes) {
+  ExpertCount count;
+  for (int64_t b = 0; b < outcomes.inputs; ++b) {
+    const int64_t ran =
+        static_cast<int64_t>(outcomes.experts_of(b, outcomes.steps).size());
+    count.fewest = b == 0 ? ran : std::min(count.fewest, ran);
+    count.most = std::max(count.most, ran);
+    count.mean += static_cast<double>(ran);
+    count.steps += outcomes.last[b];
+  }
+  count.mean /= static_cast<double>(outcomes.inputs);
+  count.steps /= static_cast<double>(outcomes.inputs);
+  return count;
+}
+
 }  // namespace
 
 Evaluation Summarise(const ModelConfig& config, const Outcomes& outcomes) {
-  const Cost cost = CostOf(config);
   const double inputs = static_cast<double>(outcomes.inputs);
   Evaluation evaluation;
   evaluation.inputs = outcomes.inputs;
@@ -39,6 +57,7 @@ Evaluation Summarise(const ModelConfig& config, const Outcomes& outcomes) {
       step.loss += outcomes.loss[at];
       step.confidence += outcomes.confidence[at];
       step.coverage += outcomes.coverage[at];
+      step.macs += outcomes.macs[at];
     }
   }
   AddParameters(config, outcomes, evaluation.steps);
@@ -49,20 +68,24 @@ Evaluation Summarise(const ModelConfig& config, const Outcomes& outcomes) {
     step.parameters /= inputs;
     step.confidence /= inputs;
     step.coverage /= inputs;
-    step.macs = static_cast<double>(cost.After(t));
+    step.macs /= inputs;
   }
   evaluation.use =
       SharesOf(outcomes.experts, config.total_experts(), outcomes.inputs);
   evaluation.load = LoadOf(evaluation.use);
   const int64_t length = std::min(config.layers, outcomes.steps);
-  const int64_t k = outcomes.experts_a_step();
+  std::vector<int32_t> early;
+  for (int64_t b = 0; b < outcomes.inputs; ++b) {
+    const auto first = outcomes.experts_of(b, length);
+    early.insert(early.end(), first.begin(), first.end());
+  }
   evaluation.early_use =
-      SharesOf(FirstSteps(outcomes.experts, outcomes.steps * k, length * k),
-               config.total_experts(), outcomes.inputs);
+      SharesOf(early, config.total_experts(), outcomes.inputs);
   evaluation.early_load = LoadOf(evaluation.early_use);
+  evaluation.experts = ExpertsRun(outcomes);
   evaluation.paths = StatisticsOfPaths(
       FirstSteps(outcomes.path, outcomes.steps, length), length);
-  evaluation.curve = AnytimeCurve(kCurveConfidences, cost, outcomes);
+  evaluation.curve = AnytimeCurve(kCurveConfidences, outcomes);
   return evaluation;
 }
 

@@ -25,6 +25,14 @@ struct StepQuality {
   double confidence = 0;  // largest probability
 };
 
+// What an input does when nothing stops it.
+struct ExpertCount {
+  int64_t fewest = 0;  // experts that an input runs
+  int64_t most = 0;
+  double mean = 0;
+  double steps = 0;  // until nothing is left, the mean
+};
+
 struct Evaluation {
   int64_t inputs = 0;
   bool text = false;               // exp(loss), the perplexity, is of interest
@@ -36,6 +44,7 @@ struct Evaluation {
   // experts the last step says nothing.
   std::vector<double> early_use;
   ExpertLoad early_load;
+  ExpertCount experts;
   // Of the first L steps (or T, if less): the experts of an mre as they ran,
   // in a stack the one of largest weight in each layer.
   PathStatistics paths;

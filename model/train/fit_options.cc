@@ -1,5 +1,6 @@
 #include "model/train/fit_options.h"
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -46,10 +47,22 @@ constexpr absl::string_view kPairs = "pairs";
 bool IsText(const FitOptions& options) { return options.dataset == "text"; }
 
 bool HasRouterOfLayers(const FitOptions& options) {
-  return options.kind == "topk" || options.kind == "pathmoe";
+  return options.kind == "topk" || options.kind == "pathmoe" ||
+         options.kind == "adak";
 }
 
-// False for what only other kinds have.
+bool IsDense(const FitOptions& options) {
+  return options.kind == "mlp" || options.kind == "cnn";
+}
+
+// The most consecutive layers that may share a gate.
+int64_t MostSharing(const FitOptions& options) {
+  return options.kind == "mre" || options.kind == "pathmoe" ? options.layers
+                                                            : 1;
+}
+
+// False for what only other kinds have; and for what an mre has not had from
+// the start, where it is as it was before.
 bool Applies(const FitOptions& options, absl::string_view field) {
   if (field == "expert" || field == "patch" || field == "stride" ||
       field == "padding") {
@@ -65,15 +78,20 @@ bool Applies(const FitOptions& options, absl::string_view field) {
   }
   if (field == "window" || field == "embedding") return IsText(options);
   if (field == "max_updates") return options.max_updates != 0;
-  if (field == "sharing") return options.kind == "pathmoe";
+  if (field == "sharing") {
+    return options.kind == "pathmoe" ||
+           (options.kind == "mre" && options.sharing != 1);
+  }
+  if (field == "expert_cost") return options.kind == "adak";
   if (field == "top_k" || field == "balance") return HasRouterOfLayers(options);
   return true;
 }
 
-ordered_json RecipeJson(const FitOptions& options) {
+// Every field, whether it applies or not.
+ordered_json AllFields(const FitOptions& options) {
   ordered_json json = ordered_json::object();
   VisitRecipe(options, [&](const char* name, const auto& field, const char*) {
-    if (Applies(options, name)) json[name] = field;
+    json[name] = field;
   });
   return json;
 }
@@ -111,8 +129,11 @@ absl::Status ValidateText(const FitOptions& o) {
 }  // namespace
 
 void FillDefaults(FitOptions& o) {
-  const bool mlp = o.kind == "mlp";
-  if (o.experts == 0) o.experts = mlp ? 1 : 8;
+  if (o.expert.empty()) o.expert = o.kind == "cnn" ? "conv" : "mlp";
+  if (o.experts == 0) o.experts = IsDense(o) ? 1 : 8;
+  if (o.top_k == 0) {
+    o.top_k = o.kind == "adak" ? std::min<int64_t>(4, o.experts) : 1;
+  }
   if (o.max_steps == 0) {
     o.max_steps = o.kind == "mre" ? o.layers * o.experts : o.layers;
   }
@@ -135,12 +156,15 @@ absl::Status Validate(const FitOptions& o) {
     return Bad("expert", "mlp or conv", absl::StrCat("\"", o.expert, "\""));
   }
   RETURN_IF_ERROR(ParseStemLayers(o.stem_layers).status());
+  if (o.kind == "cnn" && o.expert != "conv") {
+    return Bad("expert", "conv in a cnn", absl::StrCat("\"", o.expert, "\""));
+  }
   RETURN_IF_ERROR(InRange("patch", o.patch, 1, 1024));
   RETURN_IF_ERROR(InRange("stride", o.stride, 1, 1024));
   RETURN_IF_ERROR(InRange("padding", o.padding, 0, o.patch - 1));
   RETURN_IF_ERROR(InRange("layers", o.layers, 1, kMaxLayers));
-  RETURN_IF_ERROR(InRange("experts", o.experts, 1,
-                          o.kind == "mlp" ? 1 : kMaxExpertsPerLayer));
+  RETURN_IF_ERROR(
+      InRange("experts", o.experts, 1, IsDense(o) ? 1 : kMaxExpertsPerLayer));
   RETURN_IF_ERROR(InRange("width", o.width, 1, kMaxDimension));
   RETURN_IF_ERROR(InRange("hidden", o.hidden, 1, kMaxDimension));
   RETURN_IF_ERROR(InRange("context", o.context, 1, kMaxDimension));
@@ -149,10 +173,12 @@ absl::Status Validate(const FitOptions& o) {
   }
   if (HasRouterOfLayers(o)) {
     RETURN_IF_ERROR(InRange("top_k", o.top_k, 1, o.experts));
-    RETURN_IF_ERROR(
-        InRange("sharing", o.sharing, 1, o.kind == "pathmoe" ? o.layers : 1));
     RETURN_IF_ERROR(InRange("balance", o.balance, 0.0, 1000.0));
   }
+  if (!IsDense(o)) {
+    RETURN_IF_ERROR(InRange("sharing", o.sharing, 1, MostSharing(o)));
+  }
+  RETURN_IF_ERROR(InRange("expert_cost", o.expert_cost, 0.0, 1000.0));
   RETURN_IF_ERROR(InRange("max_steps", o.max_steps, 1,
                           o.kind == "mre" ? o.layers * o.experts : o.layers));
   RETURN_IF_ERROR(InRange("epochs", o.epochs, 1, kMaxEpochs));
@@ -180,7 +206,11 @@ absl::Status Validate(const FitOptions& o) {
 }
 
 std::string FormatRecipe(const FitOptions& options) {
-  return RecipeJson(options).dump();
+  ordered_json json = AllFields(options);
+  VisitRecipe(options, [&](const char* name, const auto&, const char*) {
+    if (!Applies(options, name)) json.erase(name);
+  });
+  return json.dump();
 }
 
 absl::StatusOr<FitOptions> ParseRecipe(absl::string_view text) {
@@ -207,21 +237,19 @@ absl::StatusOr<FitOptions> ParseRecipe(absl::string_view text) {
 
 absl::Status CheckSameRecipe(const FitOptions& saved, const FitOptions& given,
                              const std::set<std::string>& flags) {
-  const ordered_json had = RecipeJson(saved);
+  const ordered_json had = AllFields(saved);
   FitOptions asked = given;
   if (flags.count("kind") == 0) asked.kind = saved.kind;
   if (flags.count("expert") == 0) asked.expert = saved.expert;
   if (flags.count("dataset") == 0) asked.dataset = saved.dataset;
-  const ordered_json wanted = RecipeJson(asked);
-  // A recipe may lack what only others have.
-  const auto shown = [](const ordered_json& recipe, const std::string& name) {
-    return recipe.contains(name) ? recipe[name].dump() : "none";
-  };
-  for (const std::string& name : flags) {
-    if (shown(had, name) == shown(wanted, name)) continue;
+  FillDefaults(asked);
+  const ordered_json wanted = AllFields(asked);
+  for (const auto& [name, value] : had.items()) {
+    if (flags.count(name) == 0 || wanted[name] == value) continue;
+    if (!Applies(saved, name) && !Applies(asked, name)) continue;
     return absl::InvalidArgumentError(
-        absl::StrCat("--", name, ": the state was made with ", shown(had, name),
-                     " and cannot go on with ", shown(wanted, name),
+        absl::StrCat("--", name, ": the state was made with ", value.dump(),
+                     " and cannot go on with ", wanted[name].dump(),
                      "; leave the flag out, or start anew without --resume"));
   }
   return absl::OkStatus();

@@ -26,7 +26,7 @@ struct FitOptions {
   int64_t limit_train = 0;
   int64_t window = kDefaultWindow;
   int64_t embedding = 16;
-  std::string expert = "mlp";
+  std::string expert;
   std::string stem_layers;
   int64_t patch = 8;
   int64_t stride = 4;
@@ -36,9 +36,10 @@ struct FitOptions {
   int64_t width = 64;
   int64_t hidden = 64;
   int64_t context = 32;
-  int64_t top_k = 1;
+  int64_t top_k = 0;
   int64_t sharing = 1;
   double balance = 0.01;
+  double expert_cost = 0.001;
   std::string stem = "none";
   int64_t max_steps = 0;
   int64_t epochs = 24;
@@ -72,14 +73,15 @@ struct FitOptions {
 template <typename Options, typename Visit>
 void VisitRecipe(Options& o, Visit visit) {
   visit("dataset", o.dataset, "data set to learn");
-  visit("kind", o.kind, "kind of model: mre, topk, pathmoe or mlp");
+  visit("kind", o.kind, "kind of model: mre, topk, pathmoe, adak, mlp or cnn");
   visit("validation", o.validation,
         "hold back the last N training images and evaluate on them instead of "
         "the test images");
   visit("limit_train", o.limit_train, "learn the first N images (0: all)");
   visit("window", o.window, "characters that a model of text reads (text)");
   visit("embedding", o.embedding, "length of a character's vector (text)");
-  visit("expert", o.expert, "kind of expert: mlp or conv");
+  visit("expert", o.expert,
+        "kind of expert: mlp or conv (default: mlp, and conv in a cnn)");
   visit(
       "stem_layers", o.stem_layers,
       "convolutions before the patches, CHANNELS:SIZE:STRIDE:PADDING joined by "
@@ -88,15 +90,19 @@ void VisitRecipe(Options& o, Visit visit) {
   visit("stride", o.stride, "from one patch to the next (conv)");
   visit("padding", o.padding, "border of zeros around the image (conv)");
   visit("layers", o.layers, "layers of experts");
-  visit("experts", o.experts, "experts a layer (0: 8, and 1 in an mlp)");
+  visit("experts", o.experts, "experts a layer (0: 8, and 1 in an mlp or cnn)");
   visit("width", o.width, "length of a stream; conv: channels of its map");
   visit("hidden", o.hidden, "hidden units of an expert");
   visit("context", o.context, "width of the routing network (mre)");
-  visit("top_k", o.top_k, "experts a layer that an input runs (topk, pathmoe)");
+  visit("top_k", o.top_k,
+        "experts a layer that an input runs (topk, pathmoe; adak: at most; 0: "
+        "1, and 4 in an adak)");
   visit("sharing", o.sharing,
-        "consecutive layers that share a router (pathmoe)");
+        "consecutive layers that share a gate (mre, pathmoe)");
   visit("balance", o.balance,
-        "weight of the load-balancing loss (topk, pathmoe; 0: none)");
+        "weight of the load-balancing loss (topk, pathmoe, adak; 0: none)");
+  visit("expert_cost", o.expert_cost,
+        "price in the loss of each expert that an input runs (adak)");
   visit("stem", o.stem, "activation of the stem: none or relu");
   visit("max_steps", o.max_steps,
         "steps to unroll for each image: experts in an mre, layers elsewhere "
@@ -127,9 +133,10 @@ void VisitRecipe(Options& o, Visit visit) {
   visit("seed", o.seed, "of everything random");
 }
 
-// Puts the value that a 0 stands for into experts and max_steps, and that of an
-// empty text into augment. Nothing else here takes options whose defaults are
-// not filled in.
+// Puts the value that a 0 stands for into experts, top_k and max_steps, and
+// what an empty text stands for into expert and augment. Nothing else here
+// takes options whose defaults are not filled in, but for what CheckSameRecipe
+// is given.
 void FillDefaults(FitOptions& options);
 
 // REQUIRES: Validate(options).ok().

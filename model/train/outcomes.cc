@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "model/base/rng.h"
+#include "model/engine/cost.h"
 #include "model/math/elementwise.h"
 #include "model/net/kinds.h"
 #include "model/train/batches.h"
@@ -22,8 +23,29 @@ double CrossEntropy(const float* logits, int64_t classes, int64_t label) {
   return std::log(sum) + largest - logits[label];
 }
 
+// Appends the experts of one batch's rows, and what they cost.
+void AppendExperts(const Exits& batch, const Cost& cost, Outcomes& outcomes) {
+  const int64_t pairs = batch.rows * batch.steps;
+  const int64_t most = static_cast<int64_t>(batch.experts.size()) / pairs;
+  for (int64_t pair = 0; pair < pairs; ++pair) {
+    if (pair % batch.steps == 0) {
+      outcomes.macs.push_back(static_cast<double>(cost.After(0)));
+    }
+    uint64_t ran = 0;
+    for (const int32_t expert : batch.experts.subspan(pair * most, most)) {
+      if (expert < 0) continue;
+      outcomes.experts.push_back(expert);
+      ++ran;
+    }
+    outcomes.expert_begin.push_back(
+        static_cast<int64_t>(outcomes.experts.size()));
+    outcomes.macs.push_back(outcomes.macs.back() +
+                            static_cast<double>(cost.Step(ran)));
+  }
+}
+
 // Appends one batch's rows.
-void Append(const Exits& batch, int64_t classes,
+void Append(const Exits& batch, const Cost& cost, int64_t classes,
             const std::vector<uint8_t>& labels, Outcomes& outcomes) {
   const int64_t exits = batch.steps + 1;
   std::vector<float> p(classes);
@@ -39,8 +61,9 @@ void Append(const Exits& batch, int64_t classes,
   }
   outcomes.coverage.insert(outcomes.coverage.end(), batch.coverage.begin(),
                            batch.coverage.end());
-  outcomes.experts.insert(outcomes.experts.end(), batch.experts.begin(),
-                          batch.experts.end());
+  outcomes.last.insert(outcomes.last.end(), batch.rows,
+                       static_cast<int32_t>(batch.steps));
+  AppendExperts(batch, cost, outcomes);
   const auto path = batch.path.empty() ? batch.experts : batch.path;
   outcomes.path.insert(outcomes.path.end(), path.begin(), path.end());
 }
@@ -60,8 +83,10 @@ Outcomes Observe(const Model& model, const Split& split,
   const ModelConfig& config = model.config;
   const std::unique_ptr<Network> network = NewNetwork(config);
   Batches batches(split, config.input, {});
+  const Cost cost = CostOf(config);
   Outcomes outcomes;
   outcomes.inputs = split.size();
+  outcomes.expert_begin = {0};
   outcomes.steps = pass.steps;
   for (int64_t begin = 0; begin < split.size(); begin += kRows) {
     const int64_t end = std::min(begin + kRows, split.size());
@@ -70,7 +95,7 @@ Outcomes Observe(const Model& model, const Split& split,
     options.seed = Mix64(pass.seed + begin);
     const Exits exits =
         network->Forward(model.params, batches.x(), end - begin, options);
-    Append(exits, config.num_classes(), batches.labels(), outcomes);
+    Append(exits, cost, config.num_classes(), batches.labels(), outcomes);
   }
   return outcomes;
 }

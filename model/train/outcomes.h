@@ -13,8 +13,8 @@
 
 namespace mre {
 
-// Exit t of input b stands at b * exits() + t. Shapes: B inputs, T steps, k
-// experts a step.
+// Exit t of input b stands at b * exits() + t. Shapes: B inputs, T steps. An
+// input whose steps end before T repeats its last exit.
 struct Outcomes {
   int64_t inputs = 0;
   int64_t steps = 0;
@@ -23,17 +23,20 @@ struct Outcomes {
   std::vector<float> confidence;  // [B,T+1] its probability
   std::vector<float> coverage;    // [B,T+1] of the rays
   std::vector<double> loss;       // [B,T+1] cross-entropy, in nats
-  std::vector<int32_t> experts;   // [B,T,k] experts l*N+i as they ran
-  std::vector<int32_t> path;      // [B,T] that of largest weight
+  std::vector<double> macs;       // [B,T+1] spent so far
+  std::vector<int32_t> last;      // [B] steps after which nothing is left
+  // Experts l*N+i as they ran. Those of step t+1 of input b begin at
+  // expert_begin[b*T+t]; one number more than steps.
+  std::vector<int32_t> experts;
+  std::vector<int64_t> expert_begin;  // [B*T+1]
+  std::vector<int32_t> path;          // [B,T] that of largest weight; -1: none
 
   int64_t exits() const { return steps + 1; }
-  int64_t experts_a_step() const {
-    return static_cast<int64_t>(experts.size()) / (inputs * steps);
-  }
-  // The experts of input b, in order: [T,k].
-  std::span<const int32_t> experts_of(int64_t b) const {
-    const size_t row = experts.size() / inputs;
-    return std::span(experts).subspan(b * row, row);
+  // The experts that steps 1..`to` of input b ran, in order.
+  std::span<const int32_t> experts_of(int64_t b, int64_t to) const {
+    const int64_t begin = expert_begin[b * steps];
+    return std::span(experts).subspan(begin,
+                                      expert_begin[b * steps + to] - begin);
   }
   // The losses at the last exit, [B].
   std::vector<double> last_loss() const;

@@ -107,7 +107,7 @@ EvalReport PlannedTraining::Report(const Model& model,
   if (plan_.min_confidence > 0) {
     Budget budget;
     budget.min_confidence = static_cast<float>(plan_.min_confidence);
-    report.stop = ReportStop(budget, model.config, outcomes, {});
+    report.stop = ReportStop(budget, outcomes, {});
   }
   return report;
 }

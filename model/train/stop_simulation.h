@@ -6,7 +6,6 @@
 #include <span>
 #include <vector>
 
-#include "model/engine/cost.h"
 #include "model/engine/stop_rules.h"
 #include "model/train/outcomes.h"
 
@@ -15,8 +14,7 @@ namespace mre {
 // The step at which each input stops, as the engine would stop it, [B]. An
 // input that meets no limit takes all its steps. Time stands still: max_time
 // never holds.
-std::vector<int32_t> StepsUsed(const Budget& budget, const Cost& cost,
-                               const Outcomes& outcomes);
+std::vector<int32_t> StepsUsed(const Budget& budget, const Outcomes& outcomes);
 
 // Means over the inputs at the steps at which they stop.
 struct StopQuality {
@@ -26,7 +24,7 @@ struct StopQuality {
   double loss = 0;
 };
 StopQuality QualityAtStop(const std::vector<int32_t>& steps_used,
-                          const Cost& cost, const Outcomes& outcomes);
+                          const Outcomes& outcomes);
 
 // One point of the curve of accuracy against cost.
 struct CurvePoint {
@@ -36,7 +34,6 @@ struct CurvePoint {
 inline constexpr double kCurveConfidences[] = {.5, .6, .7, .8, .9, .95, .99};
 // Stopping at each of these confidences.
 std::vector<CurvePoint> AnytimeCurve(std::span<const double> confidences,
-                                     const Cost& cost,
                                      const Outcomes& outcomes);
 
 }  // namespace mre

@@ -42,21 +42,22 @@ ParameterParts PartsOf(const ModelConfig& config, const ParamTable& table) {
 
 std::vector<int64_t> TouchedParameters(const ParameterParts& parts,
                                        std::span<const int32_t> experts,
-                                       int64_t experts_a_step) {
+                                       std::span<const int64_t> begin) {
   const int64_t layers = static_cast<int64_t>(parts.norm.size());
   const int64_t n = static_cast<int64_t>(parts.expert.size()) / layers;
   std::vector<uint8_t> layer_used(layers);
   std::vector<uint8_t> expert_used(parts.expert.size());
   std::vector<int64_t> touched = {parts.always};
-  for (size_t at = 0; at < experts.size(); ++at) {
-    if (at % experts_a_step == 0) touched.push_back(touched.back());
-    const int32_t e = experts[at];
-    if (expert_used[e] == 0) touched.back() += parts.expert[e];
-    if (layer_used[e / n] == 0) {
-      touched.back() += parts.norm[e / n] + parts.gate[e / n];
+  for (size_t t = 0; t + 1 < begin.size(); ++t) {
+    touched.push_back(touched.back());
+    for (const int32_t e : experts.subspan(begin[t], begin[t + 1] - begin[t])) {
+      if (expert_used[e] == 0) touched.back() += parts.expert[e];
+      if (layer_used[e / n] == 0) {
+        touched.back() += parts.norm[e / n] + parts.gate[e / n];
+      }
+      expert_used[e] = 1;
+      layer_used[e / n] = 1;
     }
-    expert_used[e] = 1;
-    layer_used[e / n] = 1;
   }
   return touched;
 }

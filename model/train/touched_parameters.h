@@ -23,11 +23,11 @@ struct ParameterParts {
 // always. REQUIRES: `table` is that of `config`.
 ParameterParts PartsOf(const ModelConfig& config, const ParamTable& table);
 
-// Parameters that a row has used by each step 0..T. experts: [T,k], those that
-// it ran, l*N+i, in order.
+// Parameters that a row has used by each step 0..T. Step t+1 runs the experts
+// (l*N+i) from begin[t] to begin[t+1] of `experts`; begin: [T+1].
 std::vector<int64_t> TouchedParameters(const ParameterParts& parts,
                                        std::span<const int32_t> experts,
-                                       int64_t experts_a_step);
+                                       std::span<const int64_t> begin);
 
 }  // namespace mre
 

@@ -134,11 +134,12 @@ absl::Status Trainer::Step() {
   pass.steps = options_.max_steps;
   pass.noise = static_cast<float>(options_.noise);
   pass.balance = options_.balance;
+  pass.expert_cost = options_.expert_cost;
+  pass.labels = batches_.labels();
+  pass.step_weights = exit_weights_;
   pass.temperature = static_cast<float>(options_.temperature);
   pass.seed = Mix64(SeedOf(options_, kNoiseStream) + state_.step);
   pass.router = RouterTrainingOf(options_);
-  pass.labels = batches_.labels();
-  pass.step_weights = exit_weights_;
   const Exits exits =
       network_->Forward(state_.params, batches_.x(), batches_.rows(), pass);
   dlogits_.resize(exits.logits.size());

@@ -18,18 +18,20 @@ namespace {
 // By the name that they are served under.
 std::map<std::string, ModelConfig> Models() {
   std::map<std::string, ModelConfig> models;
-  for (const Kind kind :
-       {Kind::kMre, Kind::kTopk, Kind::kPathmoe, Kind::kMlp}) {
+  for (const Kind kind : {Kind::kMre, Kind::kTopk, Kind::kPathmoe, Kind::kAdak,
+                          Kind::kMlp, Kind::kCnn}) {
     ModelConfig config = FashionConfig();
     config.kind = kind;
-    if (kind == Kind::kMlp) config.experts = 1;
-    if (kind != Kind::kMre && kind != Kind::kMlp) config.top_k = 2;
+    if (!config.has_router()) config.experts = 1;
+    if (kind != Kind::kMre && config.has_router()) config.top_k = 2;
     if (kind == Kind::kPathmoe) config.sharing = 2;
-    models[std::string(KindName(kind))] = config;
-    ModelConfig text = config;
-    text.input = {{1, 32, 1}, 1, {0}, {1}};
-    text.embedding = 16;
-    models[absl::StrCat(KindName(kind), "-text")] = text;
+    if (kind != Kind::kCnn) {
+      models[std::string(KindName(kind))] = config;
+      ModelConfig text = config;
+      text.input = {{1, 32, 1}, 1, {0}, {1}};
+      text.embedding = 16;
+      models[absl::StrCat(KindName(kind), "-text")] = text;
+    }
     config.expert = ExpertKind::kConv;
     config.width = config.hidden = 16;
     models[absl::StrCat(KindName(kind), "-conv")] = config;
@@ -76,20 +78,34 @@ TEST(KindsTest, EachIsStreamedStepByStepAtTheCostThatGetModelGives) {
     ASSERT_OK_AND_ASSIGN(const auto row, Collect(*client, request));
     ASSERT_EQ(row.size(), info.max_steps() + 1);
     const v1::ModelMacs& macs = info.macs();
-    for (size_t t = 0; t < row.size(); ++t) {
+    EXPECT_EQ(row[0].macs(), macs.stem() + macs.head());
+    EXPECT_FALSE(row[0].has_expert());
+    uint64_t ran = 0;
+    for (size_t t = 1; t < row.size(); ++t) {
       EXPECT_EQ(row[t].step(), t);
-      EXPECT_EQ(row[t].macs(),
-                macs.stem() + (t + 1) * macs.head() + t * macs.gate() +
-                    t * macs.experts_per_step() * macs.experts(0));
-      EXPECT_EQ(row[t].has_expert(), t > 0);
+      EXPECT_TRUE(row[t].has_expert());
+      // What is left after head and gate is a number of whole experts.
+      const uint64_t spent = row[t].macs() - row[t - 1].macs();
+      ASSERT_GT(spent, macs.head() + macs.gate());
+      const uint64_t experts = spent - macs.head() - macs.gate();
+      EXPECT_EQ(experts % macs.experts(0), 0u);
+      const uint64_t step = experts / macs.experts(0);
+      EXPECT_LE(step, macs.experts_per_step());
+      if (config.kind != Kind::kAdak) {
+        EXPECT_EQ(step, macs.experts_per_step());
+      }
+      ran += step;
     }
     EXPECT_EQ(row.back().stop_reason(), v1::STOP_REASON_EXHAUSTED);
     EXPECT_EQ(row.back().ray_coverage(), 1.0f);
     EXPECT_EQ(server->Metrics().Sum("mre_expert_activations_total",
                                     {"model=\"" + name + "\""}),
-              info.max_steps() * macs.experts_per_step());
+              ran);
 
-    request.mutable_budget()->set_max_macs(row[2].macs() + 1);
+    // A third step might cost this much; it is not begun for less.
+    const uint64_t most =
+        macs.head() + macs.gate() + macs.experts_per_step() * macs.experts(0);
+    request.mutable_budget()->set_max_macs(row[2].macs() + most - 1);
     ASSERT_OK_AND_ASSIGN(const auto cut, Collect(*client, request));
     EXPECT_EQ(cut.back().step(), 2u);
     EXPECT_EQ(cut.back().stop_reason(), v1::STOP_REASON_MAX_MACS);

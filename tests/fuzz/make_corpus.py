@@ -35,14 +35,15 @@ def config(width=2, layers=2, experts=2, hidden=3, context=2, classes=2,
 
 
 def stack(kind, **more):
-    """The config of a stack of layers; experts=1 without a router: an mlp."""
+    """The config of a stack of layers; an mlp and a cnn have no router."""
     c = config(**more) | {"kind": kind}
-    if kind == "mlp":
+    if kind in ("mlp", "cnn"):
         del c["router"]
         c["experts"] = 1
     else:
-        c["router"] = {"top_k": 1, "sharing": 2 if kind == "pathmoe" else 1}
-    return c
+        c["router"] = {"top_k": 2 if kind == "adak" else 1,
+                       "sharing": 2 if kind == "pathmoe" else 1}
+    return with_conv(c) if kind == "cnn" else c
 
 
 def with_conv(c):
@@ -96,15 +97,19 @@ def shapes(c):
         r = c["router"]["context"]
         yield "router.context.weight", [r, features]
         yield "router.context.bias", [r]
-        for l in range(c["layers"]):
-            yield f"router.{l}.gate.weight", [n, r]
-            yield f"router.{l}.gate.bias", [n]
-            if l > 0:
-                yield f"router.{l}.transition", [n, n]
-    elif c["kind"] != "mlp":
+        for g in range(-(-c["layers"] // c["router"]["sharing"])):
+            yield f"router.{g}.gate.weight", [n, r]
+            yield f"router.{g}.gate.bias", [n]
+        for l in range(1, c["layers"]):
+            yield f"router.{l}.transition", [n, n]
+    elif "router" in c:
         for g in range(-(-c["layers"] // c["router"]["sharing"])):
             yield f"router.{g}.gate.weight", [n, features]
             yield f"router.{g}.gate.bias", [n]
+            if c["kind"] == "adak":
+                k = c["router"]["top_k"]
+                yield f"router.{g}.allocator.weight", [k, features]
+                yield f"router.{g}.allocator.bias", [k]
     for l in range(c["layers"]):
         yield f"layers.{l}.norm.weight", [d]
         yield f"layers.{l}.norm.bias", [d]
@@ -162,8 +167,9 @@ def checkpoint_fuzz():
     yield "smallest", checkpoint(config(1, 1, 1, 1, 1, 1))
     yield "relu", checkpoint(
         config(stem={"kind": "linear", "activation": "relu"}))
-    for kind in ("topk", "pathmoe", "mlp"):
+    for kind in ("topk", "pathmoe", "adak", "mlp", "cnn"):
         yield kind, checkpoint(stack(kind))
+    yield "shared", checkpoint(config(router={"context": 2, "sharing": 2}))
     yield "conv", checkpoint(with_conv(config()))
     yield "front", checkpoint(with_front(config()))
     yield "topk_conv", checkpoint(with_conv(stack("topk")))
@@ -178,6 +184,8 @@ def config_fuzz():
     yield "shipped", json.dumps(config(64, 4, 8, 64, 32, 10)).encode()
     yield "pathmoe", json.dumps(stack("pathmoe")).encode()
     yield "front", json.dumps(with_front(config())).encode()
+    yield "adak", json.dumps(stack("adak")).encode()
+    yield "cnn", json.dumps(stack("cnn")).encode()
     yield "mlp_conv", json.dumps(with_conv(stack("mlp"))).encode()
     yield "text", json.dumps(with_text(stack("topk"))).encode()
     yield "text_conv", json.dumps(

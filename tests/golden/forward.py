@@ -72,11 +72,12 @@ def softmax(x):
 def routing(model, h):
     """p [rows, N] and T_1.. [rows, N, N]."""
     layers = model.config["layers"]
+    sharing = model.config["router"]["sharing"]
     u = np.tanh(model.linear("router.context", h))
     entry = softmax(model.linear("router.0.gate", u))
     transitions = []
     for l in range(1, layers):
-        gate = model.linear(f"router.{l}.gate", u)
+        gate = model.linear(f"router.{l // sharing}.gate", u)
         transitions.append(
             softmax(gate[:, None, :] +
                     model.tensors[f"router.{l}.transition"][None]))

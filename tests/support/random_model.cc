@@ -35,7 +35,8 @@ Spread SpreadOf(const ParamSpec& spec) {
   if (absl::EndsWith(spec.name, ".transition")) return {0.0, 1.0};
   if (spec.shape.size() == 1) return {0.0, 0.2};
   const double fan_in = static_cast<double>(spec.shape.back());
-  if (absl::StrContains(spec.name, ".gate.")) {
+  if (absl::StrContains(spec.name, ".gate.") ||
+      absl::StrContains(spec.name, ".allocator.")) {
     return {0.0, 2 / std::sqrt(fan_in)};
   }
   if (absl::EndsWith(spec.name, ".up.weight") || spec.name == "head.weight") {
@@ -72,11 +73,13 @@ ModelConfig RandomConfigOf(Kind kind, uint64_t seed) {
   ModelConfig config = RandomConfig(seed);
   config.kind = kind;
   Rng rng(Mix64(seed));
-  if (kind == Kind::kMlp) config.experts = 1;
-  if (kind == Kind::kTopk || kind == Kind::kPathmoe) {
+  if (!config.has_router()) config.experts = 1;
+  if (kind != Kind::kMre && config.has_router()) {
     config.top_k = Between(rng, 1, config.experts);
   }
-  if (kind == Kind::kPathmoe) config.sharing = Between(rng, 1, config.layers);
+  if (kind == Kind::kMre || kind == Kind::kPathmoe) {
+    config.sharing = Between(rng, 1, config.layers);
+  }
   return config;
 }
 

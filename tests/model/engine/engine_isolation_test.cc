@@ -137,7 +137,8 @@ TEST_P(EngineIsolationTest, SmallModels) {
 }
 
 TEST_P(EngineIsolationTest, OtherKinds) {
-  for (const Kind kind : {Kind::kTopk, Kind::kPathmoe, Kind::kMlp}) {
+  for (const Kind kind :
+       {Kind::kMre, Kind::kTopk, Kind::kPathmoe, Kind::kAdak, Kind::kMlp}) {
     for (uint64_t seed = 200; seed < 203; ++seed) {
       ExpectSameBits(RandomConfigOf(kind, seed), seed, 30);
     }
@@ -145,7 +146,7 @@ TEST_P(EngineIsolationTest, OtherKinds) {
 }
 
 TEST_P(EngineIsolationTest, ConvExperts) {
-  for (const Kind kind : {Kind::kMre, Kind::kTopk, Kind::kMlp}) {
+  for (const Kind kind : {Kind::kMre, Kind::kTopk, Kind::kAdak, Kind::kCnn}) {
     for (uint64_t seed = 300; seed < 302; ++seed) {
       ExpectSameBits(RandomConvConfigOf(kind, seed), seed, 15);
     }

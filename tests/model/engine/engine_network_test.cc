@@ -1,6 +1,7 @@
 // The engine, step by step, against the trainer's pass over all steps, for
 // every kind of model: two implementations that share parameters and little
 // else.
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -33,8 +34,9 @@ class EngineNetworkTest : public testing::TestWithParam<Case> {};
 INSTANTIATE_TEST_SUITE_P(
     Kinds, EngineNetworkTest,
     testing::Values(Mlp(Kind::kMre), Mlp(Kind::kTopk), Mlp(Kind::kPathmoe),
-                    Mlp(Kind::kMlp), Conv(Kind::kMre), Conv(Kind::kTopk),
-                    Conv(Kind::kMlp), Text(Kind::kMre), Text(Kind::kTopk),
+                    Mlp(Kind::kAdak), Mlp(Kind::kMlp), Conv(Kind::kMre),
+                    Conv(Kind::kTopk), Conv(Kind::kAdak), Conv(Kind::kMlp),
+                    Conv(Kind::kCnn), Text(Kind::kMre), Text(Kind::kTopk),
                     Text(Kind::kPathmoe), Text(Kind::kMlp)),
     testing::PrintToStringParamName());
 
@@ -70,6 +72,7 @@ TEST_P(EngineNetworkTest, EachStepIsOneOfTheWholePass) {
     const auto engine = Engine::Create(packed);
     EXPECT_EQ(packed->max_steps(), steps);
     const int row = engine->Begin(raw, {});
+    uint64_t macs = packed->cost().After(0);
     for (int64_t t = 0; t <= steps; ++t) {
       engine->Step({&row, 1});
       std::vector<float> p(config.num_classes());
@@ -81,11 +84,19 @@ TEST_P(EngineNetworkTest, EachStepIsOneOfTheWholePass) {
       }
       const Progress& progress = engine->progress(row);
       EXPECT_EQ(progress.step, t);
-      EXPECT_EQ(progress.macs, packed->cost().After(t));
       EXPECT_EQ(progress.exhausted, t == steps);
       EXPECT_NEAR(progress.ray_coverage, exits.coverage[t], 1e-5);
-      if (t == 0) continue;
+      // What a step costs at most, and what it did.
+      EXPECT_EQ(progress.next_step_macs, packed->cost().OneStep());
+      if (t == 0) {
+        EXPECT_EQ(progress.macs, macs);
+        continue;
+      }
       const auto ran = exits.experts.subspan((t - 1) * a_step, a_step);
+      macs +=
+          packed->cost().Step(a_step - std::count(ran.begin(), ran.end(), -1));
+      EXPECT_EQ(progress.macs, macs);
+      EXPECT_LE(progress.macs, packed->cost().After(t));
       ASSERT_THAT(ran, testing::Contains(engine->step_info(row).expert));
     }
   }

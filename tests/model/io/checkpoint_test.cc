@@ -59,10 +59,12 @@ absl::Status ParseWithConfig(const std::function<void(nlohmann::json&)>& edit) {
 TEST(CheckpointTest, RoundTripKeepsEveryBit) {
   for (uint64_t seed = 0; seed < 20; ++seed) {
     SCOPED_TRACE(seed);
-    const Model model =
-        RandomModel(seed % 2 == 0 ? RandomConfig(seed)
-                                  : RandomTextConfigOf(Kind::kPathmoe, seed),
-                    seed);
+    const Kind kinds[] = {Kind::kMre, Kind::kPathmoe, Kind::kAdak};
+    const Kind kind = kinds[seed % 3];
+    const Model model = RandomModel(seed % 2 == 0
+                                        ? RandomConfigOf(kind, seed)
+                                        : RandomTextConfigOf(kind, seed),
+                                    seed);
     const std::string bytes = SerializeCheckpoint(model);
     ASSERT_OK_AND_ASSIGN(const Model parsed, ParseCheckpoint(Bytes(bytes)));
     EXPECT_EQ(FormatConfig(parsed.config), FormatConfig(model.config));
@@ -240,7 +242,7 @@ TEST(CheckpointTest, NamesTheConfigFieldThatIsWrong) {
       {"/expert/kind", "gru", "expert.kind"},
       {"/expert/hidden", 0, "expert.hidden"},
       {"/router/context", 0, "router.context"},
-      {"/router/sharing", 2, "router.sharing"},
+      {"/router/sharing", 9, "router.sharing"},
       {"/classes", json::array(), "classes"},
       {"/classes", {1, 2}, "classes"},
       {"/training", 1, "training"},

@@ -69,6 +69,39 @@ TEST(ConfigTest, EveryKindKeepsWhatItHas) {
   parsed = ParseConfig(FormatConfig(config));
   ASSERT_TRUE(parsed.ok()) << parsed.status();
   EXPECT_EQ(parsed->kind, Kind::kMlp);
+  config.kind = Kind::kCnn;
+  EXPECT_THAT(std::string(ParseConfig(FormatConfig(config)).status().message()),
+              HasSubstr("expert.kind: expected \"conv\" in a cnn"));
+  config.expert = ExpertKind::kConv;
+  config.patch = {2, 1, 0};
+  parsed = ParseConfig(FormatConfig(config));
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->kind, Kind::kCnn);
+}
+
+TEST(ConfigTest, AnAdakHasAMostAndSharesNothing) {
+  ModelConfig config = SmallConfig();
+  config.kind = Kind::kAdak;
+  config.top_k = 2;
+  const auto parsed = ParseConfig(FormatConfig(config));
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->kind, Kind::kAdak);
+  EXPECT_EQ(parsed->allocations(), 2);
+  config.sharing = 2;
+  EXPECT_THAT(
+      std::string(ParseConfig(FormatConfig(config)).status().message()),
+      HasSubstr("router.sharing: expected an integer in [1, 1], got 2"));
+}
+
+TEST(ConfigTest, AnMreMayShareItsGates) {
+  ModelConfig config = SmallConfig();
+  EXPECT_THAT(FormatConfig(config),
+              HasSubstr(R"("router":{"context":4,"sharing":1})"));
+  config.sharing = 2;
+  const auto parsed = ParseConfig(FormatConfig(config));
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->sharing, 2);
+  EXPECT_EQ(parsed->gate_groups(), 2);
 }
 
 TEST(ConfigTest, ConvExpertsHaveAPatchStem) {
@@ -230,7 +263,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadField("/expert/kind", "\"gru\"", "expert.kind"),
         BadField("/expert/hidden", "0", "expert.hidden"),
         BadField("/router/context", "0", "router.context"),
-        BadField("/router/sharing", "2", "router.sharing"),
+        BadField("/router/sharing", "0", "router.sharing"),
+        BadField("/router/sharing", "4", "router.sharing"),
         BadField("/classes", "[]", "classes"),
         BadField("/classes", "[1]", "classes"),
         BadField("/classes", "\"cat\"", "classes"),

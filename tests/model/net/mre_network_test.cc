@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "model/math/parallel.h"
 #include "model/net/mre.h"
 #include "tests/model/net/gradient_check.h"
@@ -19,8 +21,10 @@ INSTANTIATE_TEST_SUITE_P(
     Models, MreNetworkTest,
     ::testing::Values(SmallConfig(Activation::kNone),
                       SmallConfig(Activation::kRelu), SmallConvConfig(),
-                      SmallFrontConfig(), SmallTextConfig()),
-    [](const auto& info) {
+                      SmallFrontConfig(), SmallTextConfig(),
+                      SmallConfig(Activation::kNone, 2)),
+    [](const auto& info) -> std::string {
+      if (info.param.sharing > 1) return "sharing";
       if (info.param.text()) return "text";
       if (!info.param.front.empty()) return "front";
       if (info.param.expert == ExpertKind::kConv) return "conv";
@@ -146,6 +150,24 @@ TEST_P(MreNetworkTest, ResultsDoNotDependOnTheThreadCount) {
     EXPECT_EQ(problem.Run(problem.options, network).logits, logits)
         << threads << " threads";
   }
+}
+
+// Layers of a group have one gate and their own transitions.
+TEST(MreParamsTest, SharingHasOneGateAGroup) {
+  const MreParams parts(SmallConfig(Activation::kNone, 2));
+  EXPECT_EQ(parts.router.gate_weight[0].offset,
+            parts.router.gate_weight[1].offset);
+  EXPECT_NE(parts.router.gate_weight[1].offset,
+            parts.router.gate_weight[2].offset);
+  std::vector<std::string> names;
+  for (const ParamSpec& spec : parts.table.specs) {
+    if (absl::StartsWith(spec.name, "router.")) names.push_back(spec.name);
+  }
+  EXPECT_THAT(names, ::testing::ElementsAre(
+                         "router.context.weight", "router.context.bias",
+                         "router.0.gate.weight", "router.0.gate.bias",
+                         "router.1.transition", "router.1.gate.weight",
+                         "router.1.gate.bias", "router.2.transition"));
 }
 
 TEST(ExitLossTest, WeighsTheExits) {

@@ -15,7 +15,7 @@ namespace mre {
 
 inline constexpr uint64_t kSeed = 11;
 
-inline ModelConfig SmallConfig(Activation stem) {
+inline ModelConfig SmallConfig(Activation stem, int64_t sharing = 1) {
   ModelConfig config;
   config.input = {{2, 3, 1}, 1, {0}, {1}};
   config.stem_activation = stem;
@@ -24,6 +24,7 @@ inline ModelConfig SmallConfig(Activation stem) {
   config.experts = 3;
   config.hidden = 7;
   config.context = 4;
+  config.sharing = sharing;
   config.classes = {"a", "b", "c"};
   return config;
 }

@@ -75,7 +75,7 @@ TEST(EvaluateTest, PathsOfAStackAreTheExpertsOfLargestWeight) {
   const Dataset data = TinyDataset();
   const Model model = TinyModel(Kind::kTopk, data);
   const Outcomes two = Observe(model, data.test, {.steps = 3});
-  ASSERT_EQ(two.experts_a_step(), 2);
+  ASSERT_EQ(two.experts_of(0, 3).size(), 6);
   // The stream of layer 0 does not depend on k: there, the one expert of top-1
   // is the heavier one of top-2.
   Model one = model;
@@ -142,17 +142,16 @@ TEST(EvalReportTest, RanksStepsByTheReferencesLoss) {
   outcomes.confidence = {.9f, .9f, .9f, .9f, .5f, .9f};
   outcomes.coverage = {0, 1, 0, 1, 0, 1};
   outcomes.loss = {.1, .1, .1, .1, 1, .1};
-  ModelConfig config;
-  config.input = {.shape = {1, 1, 1}, .mean = {0}, .std = {1}};
-  config.classes = {"a", "b"};
+  outcomes.macs = {1, 2, 1, 2, 1, 2};
+  outcomes.last = {1, 1, 1};
   const Budget budget{.min_confidence = 0.8f};
-  const StopReport stop = ReportStop(budget, config, outcomes, {.2, .1, .9});
+  const StopReport stop = ReportStop(budget, outcomes, {.2, .1, .9});
   EXPECT_DOUBLE_EQ(stop.quality.steps, 1.0 / 3);
   EXPECT_DOUBLE_EQ(stop.quality.accuracy, 1);
   // Steps 0 0 1 have the ranks 0.5 0.5 2, the losses 1 0 2.
   EXPECT_DOUBLE_EQ(*stop.rank_correlation, 1.5 / std::sqrt(1.5 * 2));
   EXPECT_EQ(stop.steps_by_decile, (std::vector<double>{0, 0, 1}));
-  EXPECT_TRUE(ReportStop(budget, config, outcomes, {}).steps_by_decile.empty());
+  EXPECT_TRUE(ReportStop(budget, outcomes, {}).steps_by_decile.empty());
 }
 
 TEST(EvalReportTest, JsonHasWhatWasAskedForOnly) {

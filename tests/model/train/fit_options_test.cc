@@ -19,7 +19,7 @@ FitOptions Defaults(const char* kind = "mre") {
 }
 
 TEST(FitOptionsTest, DefaultsAreValidForEveryKind) {
-  for (const char* kind : {"mre", "topk", "pathmoe", "mlp"}) {
+  for (const char* kind : {"mre", "topk", "pathmoe", "adak", "mlp", "cnn"}) {
     const FitOptions options = Defaults(kind);
     EXPECT_TRUE(Validate(options).ok()) << kind << Validate(options);
   }
@@ -33,11 +33,26 @@ TEST(FitOptionsTest, AnMreUnrollsAllItsExperts) {
   EXPECT_EQ(Defaults("mlp").experts, 1);
 }
 
+TEST(FitOptionsTest, KindsHaveDefaultsOfTheirOwn) {
+  EXPECT_EQ(Defaults("topk").top_k, 1);
+  EXPECT_EQ(Defaults("adak").top_k, 4);
+  EXPECT_EQ(Defaults("mlp").expert, "mlp");
+  EXPECT_EQ(Defaults("cnn").expert, "conv");
+  EXPECT_EQ(Defaults("cnn").experts, 1);
+}
+
 TEST(FitOptionsTest, RecipesHoldWhatTheirKindHas) {
   EXPECT_THAT(FormatRecipe(Defaults()), Not(HasSubstr("top_k")));
   EXPECT_THAT(FormatRecipe(Defaults("topk")), HasSubstr("top_k"));
   EXPECT_THAT(FormatRecipe(Defaults("topk")), Not(HasSubstr("sharing")));
   EXPECT_THAT(FormatRecipe(Defaults("pathmoe")), HasSubstr("sharing"));
+  EXPECT_THAT(FormatRecipe(Defaults("topk")), Not(HasSubstr("expert_cost")));
+  EXPECT_THAT(FormatRecipe(Defaults("adak")), HasSubstr("expert_cost"));
+  // An mre's, only where it is not what it always was.
+  FitOptions mre = Defaults();
+  EXPECT_THAT(FormatRecipe(mre), Not(HasSubstr("sharing")));
+  mre.sharing = 2;
+  EXPECT_THAT(FormatRecipe(mre), HasSubstr("\"sharing\":2"));
 }
 
 // Recipes of images do not know of text, nor those without a limit of it.
@@ -112,6 +127,18 @@ TEST(FitOptionsTest, ErrorsNameTheFlag) {
   options = Defaults("topk");
   options.sharing = 2;
   ExpectRefused(options, "--sharing");
+  options = Defaults();
+  options.sharing = 5;
+  ExpectRefused(options, "--sharing: expected a number in [1, 4], got 5");
+  options = Defaults("adak");
+  options.expert_cost = -1;
+  ExpectRefused(options, "--expert_cost");
+  options.expert_cost = 0;
+  options.top_k = 9;
+  ExpectRefused(options, "--top_k");
+  options = Defaults("cnn");
+  options.expert = "mlp";
+  ExpectRefused(options, "--expert: expected conv in a cnn, got \"mlp\"");
   options = Defaults("dense");
   ExpectRefused(options, "--kind: expected one of mre, topk");
   options = Defaults();
@@ -173,9 +200,22 @@ TEST(CheckSameRecipeTest, NamesTheFlagThatDiffers) {
   shorter.max_updates = 5;
   EXPECT_THAT(
       std::string(CheckSameRecipe(saved, shorter, {"max_updates"}).message()),
-      HasSubstr("made with none and cannot go on with 5"));
+      HasSubstr("made with 0 and cannot go on with 5"));
   EXPECT_FALSE(CheckSameRecipe(shorter, given, {"max_updates"}).ok());
   EXPECT_TRUE(CheckSameRecipe(shorter, given, {"seed"}).ok());
+}
+
+// A flag that the saved recipe does not write, because it was as always.
+TEST(CheckSameRecipeTest, NamesAFlagThatTheSavedRecipeLeavesOut) {
+  FitOptions given;
+  given.sharing = 2;
+  given.expert = "conv";
+  EXPECT_TRUE(CheckSameRecipe(Defaults("topk"), given, {"sharing"}).ok());
+  for (const char* flag : {"sharing", "expert"}) {
+    EXPECT_THAT(
+        std::string(CheckSameRecipe(Defaults(), given, {flag}).message()),
+        HasSubstr(flag));
+  }
 }
 
 TEST(ParseExitWeightsTest, AreAPowerOfTheStepAndSumToOne) {

@@ -30,8 +30,10 @@ constexpr int64_t kExpert = (5 * 3 + 5) + (3 * 5 + 3);
 std::vector<int64_t> Touched(const ModelConfig& config,
                              const std::vector<int32_t>& experts,
                              int64_t experts_a_step) {
-  return TouchedParameters(PartsOf(config, ParamsOf(config)), experts,
-                           experts_a_step);
+  std::vector<int64_t> begin;
+  const int64_t size = static_cast<int64_t>(experts.size());
+  for (int64_t at = 0; at <= size; at += experts_a_step) begin.push_back(at);
+  return TouchedParameters(PartsOf(config, ParamsOf(config)), experts, begin);
 }
 
 TEST(TouchedParametersTest, AnMreNeedsItsRoutingNetworkFromTheStart) {

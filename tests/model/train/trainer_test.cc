@@ -86,8 +86,9 @@ TEST_F(TrainerTest, SameSeedSameBytesWhateverTheThreadCount) {
 // Every kind learns, and resumes to the same bytes.
 TEST_F(TrainerTest, EveryKindLearnsAndResumes) {
   const std::pair<const char*, const char*> models[] = {
-      {"mre", "mlp"},  {"topk", "mlp"},  {"pathmoe", "mlp"}, {"mlp", "mlp"},
-      {"mre", "conv"}, {"topk", "conv"}, {"mlp", "conv"}};
+      {"mre", "mlp"},  {"topk", "mlp"}, {"pathmoe", "mlp"}, {"adak", "mlp"},
+      {"mlp", "mlp"},  {"mre", "conv"}, {"topk", "conv"},   {"adak", "conv"},
+      {"mlp", "conv"}, {"cnn", ""}};
   for (const auto& [kind, expert] : models) {
     SCOPED_TRACE(absl::StrCat(kind, " of ", expert));
     FitOptions options = SmallOptions();
@@ -96,11 +97,12 @@ TEST_F(TrainerTest, EveryKindLearnsAndResumes) {
     // A map of 2x2 positions: small enough for the sanitizers' builds.
     options.patch = options.stride = 4;
     options.padding = 0;
-    if (options.expert == "conv") options.width = options.hidden = 8;
+    if (options.expert != "mlp") options.width = options.hidden = 8;
     options.max_steps = 0;
     options.experts = 0;
     options.top_k = 2;
     options.sharing = options.kind == "pathmoe" ? 2 : 1;
+    if (options.kind == "mre" && options.expert == "mlp") options.sharing = 3;
     options.epochs = 30;
     if (options.kind == "mre") {
       options.router_training = "pairs";
@@ -201,6 +203,30 @@ TEST_F(TrainerTest, LearnsWhatALinearModelCannot) {
   ASSERT_EQ(evaluation.steps.size(), 8);
   EXPECT_GT(evaluation.steps.back().accuracy, 0.8);
   EXPECT_GT(evaluation.steps.back().macs, evaluation.steps[1].macs);
+}
+
+// The knob between accuracy and compute.
+TEST_F(TrainerTest, AnAdakRunsFewerExpertsTheMoreTheyCost) {
+  std::vector<double> mean;
+  for (const double price : {0.0, 0.01, 1.0}) {
+    FitOptions options = SmallOptions();
+    options.kind = "adak";
+    options.experts = 6;
+    options.top_k = options.max_steps = 0;
+    options.epochs = 80;
+    options.expert_cost = price;
+    FillDefaults(options);
+    ASSERT_TRUE(Validate(options).ok()) << Validate(options);
+    auto trainer = Make(options);
+    const std::atomic<bool> never = false;
+    ASSERT_TRUE(*trainer->Run(never));
+    mean.push_back(trainer->evaluation().experts.mean);
+    EXPECT_GE(trainer->evaluation().experts.fewest, 3);
+    EXPECT_LE(trainer->evaluation().experts.most, 12);
+  }
+  EXPECT_GT(mean[0], mean[1] + 0.5);
+  EXPECT_GT(mean[1], mean[2] + 0.5);
+  EXPECT_LT(mean[2], 4);  // one in each of the three layers, or nearly
 }
 
 TEST_F(TrainerTest, AStoppedRunGoesOnToTheSameBytes) {
