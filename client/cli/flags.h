@@ -29,6 +29,8 @@ struct BudgetFlags {
   float min_confidence = 0;
   float min_ray_coverage = 0;
   uint32_t stable_steps = 0;
+  float theta_out = 0;  // 0: the model's, as theta_decay.
+  float theta_decay = 0;
 };
 
 struct Flags {

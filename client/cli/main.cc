@@ -85,7 +85,8 @@ void AddInput(CLI::App& app, mre::InputFlags& input) {
 
 void AddBudget(CLI::App& app, mre::BudgetFlags& budget) {
   app.add_option("--max_steps", budget.max_steps,
-                 "Experts to run at most; 0: no limit")
+                 "Steps to run at most: experts of an mre, thresholds of a "
+                 "raytracing, layers of other kinds; 0: no limit")
       ->type_name("N")
       ->group(kBudget);
   app.add_option("--max_macs", budget.max_macs,
@@ -112,6 +113,16 @@ void AddBudget(CLI::App& app, mre::BudgetFlags& budget) {
                  "Stop when the answer has stayed for this many steps; 0: no "
                  "limit")
       ->type_name("N")
+      ->group(kBudget);
+  app.add_option("--theta_out", budget.theta_out,
+                 "Mass at the output that ends a relaxation; 0: the model's "
+                 "(kind raytracing only)")
+      ->type_name("MASS")
+      ->group(kBudget);
+  app.add_option("--theta_decay", budget.theta_decay,
+                 "From one threshold to the next; 0: the model's (kind "
+                 "raytracing only)")
+      ->type_name("0..1")
       ->group(kBudget);
 }
 

@@ -228,13 +228,15 @@ std::vector<std::string> GridLines(uint32_t layers, uint32_t experts,
   }
   // step[l * experts + i]: 0 for one that has not run.
   std::vector<uint32_t> step(size_t{layers} * experts, 0);
+  const auto mark = [&](const v1::Expert& expert, uint32_t at) {
+    if (expert.layer() >= layers || expert.index() >= experts) return;
+    step[size_t{expert.layer()} * experts + expert.index()] = at;
+  };
   for (const v1::Prediction& prediction : history) {
-    const v1::Expert& expert = prediction.expert();
-    if (!prediction.has_expert() || expert.layer() >= layers ||
-        expert.index() >= experts) {
-      continue;
+    if (prediction.has_expert()) mark(prediction.expert(), prediction.step());
+    for (const v1::Expert& expert : prediction.experts()) {
+      mark(expert, prediction.step());
     }
-    step[size_t{expert.layer()} * experts + expert.index()] = prediction.step();
   }
   const uint32_t newest = history.empty() ? 0 : history.back().step();
   const std::string prefix = "layer ";

@@ -7,6 +7,13 @@
 namespace mre {
 namespace {
 
+// What the model bounds from above is the server's to check.
+absl::Status CheckNotNegative(absl::string_view flag, float value) {
+  if (value >= 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("--", flag, " is ", value, ", not 0 or above"));
+}
+
 // Not `value < 0 || value > 1`: that would let NaN pass.
 absl::Status CheckShare(absl::string_view flag, float value) {
   if (value >= 0 && value <= 1) return absl::OkStatus();
@@ -39,6 +46,8 @@ absl::StatusOr<absl::Duration> ParseDurationFlag(absl::string_view flag,
 absl::StatusOr<v1::Budget> MakeBudget(const BudgetFlags& flags) {
   RETURN_IF_ERROR(CheckShare("min_confidence", flags.min_confidence));
   RETURN_IF_ERROR(CheckShare("min_ray_coverage", flags.min_ray_coverage));
+  RETURN_IF_ERROR(CheckNotNegative("theta_out", flags.theta_out));
+  RETURN_IF_ERROR(CheckShare("theta_decay", flags.theta_decay));
   v1::Budget budget;
   budget.set_max_steps(flags.max_steps);
   budget.set_max_macs(flags.max_macs);
@@ -52,6 +61,8 @@ absl::StatusOr<v1::Budget> MakeBudget(const BudgetFlags& flags) {
   budget.set_min_confidence(flags.min_confidence);
   budget.set_min_ray_coverage(flags.min_ray_coverage);
   budget.set_stable_steps(flags.stable_steps);
+  budget.set_theta_out(flags.theta_out);
+  budget.set_theta_decay(flags.theta_decay);
   return budget;
 }
 

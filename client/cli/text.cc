@@ -75,14 +75,19 @@ uint32_t MaxSteps(const v1::ModelInfo& model) {
 }
 
 const char* StepsNoun(const v1::ModelInfo& model) {
+  if (model.kind() == "raytracing") return "steps";
   return model.kind().empty() || model.kind() == "mre" ? "experts" : "layers";
 }
 
 uint64_t FullMacs(const v1::ModelInfo& model) {
   const v1::ModelMacs& macs = model.macs();
   if (macs.experts().empty()) return macs.stem() + macs.head();
+  // Either all experts cost the same, or a step may run them all.
+  const auto count = static_cast<uint64_t>(macs.experts_size());
+  const uint64_t all = std::accumulate(macs.experts().begin(),
+                                       macs.experts().end(), uint64_t{0});
   const uint64_t experts = std::max<uint64_t>(macs.experts_per_step(), 1);
-  const uint64_t step = macs.head() + macs.gate() + experts * macs.experts(0);
+  const uint64_t step = macs.head() + macs.gate() + experts * all / count;
   return macs.stem() + macs.head() + MaxSteps(model) * step;
 }
 

@@ -28,7 +28,7 @@ std::string DurationText(const google::protobuf::Duration& duration);
 uint64_t FullMacs(const v1::ModelInfo& model);
 
 // Steps until nothing is left to run, and what a step of the kind runs:
-// "experts" or "layers".
+// "experts", "layers" or "steps".
 uint32_t MaxSteps(const v1::ModelInfo& model);
 const char* StepsNoun(const v1::ModelInfo& model);
 

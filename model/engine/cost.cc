@@ -1,11 +1,31 @@
 #include "model/engine/cost.h"
 
+#include <algorithm>
+
 #include "model/net/expert.h"
+#include "model/net/raytracing_params.h"
 #include "model/net/stem.h"
 
 namespace mre {
+namespace {
+
+Cost RaytracingCost(const ModelConfig& config) {
+  const RaytracingParams parts(config);
+  Cost cost;
+  for (const RayLinear& module : parts.modules) cost.stem += module.weight.size;
+  for (const RayLinear& block : parts.blocks) {
+    cost.each.push_back(block.weight.size);
+    cost.expert = std::max(cost.expert, cost.each.back());
+  }
+  cost.experts_a_step = parts.blocks.size();
+  cost.head = parts.head.weight.size;
+  return cost;
+}
+
+}  // namespace
 
 Cost CostOf(const ModelConfig& config) {
+  if (config.kind == Kind::kRaytracing) return RaytracingCost(config);
   const ConvShape up = ExpertConv(config);
   const int64_t points = config.positions();
   Cost cost;
@@ -24,6 +44,7 @@ Cost CostOf(const ModelConfig& config) {
       break;
     case Kind::kMlp:
     case Kind::kCnn:
+    case Kind::kRaytracing:
       break;
   }
   // Zeros around a map's borders are counted.
@@ -33,6 +54,7 @@ Cost CostOf(const ModelConfig& config) {
 }
 
 int64_t MaxSteps(const ModelConfig& config) {
+  if (config.kind == Kind::kRaytracing) return config.raytracing.max_steps;
   return config.kind == Kind::kMre ? config.total_experts() : config.layers;
 }
 

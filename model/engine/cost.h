@@ -4,6 +4,8 @@
 #define MRE_MODEL_ENGINE_COST_H_
 
 #include <cstdint>
+#include <numeric>
+#include <vector>
 
 #include "model/net/config.h"
 
@@ -11,19 +13,26 @@ namespace mre {
 
 struct Cost {
   uint64_t stem = 0;    // once a row; mre: with the routing network
-  uint64_t expert = 0;  // each expert
+  uint64_t expert = 0;  // each expert; raytracing: the dearest
   uint64_t head = 0;    // once a step, step 0 included
   // Once a step but step 0: a layer's router, and allocator.
   uint64_t gate = 0;
-  uint64_t experts_a_step = 1;  // adak: the most of them
+  uint64_t experts_a_step = 1;  // adak, raytracing: the most of them
+  // Of each expert where they differ, else empty. Only "raytracing" has it.
+  std::vector<uint64_t> each = {};
 
-  // Spent by a row once it has run `steps` steps; adak: at most.
+  uint64_t Expert(int64_t e) const { return each.empty() ? expert : each[e]; }
+  // Spent by a row once it has run `steps` steps; adak, raytracing: at most.
   uint64_t After(uint64_t steps) const {
     return stem + head + steps * OneStep();
   }
-  // What one more step spends; adak: at most.
-  uint64_t OneStep() const { return Step(experts_a_step); }
-  // What a step of so many experts spends.
+  // What one more step spends; adak, raytracing: at most.
+  uint64_t OneStep() const {
+    return each.empty()
+               ? Step(experts_a_step)
+               : std::accumulate(each.begin(), each.end(), gate + head);
+  }
+  // What a step of so many experts spends. REQUIRES: all cost the same.
   uint64_t Step(uint64_t experts) const {
     return gate + experts * expert + head;
   }

@@ -30,12 +30,14 @@ void Engine::Grow() {
   for (size_t row = rows; row-- > old;) free_.push_back(static_cast<int>(row));
 }
 
-int Engine::Begin(std::span<const float> input, const Routing& routing) {
+int Engine::Begin(std::span<const float> input, const Routing& routing,
+                  const Thresholds& thresholds) {
   if (free_.empty()) Grow();
   const int row = free_.back();
   free_.pop_back();
   rows_[row] = Row();
   rows_[row].routing = routing;
+  rows_[row].thresholds = thresholds;
   const InputConfig& config = model_->config().input;
   const int64_t channels = config.channels();
   float* scaled = inputs_.data() + row * config.size();
@@ -47,6 +49,11 @@ int Engine::Begin(std::span<const float> input, const Routing& routing) {
   }
   Reset(row);
   return row;
+}
+
+void Engine::Retune(int row, const Thresholds& thresholds) {
+  rows_[row].thresholds = thresholds;
+  Retuned(row);
 }
 
 void Engine::End(int row) { free_.push_back(row); }

@@ -37,7 +37,11 @@ struct Routing {
 
 // What the last step was.
 struct StepInfo {
-  int64_t expert = -1;  // l * N + i that it ran; -1: step 0
+  // l * N + i that it ran or woke; of several the one with the largest weight
+  // or rate. -1: none, as in step 0.
+  int64_t expert = -1;
+  // All of them, ascending, when there are several.
+  std::vector<int32_t> experts;
   int64_t top_class = 0;
 };
 
@@ -65,7 +69,12 @@ class Engine {
   // here). Nothing is computed until its first Step, which is step 0. The
   // handle is valid until End; memory grows to the most rows ever alive.
   // REQUIRES: input.size() == model().config().input.size().
-  int Begin(std::span<const float> input, const Routing& routing);
+  int Begin(std::span<const float> input, const Routing& routing,
+            const Thresholds& thresholds = {});
+
+  // From its next step on the row has these thresholds; `exhausted` and
+  // `next_step_macs` of its progress are those of the new ones at once.
+  void Retune(int row, const Thresholds& thresholds);
 
   // Frees the row.
   void End(int row);
@@ -87,6 +96,7 @@ class Engine {
  protected:
   struct Row {
     Routing routing;
+    Thresholds thresholds;
     Progress progress;
     StepInfo info;
     bool begun = false;  // step 0 has run
@@ -108,6 +118,8 @@ class Engine {
   // Logits [rows,C] of all rows that stepped. Must have room for
   // LinearOp::PaddedRows(rows) rows, as have all buffers of products.
   virtual void ReadHead(std::span<const int> rows, float* logits) = 0;
+  // The row's thresholds are others now.
+  virtual void Retuned(int) {}
 
   Row& row(int handle) { return rows_[handle]; }
   const float* input(int handle) const {

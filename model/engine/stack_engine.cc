@@ -128,6 +128,11 @@ void StackEngine::Choose(int64_t layer, std::span<const int> rows) {
     }
     state.info.expert = layer * experts_ + top_[largest];
     state.progress.macs += model_->cost().Step(top_.size());
+    state.info.experts.clear();
+    for (size_t k = 0; top_.size() > 1 && k < top_.size(); ++k) {
+      state.info.experts.push_back(
+          static_cast<int32_t>(layer * experts_ + top_[k]));
+    }
   }
 }
 

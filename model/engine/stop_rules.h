@@ -9,6 +9,13 @@
 
 namespace mre {
 
+// How far a row of a "raytracing" relaxes, and in what steps; 0: as its model
+// says. Other kinds have no thresholds.
+struct Thresholds {
+  float theta_out = 0;    // mass at the output that ends it
+  float theta_decay = 0;  // from one threshold to the next
+};
+
 // Limits on one row's computation. 0: no limit.
 struct Budget {
   uint32_t max_steps = 0;
@@ -17,6 +24,8 @@ struct Budget {
   float min_confidence = 0;
   float min_ray_coverage = 0;
   uint32_t stable_steps = 0;
+  // No stop rule of its own: the engine is told, and exhausts the row.
+  Thresholds thresholds = {};
 };
 
 // Why a row stopped. Values are those of the wire's StopReason.
@@ -47,7 +56,7 @@ struct Progress {
   float confidence = 0;
   float ray_coverage = 0;
   uint32_t stable_steps = 0;  // steps since the top class last changed
-  bool exhausted = false;     // every expert has run
+  bool exhausted = false;     // nothing is left to run
 };
 
 // The first limit, in the order of StopReason's values, that holds; kNone when

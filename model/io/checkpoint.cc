@@ -67,9 +67,9 @@ absl::StatusOr<ParamTable> ParamsWithin(const ModelConfig& config,
   // Every expert has a tensor of its own at least, and building the table takes
   // memory in proportion to them.
   const int64_t size = static_cast<int64_t>(bytes);
-  if (config.total_experts() > size / kMinEntryBytes) {
+  if (config.parts() > size / kMinEntryBytes) {
     return absl::InvalidArgumentError(
-        absl::StrCat("mre.config asks for ", config.total_experts(),
+        absl::StrCat("mre.config asks for ", config.parts(),
                      " experts, too many for the file's ", bytes, " bytes"));
   }
   ParamTable table = ParamsOf(config);

@@ -23,9 +23,13 @@ struct KindEntry {
   Kind kind;
   absl::string_view name;
 };
-constexpr KindEntry kKinds[] = {
-    {Kind::kMre, "mre"},   {Kind::kTopk, "topk"}, {Kind::kPathmoe, "pathmoe"},
-    {Kind::kAdak, "adak"}, {Kind::kMlp, "mlp"},   {Kind::kCnn, "cnn"}};
+constexpr KindEntry kKinds[] = {{Kind::kMre, "mre"},
+                                {Kind::kTopk, "topk"},
+                                {Kind::kPathmoe, "pathmoe"},
+                                {Kind::kAdak, "adak"},
+                                {Kind::kMlp, "mlp"},
+                                {Kind::kCnn, "cnn"},
+                                {Kind::kRaytracing, "raytracing"}};
 
 absl::Status Expected(absl::string_view field, absl::string_view what) {
   return absl::InvalidArgumentError(
@@ -74,6 +78,13 @@ absl::StatusOr<const json*> Object(const json& object, const char* key,
   return value;
 }
 
+absl::StatusOr<double> Number(const json& object, const char* key,
+                              absl::string_view path) {
+  ASSIGN_OR_RETURN(const json* value, Member(object, key, path));
+  if (!value->is_number()) return Expected(path, "a number");
+  return value->get<double>();
+}
+
 absl::StatusOr<std::vector<double>> Numbers(const json& object, const char* key,
                                             absl::string_view path) {
   ASSIGN_OR_RETURN(const json* value, Member(object, key, path));
@@ -97,9 +108,7 @@ absl::StatusOr<InputConfig> ParseInput(const json& object) {
     }
     input.shape.push_back(static_cast<int64_t>(dim));
   }
-  ASSIGN_OR_RETURN(const json* scale, Member(object, "scale", "input.scale"));
-  if (!scale->is_number()) return Expected("input.scale", "a number");
-  input.scale = scale->get<double>();
+  ASSIGN_OR_RETURN(input.scale, Number(object, "scale", "input.scale"));
   ASSIGN_OR_RETURN(input.mean, Numbers(object, "mean", "input.mean"));
   ASSIGN_OR_RETURN(input.std, Numbers(object, "std", "input.std"));
   return input;
@@ -243,6 +252,33 @@ absl::Status ParseStemAndExpert(const json& root, ModelConfig& config) {
   return ParsePatch(*stem, "stem", config.patch);
 }
 
+absl::Status ParseRaytracing(const json& root, ModelConfig& config) {
+  ASSIGN_OR_RETURN(const json* expert, Object(root, "expert", "expert"));
+  RETURN_IF_ERROR(ExpectText(*expert, "kind", "expert.kind", "block"));
+  ASSIGN_OR_RETURN(config.hidden, Integer(*expert, "hidden", "expert.hidden"));
+  ASSIGN_OR_RETURN(const json* object,
+                   Object(root, "raytracing", "raytracing"));
+  RaytracingConfig& rays = config.raytracing;
+  ASSIGN_OR_RETURN(rays.modules,
+                   Integer(*object, "modules", "raytracing.modules"));
+  ASSIGN_OR_RETURN(rays.sparsity,
+                   Number(*object, "sparsity", "raytracing.sparsity"));
+  ASSIGN_OR_RETURN(const std::string input,
+                   Text(*object, "input", "raytracing.input"));
+  if (input != "raw" && input != "normalised") {
+    return Expected("raytracing.input", "\"raw\" or \"normalised\"");
+  }
+  rays.normalised = input == "normalised";
+  ASSIGN_OR_RETURN(rays.gain, Number(*object, "gain", "raytracing.gain"));
+  ASSIGN_OR_RETURN(rays.theta_out,
+                   Number(*object, "theta_out", "raytracing.theta_out"));
+  ASSIGN_OR_RETURN(rays.decay, Number(*object, "decay", "raytracing.decay"));
+  ASSIGN_OR_RETURN(rays.max_steps,
+                   Integer(*object, "max_steps", "raytracing.max_steps"));
+  ASSIGN_OR_RETURN(rays.seed, Integer(*object, "seed", "raytracing.seed"));
+  return absl::OkStatus();
+}
+
 absl::Status ParseRouter(const json& root, ModelConfig& config) {
   if (!config.has_router()) return absl::OkStatus();
   ASSIGN_OR_RETURN(const json* router, Object(root, "router", "router"));
@@ -255,6 +291,36 @@ absl::Status ParseRouter(const json& root, ModelConfig& config) {
     ASSIGN_OR_RETURN(config.top_k, Integer(*router, "top_k", "router.top_k"));
   }
   return absl::OkStatus();
+}
+
+nlohmann::ordered_json StemJson(const ModelConfig& config) {
+  nlohmann::ordered_json stem;
+  stem["kind"] = std::string(StemName(config));
+  if (config.text()) {
+    stem["vocabulary"] = kVocabulary;
+    stem["dimension"] = config.embedding;
+  }
+  stem["activation"] =
+      config.stem_activation == Activation::kRelu ? "relu" : "none";
+  if (config.expert == ExpertKind::kMlp) return stem;
+  FormatPatch(config.patch, stem);
+  for (const FrontLayer& layer : config.front) {
+    auto& object = stem["layers"].emplace_back();
+    object["channels"] = layer.channels;
+    FormatPatch(layer.patch, object);
+  }
+  return stem;
+}
+
+nlohmann::ordered_json RaytracingJson(const RaytracingConfig& rays) {
+  return {{"modules", rays.modules},
+          {"sparsity", rays.sparsity},
+          {"input", rays.normalised ? "normalised" : "raw"},
+          {"gain", rays.gain},
+          {"theta_out", rays.theta_out},
+          {"decay", rays.decay},
+          {"max_steps", rays.max_steps},
+          {"seed", rays.seed}};
 }
 
 // Brackets of the JSON text that are open at once, at most.
@@ -377,6 +443,9 @@ absl::Status Validate(const ModelConfig& config) {
     case Kind::kMlp:
       RETURN_IF_ERROR(InBounds("experts", config.experts, 1));
       break;
+    case Kind::kRaytracing:
+      RETURN_IF_ERROR(ValidateRaytracing(config));
+      break;
   }
   return InBounds("number of classes", config.num_classes(), kMaxDimension);
 }
@@ -403,11 +472,13 @@ absl::StatusOr<ModelConfig> ParseConfig(absl::string_view text) {
   config.kind = *known;
   ASSIGN_OR_RETURN(const json* input, Object(root, "input", "input"));
   ASSIGN_OR_RETURN(config.input, ParseInput(*input));
-  RETURN_IF_ERROR(ParseStemAndExpert(root, config));
+  const bool rays = config.kind == Kind::kRaytracing;
+  RETURN_IF_ERROR(rays ? ParseRaytracing(root, config)
+                       : ParseStemAndExpert(root, config));
   ASSIGN_OR_RETURN(config.width, Integer(root, "width", "width"));
   ASSIGN_OR_RETURN(config.layers, Integer(root, "layers", "layers"));
   ASSIGN_OR_RETURN(config.experts, Integer(root, "experts", "experts"));
-  RETURN_IF_ERROR(ParseRouter(root, config));
+  if (!rays) RETURN_IF_ERROR(ParseRouter(root, config));
   ASSIGN_OR_RETURN(const json* classes, Member(root, "classes", "classes"));
   if (!classes->is_array()) return Expected("classes", "an array of strings");
   for (const json& name : *classes) {
@@ -431,30 +502,21 @@ std::string FormatConfig(const ModelConfig& config) {
                    {"mean", config.input.mean},
                    {"std", config.input.std}};
   const bool conv = config.expert == ExpertKind::kConv;
-  auto& stem = root["stem"];
-  stem["kind"] = std::string(StemName(config));
-  if (config.text()) {
-    stem["vocabulary"] = kVocabulary;
-    stem["dimension"] = config.embedding;
-  }
-  stem["activation"] =
-      config.stem_activation == Activation::kRelu ? "relu" : "none";
-  if (conv) {
-    FormatPatch(config.patch, stem);
-    for (const FrontLayer& layer : config.front) {
-      auto& object = stem["layers"].emplace_back();
-      object["channels"] = layer.channels;
-      FormatPatch(layer.patch, object);
-    }
-  }
+  const bool rays = config.kind == Kind::kRaytracing;
+  if (!rays) root["stem"] = StemJson(config);
   root["width"] = config.width;
   root["layers"] = config.layers;
   root["experts"] = config.experts;
-  root["expert"] = {{"kind", conv ? "conv" : "mlp"}, {"hidden", config.hidden}};
+  root["expert"] = {{"kind", rays   ? "block"
+                             : conv ? "conv"
+                                    : "mlp"},
+                    {"hidden", config.hidden}};
   if (config.kind == Kind::kMre) {
     root["router"] = {{"context", config.context}, {"sharing", config.sharing}};
   } else if (HasTopk(config.kind)) {
     root["router"] = {{"top_k", config.top_k}, {"sharing", config.sharing}};
+  } else if (rays) {
+    root["raytracing"] = RaytracingJson(config.raytracing);
   }
   root["classes"] = config.classes;
   root["training"] = nlohmann::ordered_json::parse(config.training, nullptr,

@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "model/math/kernels.h"
 #include "model/net/patches.h"
+#include "model/net/raytracing_config.h"
 
 namespace mre {
 
@@ -44,6 +45,8 @@ enum class Kind {
   kAdak,     // "adak": a stack of mixture layers, each input with its own k
   kMlp,      // "mlp": a residual stack of one expert a layer
   kCnn,      // "cnn": the same, of conv experts
+  // "raytracing": sparsely wired blocks that mass wakes as thresholds fall
+  kRaytracing,
 };
 absl::string_view KindName(Kind kind);
 // INVALID_ARGUMENT names the kinds that there are.
@@ -83,6 +86,7 @@ struct ModelConfig {
   // k: experts a layer that a row runs; in an adak, the most of them.
   int64_t top_k = 1;    // topk, pathmoe, adak
   int64_t sharing = 1;  // S: consecutive layers with one gate; mre, pathmoe
+  RaytracingConfig raytracing;  // raytracing only
   std::vector<std::string> classes;
   // A JSON object: how the model was made. Carried along, never interpreted.
   std::string training = "{}";
@@ -111,6 +115,11 @@ struct ModelConfig {
   int64_t total_experts() const { return layers * experts; }
   // Groups of layers that share a gate.
   int64_t gate_groups() const { return (layers + sharing - 1) / sharing; }
+  // Parts of which there may be many, each with tensors of its own.
+  int64_t parts() const {
+    return total_experts() +
+           (kind == Kind::kRaytracing ? raytracing.modules : 0);
+  }
   int64_t num_classes() const { return static_cast<int64_t>(classes.size()); }
 
  private:

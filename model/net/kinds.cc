@@ -1,6 +1,7 @@
 #include "model/net/kinds.h"
 
 #include "model/net/mre.h"
+#include "model/net/raytracing.h"
 #include "model/net/stack.h"
 
 namespace mre {
@@ -15,13 +16,26 @@ std::unique_ptr<Network> NewNetwork(const ModelConfig& config) {
     case Kind::kMlp:
     case Kind::kCnn:
       return std::make_unique<StackNetwork>(config);
+    case Kind::kRaytracing:
+      return std::make_unique<RaytracingNetwork>(config);
   }
   return nullptr;
 }
 
 ParamTable ParamsOf(const ModelConfig& config) {
-  return config.kind == Kind::kMre ? MreParams(config).table
-                                   : StackParams(config).table;
+  switch (config.kind) {
+    case Kind::kMre:
+      return MreParams(config).table;
+    case Kind::kTopk:
+    case Kind::kPathmoe:
+    case Kind::kAdak:
+    case Kind::kMlp:
+    case Kind::kCnn:
+      return StackParams(config).table;
+    case Kind::kRaytracing:
+      return RaytracingParams(config).table;
+  }
+  return {};
 }
 
 }  // namespace mre

@@ -17,14 +17,17 @@ double ExitLoss(const Exits& exits, int64_t classes, const uint8_t* labels,
     for (int64_t b = begin; b < end; ++b) {
       for (int64_t t = 0; t < count; ++t) {
         const int64_t at = (b * count + t) * classes;
+        const float weight = exits.weights.empty()
+                                 ? step_weights[t]
+                                 : exits.weights[b * count + t];
         Softmax(exits.logits.data() + at, classes, p.data());
         const double likelihood = std::max(p[labels[b]], 1e-30f);
-        losses[b] -= step_weights[t] * std::log(likelihood);
+        losses[b] -= weight * std::log(likelihood);
         if (dlogits == nullptr) continue;
         for (int64_t c = 0; c < classes; ++c) {
-          dlogits[at + c] = step_weights[t] * scale * p[c];
+          dlogits[at + c] = weight * scale * p[c];
         }
-        dlogits[at + labels[b]] -= step_weights[t] * scale;
+        dlogits[at + labels[b]] -= weight * scale;
       }
     }
   });

@@ -33,6 +33,8 @@ struct PassOptions {
   double balance = 0;
   // Price of each expert that a row runs, for kinds that choose how many.
   double expert_cost = 0;
+  // Weight of the arrival loss of kinds that have one; only its gradient shows.
+  double arrival = 0;
   RouterTraining router = RouterTraining::kStraightThrough;
   // For choices that learn from losses: labels [rows], and the weight of each
   // exit's loss [steps+1]. Empty: such choices learn nothing.
@@ -57,6 +59,19 @@ struct Exits {
   // [B,T] the expert of largest weight of each step. Empty where a step is one
   // expert: `experts` says it.
   std::span<const int32_t> path = {};
+
+  // Of kinds whose rows stop by themselves; empty elsewhere. Exits after a
+  // row's last repeat it.
+  //
+  // Step t+1 of row b ran `experts` from expert_begin[b*T+t] to the next one's,
+  // [B*T+1]; else every step has equally many.
+  std::span<const int64_t> expert_begin = {};
+  // Weights of a row's exits in the loss, [B,T+1], in place of the step
+  // weights: 1 at the row's last exit, 0 elsewhere.
+  std::span<const float> weights = {};
+  // Multiply-accumulates that a row has spent by each exit, [B,T+1]; else they
+  // follow from its experts (engine/cost.h).
+  std::span<const uint64_t> macs = {};
 };
 
 // One kind of model at one size. Keeps what the backward pass needs of the last
@@ -76,13 +91,15 @@ class Network {
                         int64_t rows, const PassOptions& options) = 0;
   // Adds to `gradient` that of a loss whose gradient with respect to the
   // logits of the last Forward is dlogits. x, params: those of that Forward.
+  // Exits whose weight is 0 (Exits::weights) are not read.
   virtual void Backward(std::span<const float> params, const float* x,
                         const float* dlogits, std::span<float> gradient) = 0;
 };
 
 // Cross-entropy of each exit, weighted: mean over rows of
 // sum_t step_weights[t] * CE(logits[b,t], labels[b]). Writes its gradient to
-// dlogits [B,T+1,C] when that is not null.
+// dlogits [B,T+1,C] when that is not null. Exits that have weights of their own
+// are weighted with those.
 double ExitLoss(const Exits& exits, int64_t classes, const uint8_t* labels,
                 std::span<const float> step_weights, float* dlogits);
 

@@ -210,7 +210,8 @@ absl::Status RunInfo(const InfoCommand& command) {
   PrintMembers("config", json);
   Print(absl::StrCat("parameters  ", table.total, "\n"));
   Print(absl::StrCat("MACs        stem ", cost.stem, ", each expert ",
-                     cost.expert, ", head ", cost.head, ", all experts ",
+                     cost.each.empty() ? "" : "at most ", cost.expert,
+                     ", head ", cost.head, ", all experts ",
                      cost.After(MaxSteps(config)), "\n"));
   PrintMembers("training", training);
   if (!command.tensors) return absl::OkStatus();

@@ -200,9 +200,10 @@ std::string FormatTable(const Evaluation& evaluation) {
              evaluation.use.size(), text);
   const ExpertCount& experts = evaluation.experts;
   if (experts.fewest < experts.most) {
-    absl::StrAppendFormat(&text,
-                          "an input runs %d to %d experts, %.2f on the mean\n",
-                          experts.fewest, experts.most, experts.mean);
+    absl::StrAppendFormat(
+        &text,
+        "an input runs %d to %d experts, %.2f on the mean, in %.2f steps\n",
+        experts.fewest, experts.most, experts.mean, experts.steps);
   }
   const PathStatistics& paths = evaluation.paths;
   absl::StrAppendFormat(

@@ -15,7 +15,8 @@
 
 namespace mre {
 
-// Means over the inputs after a number of steps, in greedy order.
+// Means over the inputs after a number of steps, in greedy order. An input that
+// stops by itself counts with its last step from there on.
 struct StepQuality {
   double accuracy = 0;
   double loss = 0;        // cross-entropy, in nats

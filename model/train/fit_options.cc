@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -44,7 +45,20 @@ absl::Status InRange(absl::string_view flag, double value, double least,
 
 constexpr absl::string_view kStraightThrough = "straight-through";
 constexpr absl::string_view kPairs = "pairs";
+
 bool IsText(const FitOptions& options) { return options.dataset == "text"; }
+
+// Above `least`, and below `most` or at most that.
+absl::Status Between(absl::string_view flag, double value, double least,
+                     double most, bool most_too) {
+  if (value > least && (value < most || (most_too && value == most))) {
+    return absl::OkStatus();
+  }
+  return Bad(flag,
+             absl::StrCat("a number above ", least,
+                          most_too ? " and at most " : " and below ", most),
+             absl::StrCat(value));
+}
 
 bool HasRouterOfLayers(const FitOptions& options) {
   return options.kind == "topk" || options.kind == "pathmoe" ||
@@ -61,9 +75,25 @@ int64_t MostSharing(const FitOptions& options) {
                                                             : 1;
 }
 
+// Fields that only "raytracing" has, and those of others that it has not.
+constexpr absl::string_view kRaytracingOnly[] = {
+    "modules",   "sparsity", "block_input", "gain",
+    "theta_out", "decay",    "arrival"};
+constexpr absl::string_view kNotRaytracing[] = {
+    "context",     "stem",         "router_lr", "noise",
+    "temperature", "exit_weights", "shared_lr"};
+
+bool Contains(std::span<const absl::string_view> fields,
+              absl::string_view field) {
+  return std::find(fields.begin(), fields.end(), field) != fields.end();
+}
+
 // False for what only other kinds have; and for what an mre has not had from
 // the start, where it is as it was before.
 bool Applies(const FitOptions& options, absl::string_view field) {
+  const bool rays = options.kind == "raytracing";
+  if (Contains(kRaytracingOnly, field)) return rays;
+  if (rays && Contains(kNotRaytracing, field)) return false;
   if (field == "expert" || field == "patch" || field == "stride" ||
       field == "padding") {
     return options.expert == "conv";
@@ -85,6 +115,26 @@ bool Applies(const FitOptions& options, absl::string_view field) {
   if (field == "expert_cost") return options.kind == "adak";
   if (field == "top_k" || field == "balance") return HasRouterOfLayers(options);
   return true;
+}
+
+// Most steps that may be unrolled.
+int64_t MostSteps(const FitOptions& o) {
+  if (o.kind == "raytracing") return kMaxThresholds;
+  return o.kind == "mre" ? o.layers * o.experts : o.layers;
+}
+
+absl::Status ValidateRays(const FitOptions& o) {
+  RETURN_IF_ERROR(InRange("modules", o.modules, 1, kMaxModules));
+  if (o.block_input != "raw" && o.block_input != "normalised") {
+    return Bad("block_input", "raw or normalised",
+               absl::StrCat("\"", o.block_input, "\""));
+  }
+  RETURN_IF_ERROR(Between("sparsity", o.sparsity, 0, 1, /*most_too=*/true));
+  RETURN_IF_ERROR(InRange("gain", o.gain, 1e-3, 1e4));
+  RETURN_IF_ERROR(Between("theta_out", o.theta_out, 0,
+                          static_cast<double>(o.modules), false));
+  RETURN_IF_ERROR(Between("decay", o.decay, 0, 1, false));
+  return InRange("arrival", o.arrival, 0.0, 1000.0);
 }
 
 // Every field, whether it applies or not.
@@ -129,13 +179,14 @@ absl::Status ValidateText(const FitOptions& o) {
 }  // namespace
 
 void FillDefaults(FitOptions& o) {
+  const bool rays = o.kind == "raytracing";
   if (o.expert.empty()) o.expert = o.kind == "cnn" ? "conv" : "mlp";
-  if (o.experts == 0) o.experts = IsDense(o) ? 1 : 8;
+  if (o.experts == 0) o.experts = IsDense(o) ? 1 : rays ? 16 : 8;
   if (o.top_k == 0) {
     o.top_k = o.kind == "adak" ? std::min<int64_t>(4, o.experts) : 1;
   }
   if (o.max_steps == 0) {
-    o.max_steps = o.kind == "mre" ? o.layers * o.experts : o.layers;
+    o.max_steps = rays ? RaytracingConfig().max_steps : MostSteps(o);
   }
   if (o.augment.empty()) o.augment = IsText(o) ? "none" : "shift";
 }
@@ -179,8 +230,12 @@ absl::Status Validate(const FitOptions& o) {
     RETURN_IF_ERROR(InRange("sharing", o.sharing, 1, MostSharing(o)));
   }
   RETURN_IF_ERROR(InRange("expert_cost", o.expert_cost, 0.0, 1000.0));
-  RETURN_IF_ERROR(InRange("max_steps", o.max_steps, 1,
-                          o.kind == "mre" ? o.layers * o.experts : o.layers));
+  if (o.kind == "raytracing") {
+    if (o.expert != "mlp") return Bad("expert", "mlp for this kind", o.expert);
+    if (IsText(o)) return Bad("kind", "another kind for text", o.kind);
+    RETURN_IF_ERROR(ValidateRays(o));
+  }
+  RETURN_IF_ERROR(InRange("max_steps", o.max_steps, 1, MostSteps(o)));
   RETURN_IF_ERROR(InRange("epochs", o.epochs, 1, kMaxEpochs));
   RETURN_IF_ERROR(InRange("max_updates", o.max_updates, 0, INT64_MAX));
   RETURN_IF_ERROR(InRange("batch", o.batch, 1, kMaxBatch));
@@ -321,6 +376,16 @@ ModelConfig MakeConfig(const FitOptions& options, const InputConfig& input,
   config.hidden = options.hidden;
   config.context = options.context;
   config.classes = classes;
+  // The wiring is of the same seed as everything random; 63 bits of it, which
+  // JSON keeps.
+  config.raytracing = {.modules = options.modules,
+                       .sparsity = options.sparsity,
+                       .gain = options.gain,
+                       .normalised = options.block_input == "normalised",
+                       .theta_out = options.theta_out,
+                       .decay = options.decay,
+                       .max_steps = options.max_steps,
+                       .seed = static_cast<int64_t>(options.seed & INT64_MAX)};
   return config;
 }
 

@@ -40,6 +40,13 @@ struct FitOptions {
   int64_t sharing = 1;
   double balance = 0.01;
   double expert_cost = 0.001;
+  int64_t modules = 6;
+  double sparsity = 0.25;
+  std::string block_input = "raw";
+  double gain = 10;
+  double theta_out = 0.5;
+  double decay = 0.9;
+  double arrival = 0.02;
   std::string stem = "none";
   int64_t max_steps = 0;
   int64_t epochs = 24;
@@ -73,7 +80,8 @@ struct FitOptions {
 template <typename Options, typename Visit>
 void VisitRecipe(Options& o, Visit visit) {
   visit("dataset", o.dataset, "data set to learn");
-  visit("kind", o.kind, "kind of model: mre, topk, pathmoe, adak, mlp or cnn");
+  visit("kind", o.kind,
+        "kind of model: mre, topk, pathmoe, adak, mlp, cnn or raytracing");
   visit("validation", o.validation,
         "hold back the last N training images and evaluate on them instead of "
         "the test images");
@@ -89,10 +97,15 @@ void VisitRecipe(Options& o, Visit visit) {
   visit("patch", o.patch, "side of the stem's patches (conv)");
   visit("stride", o.stride, "from one patch to the next (conv)");
   visit("padding", o.padding, "border of zeros around the image (conv)");
-  visit("layers", o.layers, "layers of experts");
-  visit("experts", o.experts, "experts a layer (0: 8, and 1 in an mlp or cnn)");
-  visit("width", o.width, "length of a stream; conv: channels of its map");
-  visit("hidden", o.hidden, "hidden units of an expert");
+  visit("layers", o.layers, "layers of experts, or of blocks (raytracing)");
+  visit(
+      "experts", o.experts,
+      "experts a layer (0: 8, 1 in an mlp or cnn, 16 blocks in a raytracing)");
+  visit("width", o.width,
+        "length of a stream; conv: channels of its map; raytracing: units of "
+        "an input module");
+  visit("hidden", o.hidden,
+        "hidden units of an expert; raytracing: units of a block");
   visit("context", o.context, "width of the routing network (mre)");
   visit("top_k", o.top_k,
         "experts a layer that an input runs (topk, pathmoe; adak: at most; 0: "
@@ -103,10 +116,24 @@ void VisitRecipe(Options& o, Visit visit) {
         "weight of the load-balancing loss (topk, pathmoe, adak; 0: none)");
   visit("expert_cost", o.expert_cost,
         "price in the loss of each expert that an input runs (adak)");
+  visit("modules", o.modules, "input modules (raytracing)");
+  visit("sparsity", o.sparsity,
+        "share of the input that a module sees (raytracing)");
+  visit("block_input", o.block_input,
+        "what a block reads (raytracing): raw, the mass that reaches it, or "
+        "normalised, that over its sum");
+  visit("gain", o.gain,
+        "factor of what a block reads (raytracing; raw: 10, normalised: 3)");
+  visit("theta_out", o.theta_out,
+        "mass at the output that ends a relaxation (raytracing)");
+  visit("decay", o.decay, "from one threshold to the next (raytracing)");
+  visit("arrival", o.arrival,
+        "weight of the loss that asks for an arrival one step earlier, which "
+        "keeps blocks asleep (raytracing; 0: none)");
   visit("stem", o.stem, "activation of the stem: none or relu");
   visit("max_steps", o.max_steps,
-        "steps to unroll for each image: experts in an mre, layers elsewhere "
-        "(0: all)");
+        "steps to unroll for each image: experts in an mre, thresholds at most "
+        "in a raytracing (0: 32), layers elsewhere (0: all)");
   visit("epochs", o.epochs, "times through the training images");
   visit("max_updates", o.max_updates,
         "end after N batches, if that is sooner (0: never)");

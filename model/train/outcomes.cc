@@ -23,25 +23,43 @@ double CrossEntropy(const float* logits, int64_t classes, int64_t label) {
   return std::log(sum) + largest - logits[label];
 }
 
-// Appends the experts of one batch's rows, and what they cost.
-void AppendExperts(const Exits& batch, const Cost& cost, Outcomes& outcomes) {
-  const int64_t pairs = batch.rows * batch.steps;
-  const int64_t most = static_cast<int64_t>(batch.experts.size()) / pairs;
-  for (int64_t pair = 0; pair < pairs; ++pair) {
-    if (pair % batch.steps == 0) {
-      outcomes.macs.push_back(static_cast<double>(cost.After(0)));
-    }
-    uint64_t ran = 0;
-    for (const int32_t expert : batch.experts.subspan(pair * most, most)) {
-      if (expert < 0) continue;
-      outcomes.experts.push_back(expert);
-      ++ran;
-    }
-    outcomes.expert_begin.push_back(
-        static_cast<int64_t>(outcomes.experts.size()));
-    outcomes.macs.push_back(outcomes.macs.back() +
-                            static_cast<double>(cost.Step(ran)));
+// The experts of step t+1 of row b, some of which may be -1: none.
+std::span<const int32_t> StepExperts(const Exits& batch, int64_t b, int64_t t) {
+  const int64_t pair = b * batch.steps + t;
+  if (!batch.expert_begin.empty()) {
+    const int64_t begin = batch.expert_begin[pair];
+    return batch.experts.subspan(begin, batch.expert_begin[pair + 1] - begin);
   }
+  const int64_t each =
+      static_cast<int64_t>(batch.experts.size()) / (batch.rows * batch.steps);
+  return batch.experts.subspan(pair * each, each);
+}
+
+// Appends a row's experts, the one of largest weight of each step, what it
+// spent, and where it ended.
+void AppendSteps(const Exits& batch, int64_t b, const Cost& cost,
+                 Outcomes& outcomes) {
+  const int64_t exits = batch.steps + 1;
+  outcomes.macs.push_back(static_cast<double>(cost.After(0)));
+  int64_t last = batch.steps;
+  for (int64_t t = 0; t < batch.steps; ++t) {
+    const int64_t before = static_cast<int64_t>(outcomes.experts.size());
+    for (const int32_t expert : StepExperts(batch, b, t)) {
+      if (expert >= 0) outcomes.experts.push_back(expert);
+    }
+    const int64_t after = static_cast<int64_t>(outcomes.experts.size());
+    outcomes.expert_begin.push_back(after);
+    const int32_t first = after > before ? outcomes.experts[before] : -1;
+    outcomes.path.push_back(
+        batch.path.empty() ? first : batch.path[b * batch.steps + t]);
+    outcomes.macs.push_back(
+        batch.macs.empty()
+            ? outcomes.macs.back() +
+                  static_cast<double>(cost.Step(after - before))
+            : static_cast<double>(batch.macs[b * exits + t + 1]));
+    if (!batch.weights.empty() && batch.weights[b * exits + t] > 0) last = t;
+  }
+  outcomes.last.push_back(static_cast<int32_t>(last));
 }
 
 // Appends one batch's rows.
@@ -61,11 +79,9 @@ void Append(const Exits& batch, const Cost& cost, int64_t classes,
   }
   outcomes.coverage.insert(outcomes.coverage.end(), batch.coverage.begin(),
                            batch.coverage.end());
-  outcomes.last.insert(outcomes.last.end(), batch.rows,
-                       static_cast<int32_t>(batch.steps));
-  AppendExperts(batch, cost, outcomes);
-  const auto path = batch.path.empty() ? batch.experts : batch.path;
-  outcomes.path.insert(outcomes.path.end(), path.begin(), path.end());
+  for (int64_t b = 0; b < batch.rows; ++b) {
+    AppendSteps(batch, b, cost, outcomes);
+  }
 }
 
 }  // namespace

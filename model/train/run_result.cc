@@ -66,6 +66,15 @@ absl::Status ReadPaths(const ordered_json& json, PathStatistics& paths) {
   return fields.status();
 }
 
+absl::Status ReadExperts(const ordered_json& json, ExpertCount& experts) {
+  JsonFields fields(json, "experts_run");
+  fields.Required("fewest", experts.fewest);
+  fields.Required("mean", experts.mean);
+  fields.Required("most", experts.most);
+  fields.Required("steps", experts.steps);
+  return fields.status();
+}
+
 absl::Status ReadNoise(const ordered_json& json, NoiseReport& noise) {
   JsonFields fields(json, "robustness");
   fields.Required("router_noise", noise.scale);
@@ -116,6 +125,12 @@ absl::StatusOr<EvalReport> ParseReport(const ordered_json& json) {
   RETURN_IF_ERROR(fields.status());
   evaluation.load = LoadOf(evaluation.use);
   evaluation.early_load = LoadOf(evaluation.early_use);
+  // Only a text's steps have a perplexity.
+  const ordered_json& first = json["steps"][0];
+  evaluation.text = first.contains("perplexity");
+  if (const ordered_json* experts = fields.Find("experts_run")) {
+    RETURN_IF_ERROR(ReadExperts(*experts, evaluation.experts));
+  }
   if (const ordered_json* paths = fields.Find("paths")) {
     RETURN_IF_ERROR(ReadPaths(*paths, evaluation.paths));
   }

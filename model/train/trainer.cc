@@ -135,6 +135,7 @@ absl::Status Trainer::Step() {
   pass.noise = static_cast<float>(options_.noise);
   pass.balance = options_.balance;
   pass.expert_cost = options_.expert_cost;
+  pass.arrival = options_.arrival;
   pass.labels = batches_.labels();
   pass.step_weights = exit_weights_;
   pass.temperature = static_cast<float>(options_.temperature);

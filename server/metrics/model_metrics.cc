@@ -93,7 +93,9 @@ ModelMetrics::ModelMetrics(const ServedModel& model,
   const ModelConfig& config = model.model->config();
   for (int64_t e = 0; e < config.total_experts(); ++e) {
     activations_.push_back(build.Counter(
-        "mre_expert_activations_total", "Rows that ran the expert.",
+        "mre_expert_activations_total",
+        "Rows that ran the expert; a raytracing may run a block several times "
+        "for one row, and each counts.",
         {{"layer", absl::StrCat(e / config.experts)},
          {"expert", absl::StrCat(e % config.experts)}}));
   }

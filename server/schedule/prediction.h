@@ -13,7 +13,8 @@ namespace mre {
 struct Prediction {
   uint32_t row = 0;  // of its request
   uint32_t step = 0;
-  int64_t expert = -1;  // l * N + i that the step ran; -1: step 0
+  int64_t expert = -1;           // l * N + i that the step ran; -1: none
+  std::vector<int32_t> experts;  // all of them, when there are several
   uint64_t macs = 0;
   absl::Duration elapsed;  // since admission
   float ray_coverage = 0;

@@ -197,10 +197,11 @@ void Scheduler::Begin(const Starting& starting, absl::Time now) {
   ActiveRow active;
   active.request = request;
   active.row = row;
-  active.handle =
-      lane.engine->Begin(request->input(row), {spec.sampled, spec.seed, row});
   active.budget_version = request->budget_version();
   active.budget = request->budget();
+  active.handle =
+      lane.engine->Begin(request->input(row), {spec.sampled, spec.seed, row},
+                         active.budget.thresholds);
   lane.rows.push_back(std::move(active));
   lane.telemetry->RowStarted(now - request->admitted());
   if (row + 1 == spec.rows) request->DropInput();
@@ -283,6 +284,7 @@ RowDecision Scheduler::Decide(const Lane& lane, ActiveRow& row,
   if (row.budget_version != version) {
     row.budget_version = version;
     row.budget = request.budget();
+    lane.engine->Retune(row.handle, row.budget.thresholds);
   }
   RowSnapshot snapshot;
   snapshot.cancelled = request.cancelled();
@@ -310,6 +312,7 @@ void Scheduler::Deliver(const Lane& lane, const ActiveRow& row,
   prediction.row = row.row;
   prediction.step = progress.step;
   prediction.expert = lane.engine->step_info(row.handle).expert;
+  prediction.experts = lane.engine->step_info(row.handle).experts;
   prediction.macs = progress.macs;
   prediction.elapsed = progress.elapsed;
   prediction.ray_coverage = progress.ray_coverage;

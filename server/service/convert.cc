@@ -134,15 +134,34 @@ absl::StatusOr<Delivery> ParseDelivery(v1::Delivery delivery) {
   }
 }
 
+// A threshold of the kind raytracing, in (0, `below`); 0: the model's.
+absl::StatusOr<float> Threshold(float value, absl::string_view field,
+                                double below, const ModelConfig& config) {
+  if (value == 0) return value;
+  if (config.kind != Kind::kRaytracing) {
+    return Invalid(field, absl::StrCat("nothing, for a model of kind ",
+                                       KindName(config.kind),
+                                       " has no thresholds, got ", value));
+  }
+  if (!(value > 0 && value < below)) {
+    return Invalid(field, absl::StrCat("a number above 0 and below ", below,
+                                       " (0: the model's), got ", value));
+  }
+  return value;
+}
+
+void SetExpert(int64_t expert, const ModelConfig& config, v1::Expert* to) {
+  to->set_layer(static_cast<uint32_t>(expert / config.experts));
+  to->set_index(static_cast<uint32_t>(expert % config.experts));
+}
+
 void FillPrediction(const Prediction& from, const ModelConfig& config,
                     const OutputOptions& options, v1::Prediction* to) {
   to->set_row(from.row);
   to->set_step(from.step);
-  if (from.expert >= 0) {
-    to->mutable_expert()->set_layer(
-        static_cast<uint32_t>(from.expert / config.experts));
-    to->mutable_expert()->set_index(
-        static_cast<uint32_t>(from.expert % config.experts));
+  if (from.expert >= 0) SetExpert(from.expert, config, to->mutable_expert());
+  for (const int32_t expert : from.experts) {
+    SetExpert(expert, config, to->add_experts());
   }
   to->set_macs(from.macs);
   SetDuration(from.elapsed, to->mutable_elapsed());
@@ -178,7 +197,9 @@ absl::Status CheckRequestId(absl::string_view id) {
 }
 
 absl::StatusOr<Budget> ParseBudget(const v1::Budget& message,
-                                   const Cost& cost) {
+                                   const PackedModel& model) {
+  const Cost& cost = model.cost();
+  const ModelConfig& config = model.config();
   Budget budget;
   budget.max_steps = message.max_steps();
   budget.max_macs = message.max_macs();
@@ -194,6 +215,12 @@ absl::StatusOr<Budget> ParseBudget(const v1::Budget& message,
   ASSIGN_OR_RETURN(budget.min_ray_coverage, Share(message.min_ray_coverage(),
                                                   "budget.min_ray_coverage"));
   budget.stable_steps = message.stable_steps();
+  ASSIGN_OR_RETURN(budget.thresholds.theta_out,
+                   Threshold(message.theta_out(), "budget.theta_out",
+                             config.raytracing.mass(), config));
+  ASSIGN_OR_RETURN(
+      budget.thresholds.theta_decay,
+      Threshold(message.theta_decay(), "budget.theta_decay", 1, config));
   return budget;
 }
 
@@ -208,8 +235,7 @@ absl::StatusOr<Request::Spec> ParseRequest(const v1::PredictRequest& message,
   ASSIGN_OR_RETURN(spec.rows, Rows(message.input(), input, max_rows));
   ASSIGN_OR_RETURN(spec.input,
                    Values(message.input(), input, spec.rows * input.size()));
-  ASSIGN_OR_RETURN(spec.budget,
-                   ParseBudget(message.budget(), model.model->cost()));
+  ASSIGN_OR_RETURN(spec.budget, ParseBudget(message.budget(), *model.model));
   spec.sampled = message.routing().sampled();
   spec.seed = message.routing().seed();
   spec.every = std::max<uint32_t>(message.output().every(), 1);
@@ -259,7 +285,7 @@ void FillModelInfo(const ServedModel& model, v1::ModelInfo* info) {
   info->mutable_macs()->set_experts_per_step(
       static_cast<uint32_t>(cost.experts_a_step));
   for (int64_t e = 0; e < config.total_experts(); ++e) {
-    info->mutable_macs()->add_experts(cost.expert);
+    info->mutable_macs()->add_experts(cost.Expert(e));
   }
   info->set_max_steps(model.model->max_steps());
   info->set_parameters(model.parameters);

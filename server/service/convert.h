@@ -26,7 +26,8 @@ inline constexpr size_t kMaxRequestId = 256;
 absl::Status CheckRequestId(absl::string_view id);
 
 // Errors are INVALID_ARGUMENT and name the field and what was expected.
-absl::StatusOr<Budget> ParseBudget(const v1::Budget& message, const Cost& cost);
+absl::StatusOr<Budget> ParseBudget(const v1::Budget& message,
+                                   const PackedModel& model);
 
 // Everything but the telemetry. REQUIRES: model.ready().
 absl::StatusOr<Request::Spec> ParseRequest(const v1::PredictRequest& message,

@@ -200,7 +200,7 @@ class InteractiveCall
   void SetBudget(Open& open, const std::string& id, const v1::Budget& message)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     const absl::StatusOr<Budget> budget =
-        ParseBudget(message, open.admitted.model->model->cost());
+        ParseBudget(message, *open.admitted.model->model);
     if (budget.ok()) {
       open.admitted.request->SetBudget(*budget);
       return;

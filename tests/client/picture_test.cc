@@ -119,6 +119,17 @@ TEST(PictureTest, GridNumbersTheStepsAndHighlightsTheNewest) {
   EXPECT_EQ(lines[2], "layer 1\x1b[32m 1\x1b[0m" + dot + dot);
 }
 
+TEST(PictureTest, GridMarksAllExpertsOfAStep) {
+  v1::Prediction several = Step(1, 0, 1);
+  *several.add_experts() = Step(1, 0, 1).expert();
+  *several.add_experts() = Step(1, 1, 0).expert();
+  const auto lines = GridLines(2, 2, std::vector{several}, 80);
+  const std::string dot = "\x1b[2m ·\x1b[0m";
+  ASSERT_EQ(lines.size(), 3u);
+  EXPECT_EQ(lines[1], "layer 0" + dot + "\x1b[1;30;43m 1\x1b[0m");
+  EXPECT_EQ(lines[2], "layer 1\x1b[1;30;43m 1\x1b[0m" + dot);
+}
+
 TEST(PictureTest, GridFallsBackToMarksWhenNarrow) {
   const std::vector<v1::Prediction> history = {Step(1, 0, 0), Step(2, 0, 1)};
   const auto lines = GridLines(1, 4, history, 12);

@@ -18,6 +18,8 @@ TEST(RequestTest, FillsEveryBudgetField) {
   flags.min_confidence = 0.9f;
   flags.min_ray_coverage = 1;
   flags.stable_steps = 2;
+  flags.theta_out = 2.5f;
+  flags.theta_decay = 0.75f;
   const auto budget = MakeBudget(flags);
   ASSERT_TRUE(budget.ok()) << budget.status();
   EXPECT_EQ(budget->max_steps(), 3u);
@@ -27,6 +29,8 @@ TEST(RequestTest, FillsEveryBudgetField) {
   EXPECT_EQ(budget->min_confidence(), 0.9f);
   EXPECT_EQ(budget->min_ray_coverage(), 1.0f);
   EXPECT_EQ(budget->stable_steps(), 2u);
+  EXPECT_EQ(budget->theta_out(), 2.5f);
+  EXPECT_EQ(budget->theta_decay(), 0.75f);
 }
 
 TEST(RequestTest, LeavesAbsentLimitsUnset) {
@@ -47,6 +51,16 @@ TEST(RequestTest, RefusesSharesOutsideZeroToOne) {
     BudgetFlags coverage;
     coverage.min_ray_coverage = value;
     EXPECT_FALSE(MakeBudget(coverage).ok());
+    BudgetFlags decay;
+    decay.theta_decay = value;
+    EXPECT_FALSE(MakeBudget(decay).ok());
+  }
+  for (const float value : {-0.1f, NAN}) {
+    BudgetFlags out;
+    out.theta_out = value;
+    const auto budget = MakeBudget(out);
+    EXPECT_NE(budget.status().message().find("--theta_out"),
+              absl::string_view::npos);
   }
 }
 

@@ -79,6 +79,17 @@ TEST(TextTest, FullMacsCountOneHeadAStep) {
   EXPECT_EQ(MacsText(152, v1::ModelInfo()), "152 MACs");
 }
 
+// Blocks that cost what they like, all of which may run at each step.
+TEST(TextTest, FullMacsOfARaytracingRunEveryBlockAtEveryStep) {
+  v1::ModelInfo model = Model();
+  model.set_kind("raytracing");
+  model.set_max_steps(5);
+  model.mutable_macs()->set_experts(1, 7);
+  model.mutable_macs()->set_experts_per_step(2);
+  EXPECT_EQ(FullMacs(model), 110u + 5 * (10 + 30 + 7));
+  EXPECT_STREQ(StepsNoun(model), "steps");
+}
+
 TEST(TextTest, StepIsOneLine) {
   EXPECT_EQ(StepLine(Final(), Model()),
             "step   1  expert 1.5    152 MACs (80.0% of the full model)  "

@@ -58,6 +58,18 @@ v1::Tensor FloatTensor(const std::vector<float>& values) {
   return tensor;
 }
 
+ModelConfig RaytracingModel() {
+  ModelConfig config = FashionConfig();
+  config.kind = Kind::kRaytracing;
+  config.width = config.hidden = 32;
+  config.raytracing.gain = 3;
+  return config;
+}
+
+uint64_t At(const v1::ModelInfo& info, const v1::Expert& expert) {
+  return expert.layer() * info.experts_per_layer() + expert.index();
+}
+
 TEST(KindsTest, EachIsStreamedStepByStepAtTheCostThatGetModelGives) {
   const TempDir root;
   const auto models = Models();
@@ -169,6 +181,102 @@ TEST(KindsTest, TextIsReadByteByByteWhateverIsSent) {
   };
   EXPECT_EQ(json(mre("--text 'HAMLET: " + quote + "'")),
             json(mre("--raw " + raw)));
+}
+
+// Of this kind a row stops by itself, and a step costs what it wakes.
+TEST(KindsTest, ARaytracingRelaxesUntilEnoughMassArrives) {
+  const TempDir root;
+  ASSERT_THAT(WriteToRepository(root.path(), "rays", 1,
+                                RandomModel(RaytracingModel(), 1)),
+              IsOk());
+  ASSERT_OK_AND_ASSIGN(const auto server,
+                       ServerProcess::StartOn(root.path(), {}));
+  const auto client = server->Connect();
+  ASSERT_OK_AND_ASSIGN(const v1::ModelInfo info, client->GetModel("rays"));
+  EXPECT_EQ(info.kind(), "raytracing");
+  EXPECT_EQ(info.max_steps(), 32u);
+  v1::PredictRequest request = MakeRequest("rays");
+  request.mutable_output()->set_delivery(v1::DELIVERY_ALL);
+  ASSERT_OK_AND_ASSIGN(const auto row, Collect(*client, request));
+  const v1::ModelMacs& macs = info.macs();
+  EXPECT_EQ(row[0].macs(), macs.stem() + macs.head());
+  std::vector<uint64_t> woken;
+  for (size_t t = 1; t < row.size(); ++t) {
+    EXPECT_EQ(row[t].step(), t);
+    // At least the blocks that it woke have run.
+    uint64_t least = macs.head();
+    for (const v1::Expert& block : row[t].experts()) {
+      woken.push_back(At(info, block));
+      least += macs.experts(static_cast<int>(woken.back()));
+    }
+    if (row[t].experts().empty() && row[t].has_expert()) {
+      woken.push_back(At(info, row[t].expert()));
+    }
+    EXPECT_GE(row[t].macs() - row[t - 1].macs(), least);
+  }
+  EXPECT_EQ(row.back().stop_reason(), v1::STOP_REASON_EXHAUSTED);
+  // 0.5 of a mass of 6.
+  EXPECT_GT(row.back().ray_coverage(), 0.5f / 6);
+  EXPECT_LE(row[row.size() - 2].ray_coverage(), 0.5f / 6);
+  EXPECT_GT(woken.size(), 3u);
+  EXPECT_GE(
+      server->Metrics().Sum("mre_expert_activations_total", {"model=\"rays\""}),
+      woken.size());
+
+  // The dial, before the row begins; and a limit that is never passed.
+  request.mutable_budget()->set_theta_out(2);
+  ASSERT_OK_AND_ASSIGN(const auto longer, Collect(*client, request));
+  EXPECT_GT(longer.size(), row.size());
+  EXPECT_GT(longer.back().ray_coverage(), 2.0f / 6);
+  request.mutable_budget()->set_theta_decay(0.6f);
+  ASSERT_OK_AND_ASSIGN(const auto faster, Collect(*client, request));
+  EXPECT_LT(faster.size(), longer.size());
+  request.mutable_budget()->Clear();
+  request.mutable_budget()->set_max_macs(row.back().macs() - 1);
+  ASSERT_OK_AND_ASSIGN(const auto cut, Collect(*client, request));
+  EXPECT_EQ(cut.back().stop_reason(), v1::STOP_REASON_MAX_MACS);
+  EXPECT_LT(cut.back().macs(), row.back().macs());
+  EXPECT_EQ(cut.back().confidence(), row[cut.size() - 1].confidence());
+  request.mutable_budget()->set_theta_out(6);
+  EXPECT_THAT(Collect(*client, request).status(),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       testing::HasSubstr("budget.theta_out")));
+}
+
+// A budget that comes while the row runs may move the dial.
+TEST(KindsTest, ARaytracingIsRetunedWhileItRuns) {
+  const TempDir root;
+  ModelConfig config = RaytracingModel();
+  config.raytracing.max_steps = kMaxThresholds;
+  config.raytracing.decay = 0.999;
+  ASSERT_THAT(WriteToRepository(root.path(), "rays", 1, RandomModel(config, 1)),
+              IsOk());
+  ASSERT_OK_AND_ASSIGN(const auto server,
+                       ServerProcess::StartOn(root.path(), {}));
+  const auto client = server->Connect();
+  v1::PredictRequest request = MakeRequest("rays");
+  request.mutable_output()->set_delivery(v1::DELIVERY_ALL);
+  request.mutable_budget()->set_theta_out(5);
+  request.set_request_id("a");
+  const auto session = client->OpenSession();
+  ASSERT_THAT(session->Open(request), IsOk());
+  v1::Prediction last;
+  bool retuned = false;
+  // With the budget that it has, the row would take all its steps.
+  while (!last.final()) {
+    ASSERT_OK_AND_ASSIGN(const auto update, session->Read());
+    ASSERT_TRUE(update.has_value());
+    ASSERT_FALSE(update->has_error()) << update->error().message();
+    for (const v1::Prediction& p : update->predictions()) last = p;
+    if (retuned) continue;
+    v1::Budget budget;
+    budget.set_theta_decay(0.5f);
+    ASSERT_THAT(session->SetBudget("a", budget), IsOk());
+    retuned = true;
+  }
+  EXPECT_EQ(last.stop_reason(), v1::STOP_REASON_EXHAUSTED);
+  EXPECT_LT(last.step(), kMaxThresholds);
+  EXPECT_GT(last.ray_coverage(), 0.5f / 6);
 }
 
 }  // namespace

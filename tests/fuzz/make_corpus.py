@@ -46,6 +46,17 @@ def stack(kind, **more):
     return with_conv(c) if kind == "cnn" else c
 
 
+def raytracing(**more):
+    """Two modules of 2 units, two layers of one block of 3 units."""
+    c = config(experts=1, **more) | {"kind": "raytracing"}
+    del c["router"], c["stem"]
+    c["expert"] = {"kind": "block", "hidden": c["expert"]["hidden"]}
+    c["raytracing"] = {"modules": 2, "sparsity": 0.5, "input": "raw",
+                       "gain": 3.0, "theta_out": 0.25, "decay": 0.5,
+                       "max_steps": 8, "seed": 0}
+    return c
+
+
 def with_conv(c):
     return c | {
         "input": c["input"] | {"shape": [3, 2, 1]},
@@ -66,6 +77,19 @@ def with_text(c):
         "input": {"shape": [1, 3, 1], "scale": 1, "mean": [0], "std": [1]},
         "stem": {"kind": "embedding", "vocabulary": 256, "dimension": 2,
                  "activation": "relu"}}
+def raytracing_shapes(c, wires):
+    """wires: how many end in each layer's one block, and in the output."""
+    h, w, channels = c["input"]["shape"]
+    seen = max(1, int(c["raytracing"]["sparsity"] * h * w * channels))
+    for m in range(c["raytracing"]["modules"]):
+        yield f"modules.{m}.weight", [c["width"], seen]
+        yield f"modules.{m}.bias", [c["width"]]
+    for l in range(c["layers"]):
+        block = f"layers.{l}.experts.0"
+        yield block + ".weight", [c["expert"]["hidden"], wires[l]]
+        yield block + ".bias", [c["expert"]["hidden"]]
+    yield "head.weight", [len(c["classes"]), wires[-1]]
+    yield "head.bias", [len(c["classes"])]
 
 
 def shapes(c):
@@ -125,10 +149,11 @@ def shapes(c):
     yield "head.bias", [classes]
 
 
-def checkpoint(c, bf16=False):
+def checkpoint(c, bf16=False, names=None):
+    """names: (name, shape) of each tensor; None: shapes(c)."""
     header = {"__metadata__": {"mre.config": json.dumps(c)}}
     data = b""
-    for name, shape in shapes(c):
+    for name, shape in names or shapes(c):
         count = 1
         for dim in shape:
             count *= dim
@@ -170,6 +195,10 @@ def checkpoint_fuzz():
     for kind in ("topk", "pathmoe", "adak", "mlp", "cnn"):
         yield kind, checkpoint(stack(kind))
     yield "shared", checkpoint(config(router={"context": 2, "sharing": 2}))
+    rays = raytracing()
+    # As the wiring of this seed has them (model/net/wiring.h).
+    yield "raytracing", checkpoint(
+        rays, names=raytracing_shapes(rays, [2, 3, 5]))
     yield "conv", checkpoint(with_conv(config()))
     yield "front", checkpoint(with_front(config()))
     yield "topk_conv", checkpoint(with_conv(stack("topk")))
@@ -186,6 +215,7 @@ def config_fuzz():
     yield "front", json.dumps(with_front(config())).encode()
     yield "adak", json.dumps(stack("adak")).encode()
     yield "cnn", json.dumps(stack("cnn")).encode()
+    yield "raytracing", json.dumps(raytracing()).encode()
     yield "mlp_conv", json.dumps(with_conv(stack("mlp"))).encode()
     yield "text", json.dumps(with_text(stack("topk"))).encode()
     yield "text_conv", json.dumps(
@@ -278,6 +308,11 @@ def request_fuzz():
     budget = (field(1, 0, b"\x03") + field(2, 0, b"\x64")
               + field(3, 2, b"\x10\x05") + field(4, 5, struct.pack("<f", 0.9))
               + field(5, 5, struct.pack("<f", 0.5)) + field(6, 0, b"\x02"))
+    thresholds = (field(7, 5, struct.pack("<f", 0.25))
+                  + field(8, 5, struct.pack("<f", 0.5)))
+    yield "thresholds", (name
+                         + field(3, 2, uint8 + shape + field(3, 2, b"abcd"))
+                         + field(4, 2, thresholds))
     yield "budget", (name
                      + field(3, 2, uint8 + shape + field(3, 2, b"abcd"))
                      + field(4, 2, budget) + field(6, 2, b"\x08\x01\x10\x07")

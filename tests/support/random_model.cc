@@ -80,6 +80,21 @@ ModelConfig RandomConfigOf(Kind kind, uint64_t seed) {
   if (kind == Kind::kMre || kind == Kind::kPathmoe) {
     config.sharing = Between(rng, 1, config.layers);
   }
+  if (kind == Kind::kRaytracing) {
+    // Units enough that every block gets a wire.
+    config.stem_activation = Activation::kNone;
+    config.width = Between(rng, 15, 39);
+    config.hidden = Between(rng, 11, 39);
+    RaytracingConfig& rays = config.raytracing;
+    rays.modules = Between(rng, 2, 6);
+    rays.sparsity = 0.2 + 0.8 * rng.Uniform();
+    rays.normalised = rng.Below(2) == 0;
+    rays.gain = 1 + 4 * rng.Uniform();
+    rays.theta_out = rays.mass() * (0.1 + 0.3 * rng.Uniform());
+    rays.decay = 0.6 + 0.3 * rng.Uniform();
+    rays.max_steps = Between(rng, 5, 30);
+    rays.seed = static_cast<int64_t>(rng.Below(1000));
+  }
   return config;
 }
 

@@ -21,8 +21,8 @@ namespace mre {
 // below 40, 2 to 12 classes, 1 to 3 channels.
 ModelConfig RandomConfig(uint64_t seed);
 
-// The same of any kind: an odd top_k and sharing where it has them. REQUIRES:
-// not a cnn, whose experts are conv.
+// The same of any kind: an odd top_k and sharing where it has them, any wiring
+// and thresholds. REQUIRES: not a cnn, whose experts are conv.
 ModelConfig RandomConfigOf(Kind kind, uint64_t seed);
 
 // The same with conv experts: odd maps, patches that overlap, borders; one in

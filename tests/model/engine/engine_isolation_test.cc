@@ -30,6 +30,9 @@ std::vector<uint32_t> Bits(const Engine& engine, int row) {
                                 std::bit_cast<uint32_t>(progress.ray_coverage),
                                 static_cast<uint32_t>(info.expert),
                                 static_cast<uint32_t>(info.top_class)};
+  for (const int32_t expert : info.experts) {
+    bits.push_back(static_cast<uint32_t>(expert));
+  }
   for (const float p : engine.probabilities(row)) {
     bits.push_back(std::bit_cast<uint32_t>(p));
   }
@@ -137,8 +140,8 @@ TEST_P(EngineIsolationTest, SmallModels) {
 }
 
 TEST_P(EngineIsolationTest, OtherKinds) {
-  for (const Kind kind :
-       {Kind::kMre, Kind::kTopk, Kind::kPathmoe, Kind::kAdak, Kind::kMlp}) {
+  for (const Kind kind : {Kind::kMre, Kind::kTopk, Kind::kPathmoe, Kind::kAdak,
+                          Kind::kMlp, Kind::kRaytracing}) {
     for (uint64_t seed = 200; seed < 203; ++seed) {
       ExpectSameBits(RandomConfigOf(kind, seed), seed, 30);
     }

@@ -61,10 +61,10 @@ TEST(CheckpointTest, RoundTripKeepsEveryBit) {
     SCOPED_TRACE(seed);
     const Kind kinds[] = {Kind::kMre, Kind::kPathmoe, Kind::kAdak};
     const Kind kind = kinds[seed % 3];
-    const Model model = RandomModel(seed % 2 == 0
-                                        ? RandomConfigOf(kind, seed)
-                                        : RandomTextConfigOf(kind, seed),
-                                    seed);
+    const Model model =
+        RandomModel(seed % 2 == 0 ? RandomConfigOf(kind, seed)
+                                  : RandomTextConfigOf(kind, seed),
+                    seed);
     const std::string bytes = SerializeCheckpoint(model);
     ASSERT_OK_AND_ASSIGN(const Model parsed, ParseCheckpoint(Bytes(bytes)));
     EXPECT_EQ(FormatConfig(parsed.config), FormatConfig(model.config));
@@ -89,6 +89,20 @@ TEST(CheckpointTest, ATextsTableHasARowAByte) {
   file.tensors.erase("stem.embedding");
   EXPECT_THAT(ParseCheckpoint(Bytes(SerializeSafetensors(file))),
               Refuses("tensor \"stem.embedding\": missing"));
+}
+
+// Its wiring is a function of the config, so that the parameters are all.
+TEST(CheckpointTest, RoundTripOfARaytracing) {
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    SCOPED_TRACE(seed);
+    const Model model =
+        RandomModel(RandomConfigOf(Kind::kRaytracing, seed), seed);
+    const std::string bytes = SerializeCheckpoint(model);
+    ASSERT_OK_AND_ASSIGN(const Model parsed, ParseCheckpoint(Bytes(bytes)));
+    EXPECT_EQ(FormatConfig(parsed.config), FormatConfig(model.config));
+    EXPECT_EQ(parsed.params, model.params);
+    EXPECT_EQ(SerializeCheckpoint(parsed), bytes);
+  }
 }
 
 TEST(CheckpointTest, SavesIntoARepositoryAndLoads) {

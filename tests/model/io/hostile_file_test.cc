@@ -3,6 +3,7 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -84,6 +85,24 @@ TEST(HostileFileTest, AcceptsTheFileThatTheOthersAreMadeFrom) {
   const Parts parts;
   EXPECT_THAT(Parse(parts.file), IsOk());
   EXPECT_THAT(Parse(File(parts.header.dump(), parts.data)), IsOk());
+}
+
+// The most units, modules and blocks that a config may ask for, in a file that
+// holds none of them.
+TEST(HostileFileTest, RefusesRaytracingsLargerThanTheFile) {
+  const Model model = RandomModel(RandomConfigOf(Kind::kRaytracing, 1), 1);
+  const json small = json::parse(FormatConfig(model.config));
+  Parts parts;
+  for (const auto& [field, value, error] :
+       std::vector<std::tuple<const char*, int64_t, const char*>>{
+           {"/raytracing/modules", 1024, "too many for the file"},
+           {"/width", 65536, "parameters, the file has only"},
+           {"/expert/hidden", 65536, "parameters, the file has only"},
+           {"/layers", 256, "too many for the file"}}) {
+    json config = small;
+    config[json::json_pointer(field)] = value;
+    EXPECT_THAT(Parse(WithConfig(parts, config)), Refuses(error)) << field;
+  }
 }
 
 TEST(HostileFileTest, RefusesTruncationAnywhere) {

@@ -104,6 +104,85 @@ TEST(ConfigTest, AnMreMayShareItsGates) {
   EXPECT_EQ(parsed->gate_groups(), 2);
 }
 
+ModelConfig RaytracingModel() {
+  ModelConfig config = SmallConfig();
+  config.kind = Kind::kRaytracing;
+  config.stem_activation = Activation::kNone;
+  config.raytracing = {.modules = 3,
+                       .sparsity = 0.7,
+                       .gain = 2.5,
+                       .normalised = true,
+                       .theta_out = 0.1,
+                       .decay = 0.95,
+                       .max_steps = 17,
+                       .seed = INT64_MAX};
+  return config;
+}
+
+TEST(ConfigTest, RaytracingKeepsItsThresholdsAndItsWiring) {
+  const auto parsed = ParseConfig(FormatConfig(RaytracingModel()));
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  const RaytracingConfig& rays = parsed->raytracing;
+  EXPECT_EQ(parsed->kind, Kind::kRaytracing);
+  EXPECT_EQ(parsed->hidden, 5);
+  EXPECT_EQ(rays.modules, 3);
+  EXPECT_EQ(rays.sparsity, 0.7);
+  EXPECT_EQ(rays.gain, 2.5);
+  EXPECT_TRUE(rays.normalised);
+  EXPECT_EQ(rays.theta_out, 0.1);
+  EXPECT_EQ(rays.decay, 0.95);
+  EXPECT_EQ(rays.max_steps, 17);
+  EXPECT_EQ(rays.seed, INT64_MAX);
+}
+
+TEST(ConfigTest, RaytracingOutOfBoundsIsRefusedByName) {
+  const std::tuple<const char*, const char*, const char*> bad[] = {
+      {"/raytracing", "1", "raytracing"},
+      {"/expert/kind", "\"mlp\"", "expert.kind"},
+      {"/raytracing/modules", "0", "raytracing.modules"},
+      {"/raytracing/modules", "1025", "raytracing.modules"},
+      {"/raytracing/sparsity", "0", "raytracing.sparsity"},
+      {"/raytracing/sparsity", "1.01", "raytracing.sparsity"},
+      {"/raytracing/sparsity", "null", "raytracing.sparsity"},
+      {"/raytracing/input", "\"cooked\"", "raytracing.input"},
+      {"/raytracing/gain", "0", "raytracing.gain"},
+      {"/raytracing/gain", "1e5", "raytracing.gain"},
+      {"/raytracing/theta_out", "0", "raytracing.theta_out"},
+      {"/raytracing/theta_out", "3", "raytracing.theta_out"},
+      {"/raytracing/decay", "1", "raytracing.decay"},
+      {"/raytracing/decay", "0", "raytracing.decay"},
+      {"/raytracing/max_steps", "1025", "raytracing.max_steps"},
+      {"/raytracing/seed", "-1", "raytracing.seed"},
+      {"/raytracing/seed", "9223372036854775808", "raytracing.seed"},
+      {"/width", "65536", ""},  // still within the bound of units
+      {"/expert/hidden", "65536", ""},
+      // A module's units would all be wired to too few blocks' worth.
+      {"/experts", "1000", "a wire for every block, but layer 0"},
+  };
+  for (const auto& [field, value, name] : bad) {
+    json root = json::parse(FormatConfig(RaytracingModel()));
+    root[json::json_pointer(field)] = json::parse(value);
+    const auto parsed = ParseConfig(root.dump());
+    if (*name == 0) {
+      EXPECT_TRUE(parsed.ok()) << field << parsed.status();
+      continue;
+    }
+    ASSERT_FALSE(parsed.ok()) << field << value;
+    EXPECT_THAT(std::string(parsed.status().message()), HasSubstr(name));
+  }
+  // Sizes whose products would pass the bounds, one by one within theirs.
+  ModelConfig config = RaytracingModel();
+  config.layers = kMaxLayers;
+  config.experts = kMaxExpertsPerLayer;
+  config.hidden = kMaxDimension;
+  EXPECT_THAT(std::string(Validate(config).message()), HasSubstr("units"));
+  config = RaytracingModel();
+  config.input.shape = {4096, 2048, 2};
+  config.raytracing.modules = 1024;
+  EXPECT_THAT(std::string(Validate(config).message()),
+              HasSubstr("elements of the input"));
+}
+
 TEST(ConfigTest, ConvExpertsHaveAPatchStem) {
   ModelConfig config = SmallConfig();
   config.expert = ExpertKind::kConv;

@@ -5,6 +5,9 @@
 
 #include <cmath>
 #include <numeric>
+#include <string>
+
+#include "absl/strings/str_cat.h"
 
 namespace mre {
 namespace {
@@ -19,7 +22,8 @@ FitOptions Defaults(const char* kind = "mre") {
 }
 
 TEST(FitOptionsTest, DefaultsAreValidForEveryKind) {
-  for (const char* kind : {"mre", "topk", "pathmoe", "adak", "mlp", "cnn"}) {
+  for (const char* kind :
+       {"mre", "topk", "pathmoe", "adak", "mlp", "cnn", "raytracing"}) {
     const FitOptions options = Defaults(kind);
     EXPECT_TRUE(Validate(options).ok()) << kind << Validate(options);
   }
@@ -39,6 +43,31 @@ TEST(FitOptionsTest, KindsHaveDefaultsOfTheirOwn) {
   EXPECT_EQ(Defaults("mlp").expert, "mlp");
   EXPECT_EQ(Defaults("cnn").expert, "conv");
   EXPECT_EQ(Defaults("cnn").experts, 1);
+}
+
+TEST(FitOptionsTest, ARaytracingHasBlocksAndThresholds) {
+  EXPECT_EQ(Defaults("raytracing").experts, 16);
+  EXPECT_EQ(Defaults("raytracing").max_steps, 32);
+  const std::string recipe = FormatRecipe(Defaults("raytracing"));
+  for (const char* field : {"modules", "sparsity", "block_input", "gain",
+                            "theta_out", "decay", "arrival"}) {
+    const std::string key = absl::StrCat("\"", field, "\":");
+    EXPECT_THAT(recipe, HasSubstr(key));
+    EXPECT_THAT(FormatRecipe(Defaults()), Not(HasSubstr(key)));
+  }
+  for (const char* field : {"exit_weights", "noise", "context", "balance"}) {
+    EXPECT_THAT(recipe, Not(HasSubstr(field)));
+  }
+  FitOptions options = Defaults("raytracing");
+  options.block_input = "normalised";
+  options.gain = 3;
+  options.seed = UINT64_MAX;
+  const ModelConfig config =
+      MakeConfig(options, {{4, 4, 1}, 1, {0}, {1}}, {"a", "b"});
+  EXPECT_TRUE(Validate(config).ok()) << Validate(config);
+  EXPECT_TRUE(config.raytracing.normalised);
+  EXPECT_EQ(config.raytracing.gain, 3);
+  EXPECT_EQ(config.raytracing.max_steps, 32);
 }
 
 TEST(FitOptionsTest, RecipesHoldWhatTheirKindHas) {
@@ -141,6 +170,24 @@ TEST(FitOptionsTest, ErrorsNameTheFlag) {
   ExpectRefused(options, "--expert: expected conv in a cnn, got \"mlp\"");
   options = Defaults("dense");
   ExpectRefused(options, "--kind: expected one of mre, topk");
+  options = Defaults("raytracing");
+  options.expert = "conv";
+  ExpectRefused(options, "--expert");
+  options = Defaults("raytracing");
+  options.sparsity = 0;
+  ExpectRefused(options, "--sparsity: expected a number above 0 and at most 1");
+  options = Defaults("raytracing");
+  options.theta_out = 6;
+  ExpectRefused(options, "--theta_out: expected a number above 0 and below 6");
+  options = Defaults("raytracing");
+  options.decay = std::nan("");
+  ExpectRefused(options, "--decay");
+  options = Defaults("raytracing");
+  options.block_input = "cooked";
+  ExpectRefused(options, "--block_input");
+  options = Defaults("raytracing");
+  options.arrival = -1;
+  ExpectRefused(options, "--arrival");
   options = Defaults();
   options.max_steps = 33;
   ExpectRefused(options, "--max_steps: expected a number in [1, 32], got 33");

@@ -165,148 +165,147 @@ TEST_F(MreTrainTest, LearnsTextAndTellsItsPerplexity) {
   WriteBytes(Path("input.txt"), text);
   EXPECT_EQ(Run(eval), 2);
   EXPECT_THAT(Stderr(), HasSubstr("--data_dir: expected a text of the"));
-  TEST_F(MreTrainTest, EvalSimulatesStopRulesAndNoise) {
-    ASSERT_EQ(Run(Fit("model")), 0) << Stderr();
-    std::vector<std::string> other = Fit("other");
-    *std::find(other.begin(), other.end(), "--experts=4") = "--kind=mlp";
-    *std::find(other.begin(), other.end(), "--max_steps=6") = "--max_steps=2";
-    ASSERT_EQ(Run(other), 0) << Stderr();
-    const std::vector<std::string> eval = {
-        "eval", Path("model"), "--dataset=mnist", "--data_dir=" + dir_};
-    ASSERT_EQ(Run(With(eval, {"--min_confidence=0.6", "--router_noise=2",
-                              "--reference=" + Path("other"), "--json"})),
-              0)
-        << Stderr();
-    const auto json = nlohmann::json::parse(Stdout());
-    const auto& stop = json["stop"];
-    EXPECT_GT(stop["steps"], 0);
-    EXPECT_LT(stop["steps"], 8);
-    EXPECT_GE(stop["rank_correlation"], -1);
-    EXPECT_LE(stop["rank_correlation"], 1);
-    EXPECT_EQ(stop["steps_by_decile"].size(), 10);
-    EXPECT_EQ(stop["steps"], json["curve"][1]["steps"]);  // that of 0.6
-    EXPECT_EQ(json["robustness"]["loss"][0], json["steps"][0]["loss"]);
-    EXPECT_NE(json["robustness"]["loss"][1], json["steps"][1]["loss"]);
-    EXPECT_EQ(Run(With(eval, {"--reference=" + Path("other")})), 2);
-    EXPECT_THAT(Stderr(), HasSubstr("--reference: expected a stop rule"));
-    EXPECT_EQ(Run(With(eval, {"--min_confidence=1.5"})), 2);
-    EXPECT_EQ(Run(With(eval, {"--router_noise=-1"})), 2);
-  }
+}
 
-  TEST_F(MreTrainTest, LearnsFromColourImages) {
-    WriteCifar10Dataset(dir_, 8);
-    std::vector<std::string> fit = Fit("model");
-    *std::find(fit.begin(), fit.end(), "--dataset=mnist") = "--dataset=cifar10";
-    *std::find(fit.begin(), fit.end(), "--limit_train=300") = "--limit_train=0";
-    ASSERT_EQ(Run(fit), 0) << Stderr();
-    const auto model = LoadCheckpoint(Path("model"));
-    ASSERT_TRUE(model.ok()) << model.status();
-    EXPECT_EQ(model->config.input.shape, (std::vector<int64_t>{32, 32, 3}));
-    EXPECT_EQ(model->config.input.mean.size(), 3);
-    EXPECT_EQ(
-        Run({"eval", Path("model"), "--dataset=cifar10", "--data_dir=" + dir_}),
-        0)
-        << Stderr();
-    EXPECT_EQ(
-        Run({"eval", Path("model"), "--dataset=mnist", "--data_dir=" + dir_}),
-        2);
-    EXPECT_THAT(Stderr(), HasSubstr("expects inputs of 32x32x3"));
-  }
+TEST_F(MreTrainTest, EvalSimulatesStopRulesAndNoise) {
+  ASSERT_EQ(Run(Fit("model")), 0) << Stderr();
+  std::vector<std::string> other = Fit("other");
+  *std::find(other.begin(), other.end(), "--experts=4") = "--kind=mlp";
+  *std::find(other.begin(), other.end(), "--max_steps=6") = "--max_steps=2";
+  ASSERT_EQ(Run(other), 0) << Stderr();
+  const std::vector<std::string> eval = {
+      "eval", Path("model"), "--dataset=mnist", "--data_dir=" + dir_};
+  ASSERT_EQ(Run(With(eval, {"--min_confidence=0.6", "--router_noise=2",
+                            "--reference=" + Path("other"), "--json"})),
+            0)
+      << Stderr();
+  const auto json = nlohmann::json::parse(Stdout());
+  const auto& stop = json["stop"];
+  EXPECT_GT(stop["steps"], 0);
+  EXPECT_LT(stop["steps"], 8);
+  EXPECT_GE(stop["rank_correlation"], -1);
+  EXPECT_LE(stop["rank_correlation"], 1);
+  EXPECT_EQ(stop["steps_by_decile"].size(), 10);
+  EXPECT_EQ(stop["steps"], json["curve"][1]["steps"]);  // that of 0.6
+  EXPECT_EQ(json["robustness"]["loss"][0], json["steps"][0]["loss"]);
+  EXPECT_NE(json["robustness"]["loss"][1], json["steps"][1]["loss"]);
+  EXPECT_EQ(Run(With(eval, {"--reference=" + Path("other")})), 2);
+  EXPECT_THAT(Stderr(), HasSubstr("--reference: expected a stop rule"));
+  EXPECT_EQ(Run(With(eval, {"--min_confidence=1.5"})), 2);
+  EXPECT_EQ(Run(With(eval, {"--router_noise=-1"})), 2);
+}
 
-  TEST_F(MreTrainTest, ReplacesNothingUnasked) {
-    ASSERT_EQ(Run(Fit("model")), 0) << Stderr();
-    EXPECT_EQ(Run(With(Fit("model"), {"--seed=1"})), 2);
-    EXPECT_THAT(Stderr(),
-                AllOf(HasSubstr("model is there already; --overwrite"),
-                      HasSubstr("--resume=" + Path("model.state"))));
-    // The state alone, as a stopped run leaves it.
-    const std::string first = *ReadFile(Path("model"));
-    std::filesystem::remove(Path("model"));
-    EXPECT_EQ(Run(With(Fit("model"), {"--seed=1"})), 2);
-    EXPECT_THAT(Stderr(), HasSubstr("model.state is there already"));
-    ASSERT_EQ(Run(With(Fit("model"), {"--seed=1", "--overwrite"})), 0)
-        << Stderr();
-    EXPECT_NE(*ReadFile(Path("model")), first);
-  }
+TEST_F(MreTrainTest, LearnsFromColourImages) {
+  WriteCifar10Dataset(dir_, 8);
+  std::vector<std::string> fit = Fit("model");
+  *std::find(fit.begin(), fit.end(), "--dataset=mnist") = "--dataset=cifar10";
+  *std::find(fit.begin(), fit.end(), "--limit_train=300") = "--limit_train=0";
+  ASSERT_EQ(Run(fit), 0) << Stderr();
+  const auto model = LoadCheckpoint(Path("model"));
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ(model->config.input.shape, (std::vector<int64_t>{32, 32, 3}));
+  EXPECT_EQ(model->config.input.mean.size(), 3);
+  EXPECT_EQ(
+      Run({"eval", Path("model"), "--dataset=cifar10", "--data_dir=" + dir_}),
+      0)
+      << Stderr();
+  EXPECT_EQ(
+      Run({"eval", Path("model"), "--dataset=mnist", "--data_dir=" + dir_}), 2);
+  EXPECT_THAT(Stderr(), HasSubstr("expects inputs of 32x32x3"));
+}
 
-  TEST_F(MreTrainTest, FindsOutAtOnceThatItCannotWrite) {
-    const std::vector<std::string> fit = Fit("x");
-    const auto out = [&](const std::string& path) {
-      std::vector<std::string> args = fit;
-      *std::find(args.begin(), args.end(), "--out=" + Path("x")) =
-          "--out=" + path;
-      return args;
-    };
-    EXPECT_EQ(Run(out(dir_)), 2);
-    EXPECT_THAT(Stderr(), HasSubstr("is a directory"));
-    EXPECT_EQ(Run(out(Path("new/"))), 2);
-    EXPECT_THAT(Stderr(), HasSubstr("is a directory"));
-    EXPECT_EQ(Run(out("/dev/null")), 2);
-    EXPECT_THAT(Stderr(), HasSubstr("not a regular file"));
-    EXPECT_EQ(Run(out("/proc/model")), 2);
-    EXPECT_THAT(Stderr(), AllOf(StartsWith("mre-train: --out: create"),
-                                Not(HasSubstr("epoch"))));
-  }
+TEST_F(MreTrainTest, ReplacesNothingUnasked) {
+  ASSERT_EQ(Run(Fit("model")), 0) << Stderr();
+  EXPECT_EQ(Run(With(Fit("model"), {"--seed=1"})), 2);
+  EXPECT_THAT(Stderr(), AllOf(HasSubstr("model is there already; --overwrite"),
+                              HasSubstr("--resume=" + Path("model.state"))));
+  // The state alone, as a stopped run leaves it.
+  const std::string first = *ReadFile(Path("model"));
+  std::filesystem::remove(Path("model"));
+  EXPECT_EQ(Run(With(Fit("model"), {"--seed=1"})), 2);
+  EXPECT_THAT(Stderr(), HasSubstr("model.state is there already"));
+  ASSERT_EQ(Run(With(Fit("model"), {"--seed=1", "--overwrite"})), 0)
+      << Stderr();
+  EXPECT_NE(*ReadFile(Path("model")), first);
+}
 
-  TEST_F(MreTrainTest, ExplainsAMissingState) {
-    EXPECT_EQ(Run(Resume("never")), 1);
-    EXPECT_THAT(Stderr(), AllOf(HasSubstr("there is no " + Path("never.state")),
-                                HasSubstr("--save_every=N")));
-  }
+TEST_F(MreTrainTest, FindsOutAtOnceThatItCannotWrite) {
+  const std::vector<std::string> fit = Fit("x");
+  const auto out = [&](const std::string& path) {
+    std::vector<std::string> args = fit;
+    *std::find(args.begin(), args.end(), "--out=" + Path("x")) =
+        "--out=" + path;
+    return args;
+  };
+  EXPECT_EQ(Run(out(dir_)), 2);
+  EXPECT_THAT(Stderr(), HasSubstr("is a directory"));
+  EXPECT_EQ(Run(out(Path("new/"))), 2);
+  EXPECT_THAT(Stderr(), HasSubstr("is a directory"));
+  EXPECT_EQ(Run(out("/dev/null")), 2);
+  EXPECT_THAT(Stderr(), HasSubstr("not a regular file"));
+  EXPECT_EQ(Run(out("/proc/model")), 2);
+  EXPECT_THAT(Stderr(), AllOf(StartsWith("mre-train: --out: create"),
+                              Not(HasSubstr("epoch"))));
+}
 
-  TEST_F(MreTrainTest, NotesWhatIsLeftUndone) {
-    ASSERT_EQ(Run(With(Fit("model"), {"--log=" + Path("log")})), 0) << Stderr();
-    EXPECT_THAT(Stderr(), Not(HasSubstr("note:")));
-    ASSERT_EQ(Run(Resume("model")), 0) << Stderr();
-    EXPECT_THAT(Stderr(), HasSubstr("note: no --log"));
-    std::vector<std::string> all = Fit("all");
-    *std::find(all.begin(), all.end(), "--limit_train=300") =
-        "--limit_train=401";
-    ASSERT_EQ(Run(all), 0) << Stderr();
-    EXPECT_THAT(Stderr(), HasSubstr("note: --limit_train=401: there are 400"));
-  }
+TEST_F(MreTrainTest, ExplainsAMissingState) {
+  EXPECT_EQ(Run(Resume("never")), 1);
+  EXPECT_THAT(Stderr(), AllOf(HasSubstr("there is no " + Path("never.state")),
+                              HasSubstr("--save_every=N")));
+}
 
-  TEST_F(MreTrainTest, LogLinesAreJsonWithSteps) {
-    ASSERT_EQ(
-        Run(With(Fit("model"), {"--log=" + Path("log"), "--log_every=5"})), 0)
-        << Stderr();
-    int64_t last = 0;
-    int epochs = 0;
-    for (const auto& line : Log("log")) {
-      EXPECT_GE(line["step"], last);
-      last = line["step"];
-      epochs += line["event"] == "epoch";
-    }
-    EXPECT_EQ(last, 6 * 15);
-    EXPECT_EQ(epochs, 6);
-  }
+TEST_F(MreTrainTest, NotesWhatIsLeftUndone) {
+  ASSERT_EQ(Run(With(Fit("model"), {"--log=" + Path("log")})), 0) << Stderr();
+  EXPECT_THAT(Stderr(), Not(HasSubstr("note:")));
+  ASSERT_EQ(Run(Resume("model")), 0) << Stderr();
+  EXPECT_THAT(Stderr(), HasSubstr("note: no --log"));
+  std::vector<std::string> all = Fit("all");
+  *std::find(all.begin(), all.end(), "--limit_train=300") = "--limit_train=401";
+  ASSERT_EQ(Run(all), 0) << Stderr();
+  EXPECT_THAT(Stderr(), HasSubstr("note: --limit_train=401: there are 400"));
+}
 
-  TEST_F(MreTrainTest, WrongUsageExitsWithTwo) {
-    EXPECT_EQ(Run({}), 2);
-    EXPECT_EQ(Run({"foo"}), 2);
-    EXPECT_THAT(Stderr(), HasSubstr("mre-train: unknown command \"foo\""));
-    EXPECT_EQ(Run({"eval", "--foo"}), 2);
-    EXPECT_THAT(Stderr(), HasSubstr("unknown argument \"--foo\""));
-    EXPECT_EQ(Run({"fit", "--no_such_flag"}), 2);
-    EXPECT_EQ(Run({"fit", "--lr=fast", "--out=x"}), 2);
-    EXPECT_EQ(Run({"fit", "--kind=dense", "--out=x"}), 2);
-    EXPECT_THAT(Stderr(), HasSubstr("--kind: expected one of mre"));
-    EXPECT_EQ(Run({"fit", "--precision=bf16", "--out=x"}), 2);
-    EXPECT_EQ(Run({"fit"}), 2);
-    EXPECT_THAT(Stderr(), HasSubstr("--out"));
-    EXPECT_EQ(Run({"--help"}), 0);
-    EXPECT_EQ(Run({"--version"}), 0);
-    EXPECT_THAT(Stdout(), StartsWith("mre-train "));
-    EXPECT_EQ(Run({"fit", "--help"}), 0);
-    EXPECT_THAT(Stdout(),
-                AllOf(HasSubstr("--weight_decay"),
-                      HasSubstr("fashion-mnist, mnist, cifar10, usps")));
+TEST_F(MreTrainTest, LogLinesAreJsonWithSteps) {
+  ASSERT_EQ(Run(With(Fit("model"), {"--log=" + Path("log"), "--log_every=5"})),
+            0)
+      << Stderr();
+  int64_t last = 0;
+  int epochs = 0;
+  for (const auto& line : Log("log")) {
+    EXPECT_GE(line["step"], last);
+    last = line["step"];
+    epochs += line["event"] == "epoch";
   }
+  EXPECT_EQ(last, 6 * 15);
+  EXPECT_EQ(epochs, 6);
+}
 
-  TEST_F(MreTrainTest, FailuresExitWithOne) {
-    EXPECT_EQ(Run({"info", Path("missing")}), 1);
-    EXPECT_EQ(Run({"eval", "--checkpoint=" + Path("stderr")}), 1);
-  }
+TEST_F(MreTrainTest, WrongUsageExitsWithTwo) {
+  EXPECT_EQ(Run({}), 2);
+  EXPECT_EQ(Run({"foo"}), 2);
+  EXPECT_THAT(Stderr(), HasSubstr("mre-train: unknown command \"foo\""));
+  EXPECT_EQ(Run({"eval", "--foo"}), 2);
+  EXPECT_THAT(Stderr(), HasSubstr("unknown argument \"--foo\""));
+  EXPECT_EQ(Run({"fit", "--no_such_flag"}), 2);
+  EXPECT_EQ(Run({"fit", "--lr=fast", "--out=x"}), 2);
+  EXPECT_EQ(Run({"fit", "--kind=dense", "--out=x"}), 2);
+  EXPECT_THAT(Stderr(), HasSubstr("--kind: expected one of mre"));
+  EXPECT_EQ(Run({"fit", "--precision=bf16", "--out=x"}), 2);
+  EXPECT_EQ(Run({"fit"}), 2);
+  EXPECT_THAT(Stderr(), HasSubstr("--out"));
+  EXPECT_EQ(Run({"--help"}), 0);
+  EXPECT_EQ(Run({"--version"}), 0);
+  EXPECT_THAT(Stdout(), StartsWith("mre-train "));
+  EXPECT_EQ(Run({"fit", "--help"}), 0);
+  EXPECT_THAT(Stdout(),
+              AllOf(HasSubstr("--weight_decay"),
+                    HasSubstr("fashion-mnist, mnist, cifar10, usps")));
+}
+
+TEST_F(MreTrainTest, FailuresExitWithOne) {
+  EXPECT_EQ(Run({"info", Path("missing")}), 1);
+  EXPECT_EQ(Run({"eval", "--checkpoint=" + Path("stderr")}), 1);
+}
 
 }  // namespace
 }  // namespace mre

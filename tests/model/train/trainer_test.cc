@@ -86,9 +86,9 @@ TEST_F(TrainerTest, SameSeedSameBytesWhateverTheThreadCount) {
 // Every kind learns, and resumes to the same bytes.
 TEST_F(TrainerTest, EveryKindLearnsAndResumes) {
   const std::pair<const char*, const char*> models[] = {
-      {"mre", "mlp"},  {"topk", "mlp"}, {"pathmoe", "mlp"}, {"adak", "mlp"},
-      {"mlp", "mlp"},  {"mre", "conv"}, {"topk", "conv"},   {"adak", "conv"},
-      {"mlp", "conv"}, {"cnn", ""}};
+      {"mre", "mlp"},  {"topk", "mlp"}, {"pathmoe", "mlp"},   {"adak", "mlp"},
+      {"mlp", "mlp"},  {"mre", "conv"}, {"topk", "conv"},     {"adak", "conv"},
+      {"mlp", "conv"}, {"cnn", ""},     {"raytracing", "mlp"}};
   for (const auto& [kind, expert] : models) {
     SCOPED_TRACE(absl::StrCat(kind, " of ", expert));
     FitOptions options = SmallOptions();

@@ -155,8 +155,7 @@ TEST(ParseRequestTest, RefusesAnUnknownDelivery) {
 }
 
 TEST(ParseBudgetTest, UnsetMeansNoLimit) {
-  ASSERT_OK_AND_ASSIGN(const Budget budget,
-                       ParseBudget({}, Served().model->cost()));
+  ASSERT_OK_AND_ASSIGN(const Budget budget, ParseBudget({}, *Served().model));
   EXPECT_EQ(budget.max_steps, 0u);
   EXPECT_EQ(budget.max_macs, 0u);
   EXPECT_EQ(budget.max_time, absl::ZeroDuration());
@@ -167,23 +166,58 @@ TEST(ParseBudgetTest, MaxMacsMustCoverStepZeroAndSaysWhatWouldWork) {
   v1::Budget message;
   message.set_max_macs(cost.After(0) - 1);
   EXPECT_THAT(
-      ParseBudget(message, cost),
+      ParseBudget(message, *Served().model),
       StatusIs(kInvalid, AllOf(HasSubstr("budget.max_macs"),
                                HasSubstr(std::to_string(cost.After(0))))));
   message.set_max_macs(cost.After(0));
-  EXPECT_THAT(ParseBudget(message, cost), IsOk());
+  EXPECT_THAT(ParseBudget(message, *Served().model), IsOk());
 }
 
 TEST(ParseBudgetTest, RefusesSharesOutOfRange) {
   for (const float bad : {-0.1f, 1.1f, std::nanf("")}) {
     v1::Budget message;
     message.set_min_confidence(bad);
-    EXPECT_THAT(ParseBudget(message, Served().model->cost()),
+    EXPECT_THAT(ParseBudget(message, *Served().model),
                 StatusIs(kInvalid, HasSubstr("budget.min_confidence")));
     message.clear_min_confidence();
     message.set_min_ray_coverage(bad);
-    EXPECT_THAT(ParseBudget(message, Served().model->cost()),
+    EXPECT_THAT(ParseBudget(message, *Served().model),
                 StatusIs(kInvalid, HasSubstr("budget.min_ray_coverage")));
+  }
+}
+
+TEST(ParseBudgetTest, ThresholdsAreForRaytracingsAndWithinTheirMass) {
+  v1::Budget message;
+  message.set_theta_out(0.5f);
+  EXPECT_THAT(
+      ParseBudget(message, *Served().model),
+      StatusIs(kInvalid, HasSubstr("budget.theta_out: expected nothing, "
+                                   "for a model of kind mre")));
+  message.set_theta_out(0);
+  message.set_theta_decay(0.5f);
+  EXPECT_THAT(ParseBudget(message, *Served().model),
+              StatusIs(kInvalid, HasSubstr("budget.theta_decay")));
+
+  ModelConfig config = RandomConfigOf(Kind::kRaytracing, 5);
+  config.raytracing.modules = 3;
+  ASSERT_OK_AND_ASSIGN(
+      const auto rays,
+      PackedModel::Create(RandomModel(config, 5), Precision::kF32));
+  message.set_theta_out(2.5f);
+  ASSERT_OK_AND_ASSIGN(const Budget budget, ParseBudget(message, *rays));
+  EXPECT_EQ(budget.thresholds.theta_out, 2.5f);
+  EXPECT_EQ(budget.thresholds.theta_decay, 0.5f);
+  for (const float bad : {-1.0f, 3.0f, NAN}) {
+    message.set_theta_out(bad);
+    EXPECT_THAT(ParseBudget(message, *rays),
+                StatusIs(kInvalid, HasSubstr("budget.theta_out: expected a "
+                                             "number above 0 and below 3")));
+  }
+  message.set_theta_out(0);
+  for (const float bad : {-1.0f, 1.0f, NAN}) {
+    message.set_theta_decay(bad);
+    EXPECT_THAT(ParseBudget(message, *rays),
+                StatusIs(kInvalid, HasSubstr("budget.theta_decay")));
   }
 }
 
@@ -194,14 +228,14 @@ TEST(ParseBudgetTest, RefusesDurationsThatAreNegativeOrMalformed) {
     v1::Budget message;
     message.mutable_max_time()->set_seconds(seconds);
     message.mutable_max_time()->set_nanos(nanos);
-    EXPECT_THAT(ParseBudget(message, Served().model->cost()),
+    EXPECT_THAT(ParseBudget(message, *Served().model),
                 StatusIs(kInvalid, HasSubstr("budget.max_time")))
         << seconds << " s " << nanos << " ns";
   }
   v1::Budget message;
   message.mutable_max_time()->set_nanos(5000000);
   ASSERT_OK_AND_ASSIGN(const Budget budget,
-                       ParseBudget(message, Served().model->cost()));
+                       ParseBudget(message, *Served().model));
   EXPECT_EQ(budget.max_time, absl::Milliseconds(5));
 }
 
@@ -210,6 +244,7 @@ TEST(FillUpdateTest, SaysEverythingAboutAPrediction) {
   prediction.row = 2;
   prediction.step = 3;
   prediction.expert = Served().model->config().experts;  // layer 1, index 0
+  prediction.experts = {0, static_cast<int32_t>(prediction.expert)};
   prediction.macs = 99;
   prediction.elapsed = absl::Microseconds(1500001);
   prediction.ray_coverage = 0.25f;
@@ -227,6 +262,9 @@ TEST(FillUpdateTest, SaysEverythingAboutAPrediction) {
   EXPECT_EQ(got.step(), 3u);
   EXPECT_EQ(got.expert().layer(), 1u);
   EXPECT_EQ(got.expert().index(), 0u);
+  ASSERT_EQ(got.experts_size(), 2);
+  EXPECT_EQ(got.experts(0).layer(), 0u);
+  EXPECT_EQ(got.experts(1).layer(), 1u);
   EXPECT_EQ(got.macs(), 99u);
   EXPECT_EQ(got.elapsed().seconds(), 1);
   EXPECT_EQ(got.elapsed().nanos(), 500001000);
