@@ -2,26 +2,15 @@
 
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "model/base/status_macros.h"
 #include "model/net/config.h"
+#include "model/net/config_error.h"
 #include "model/net/wiring.h"
 
 namespace mre {
 namespace {
 
 constexpr double kMostGain = 1e4;
-
-template <typename... Texts>
-absl::Status Expected(absl::string_view field, const Texts&... what) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("mre.config: ", field, ": expected ", what...));
-}
-
-absl::Status InBounds(absl::string_view field, int64_t value, int64_t largest) {
-  if (value >= 1 && value <= largest) return absl::OkStatus();
-  return Expected(field, "an integer in [1, ", largest, "], got ", value);
-}
 
 }  // namespace
 
