@@ -39,8 +39,8 @@ int64_t LargestInput(const Repository& repository) {
   return largest;
 }
 
-// One row through every step: touches every weight, and shows that the model
-// runs before anyone is told that it is ready.
+// One row through every step: touches the weights that it uses, and shows that
+// the model runs before anyone is told that it is ready.
 void WarmUp(const ServedModel& served) {
   const std::unique_ptr<Engine> engine = Engine::Create(served.model);
   const std::vector<float> input(served.model->config().input.size(), 0.0f);

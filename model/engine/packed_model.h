@@ -29,7 +29,8 @@ class PackedModel {
   Precision precision() const { return precision_; }
   // Steps until a row is exhausted.
   uint32_t max_steps() const { return max_steps_; }
-  // Run state that an engine keeps of one row.
+  // Memory that an engine may take for one row: its run state, and what a step
+  // works in.
   virtual int64_t RowBytes() const = 0;
 
  protected:

@@ -47,9 +47,9 @@ absl::Status PackedMre::Pack(std::span<const float> params) {
 }
 
 int64_t PackedMre::RowBytes() const {
-  const int64_t floats = config().input.size() +
-                         (config().layers + 1) * config().stream_size() +
-                         routing().probabilities() + config().num_classes();
+  const int64_t floats =
+      config().input.size() + (config().layers + 1) * config().stream_size() +
+      routing().probabilities() + config().num_classes() + parts_.WorkFloats();
   return floats * static_cast<int64_t>(sizeof(float)) + routing().total();
 }
 

@@ -80,22 +80,41 @@ void PackedParts::RunStem(const float* x, int64_t rows,
     stem_.Apply(0, x, rows, h);
     return;
   }
-  Grow(scratch,
-       PaddedStreams(rows) * config_.positions() * StemInputs(config_));
-  if (conv()) {
-    std::vector<float> made;
+  // A multiple of every block of rows that products are cut into, so that only
+  // the last one is padded.
+  constexpr int64_t kRows = 64;
+  const int64_t inputs = config_.input.size();
+  const int64_t points = config_.positions();
+  std::vector<float> made;
+  for (int64_t begin = 0; begin < rows; begin += kRows) {
+    const int64_t count = std::min(kRows, rows - begin);
+    const float* read = x + begin * inputs;
+    Grow(scratch, PaddedStreams(count) * points * StemInputs(config_));
     if (!front_.empty()) {
-      made.resize(rows * maps_.back().to.size());
-      RunFront(x, rows, made.data());
-      x = made.data();
+      made.resize(count * maps_.back().to.size());
+      RunFront(read, count, made.data());
+      read = made.data();
     }
-    GatherPatches(config_.patched_map(), config_.patch, x, rows,
-                  scratch.data());
-  } else {
-    Embed(table_.data(), config_.embedding, x, rows * config_.input.size(),
-          scratch.data());
+    if (conv()) {
+      GatherPatches(config_.patched_map(), config_.patch, read, count,
+                    scratch.data());
+    } else {
+      Embed(table_.data(), config_.embedding, read, count * inputs,
+            scratch.data());
+    }
+    stem_.Apply(0, scratch.data(), count * points,
+                h + begin * config_.stream_size());
   }
-  stem_.Apply(0, scratch.data(), rows * config_.positions(), h);
+}
+
+int64_t PackedParts::WorkFloats() const {
+  const int64_t read =
+      conv() || config_.text() ? config_.positions() * StemInputs(config_) : 0;
+  int64_t floats = read + config_.hidden_size() + 2 * config_.stream_size();
+  for (const FrontMap& map : maps_) {
+    floats += map.to.positions() * map.in() + map.to.size();
+  }
+  return floats;
 }
 
 void PackedParts::RunFront(const float* x, int64_t rows, float* y) const {

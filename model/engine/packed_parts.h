@@ -37,8 +37,11 @@ class PackedParts {
   // Rows of a buffer that holds `rows` streams for a product.
   int64_t PaddedStreams(int64_t rows) const;
 
-  // x: [rows,in], scaled; h: [rows,stream]. A front works through the rows a
-  // few at a time: what lies between its convolutions is large.
+  // Floats that one row may take in scratch buffers, at most.
+  int64_t WorkFloats() const;
+
+  // x: [rows,in], scaled; h: [rows,stream]. Works through the rows a few at a
+  // time: patches and what lies between convolutions are large.
   void RunStem(const float* x, int64_t rows, std::vector<float>& scratch,
                float* h) const;
   // One stream's LayerNorm of a layer.
@@ -54,17 +57,16 @@ class PackedParts {
 
  private:
   bool conv() const { return config_.expert == ExpertKind::kConv; }
+  // rows of the input -> what the patches are taken from.
+  void RunFront(const float* x, int64_t rows, float* y) const;
 
   const ModelConfig config_;
   const Features features_;
   const ConvShape conv_;
   const std::vector<FrontMap> maps_;  // of the front's layers
-  // rows of the input -> what the patches are taken from.
-  void RunFront(const float* x, int64_t rows, float* y) const;
-
-  std::vector<PackedLinear> front_;  // one a layer
-  PackedLinear stem_, head_;         // one each
-  PackedLinear up_, down_;           // by expert; conv has its up in kernels_
+  std::vector<PackedLinear> front_;   // one a layer
+  PackedLinear stem_, head_;          // one each
+  PackedLinear up_, down_;            // by expert; conv has its up in kernels_
   // Conv: weight, then bias, of each expert's up.
   std::vector<std::vector<float>> kernels_;
   std::vector<float> norms_;  // [L+1, 2, d]; the last is the head's

@@ -38,8 +38,8 @@ absl::Status PackedStack::Pack(std::span<const float> params) {
 }
 
 int64_t PackedStack::RowBytes() const {
-  const int64_t floats =
-      config().input.size() + config().stream_size() + config().num_classes();
+  const int64_t floats = config().input.size() + config().stream_size() +
+                         config().num_classes() + parts_.WorkFloats();
   return floats * static_cast<int64_t>(sizeof(float));
 }
 

@@ -1,6 +1,7 @@
 #include "model/engine/raytracing_engine.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "model/math/elementwise.h"
@@ -140,8 +141,10 @@ void RaytracingEngine::LookAhead(int handle) {
 // exactly where it is a module, or a block whose own input cannot change; of
 // any other block all it may send could go to any one that it feeds.
 uint64_t RaytracingEngine::MostMacs(int handle) {
-  // Sums of the step itself round otherwise.
-  constexpr float kSlack = 1.0001f;
+  // Sums of the step itself round otherwise, the more the longer they are.
+  const float slack =
+      1 + 4 * std::numeric_limits<float>::epsilon() *
+              static_cast<float>(wiring_.units() + wiring_.sources());
   constexpr float kLeast = 1e-6f;
   const RowState rays = states_[handle];
   const auto theta = static_cast<float>(NextTheta(handle));
@@ -164,7 +167,7 @@ uint64_t RaytracingEngine::MostMacs(int handle) {
         const int32_t feeder = wiring_.source[unit];
         if (exact_[feeder] != 0) rate += most_[feeder] * rays.p[unit];
       }
-      rate = rate * kSlack + kLeast;
+      rate = rate * slack + kLeast;
     } else {
       rate = rays.rate[e];
     }

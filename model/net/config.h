@@ -107,7 +107,7 @@ struct ModelConfig {
 
   // Rows are windows of text, [1,window,1] bytes as they stand in the text.
   bool text() const { return embedding > 0; }
-  // Of the stacks: there is something to choose in a layer.
+  // Of a stack: there is something to choose in a layer.
   bool has_router() const { return kind != Kind::kMlp && kind != Kind::kCnn; }
   // Numbers of experts that an allocator chooses among; 0: there is none.
   int64_t allocations() const { return kind == Kind::kAdak ? top_k : 0; }

@@ -56,8 +56,8 @@ struct Exits {
   std::span<const float> coverage;  // [B,T+1]
   // Each row's experts l*N+i as they ran, [B,T,.]; -1 where a step ran fewer.
   std::span<const int32_t> experts;
-  // [B,T] the expert of largest weight of each step. Empty where a step is one
-  // expert: `experts` says it.
+  // [B,T] the expert of largest weight, or rate, of each step; -1: it ran none.
+  // Empty where a step is one expert: `experts` says it.
   std::span<const int32_t> path = {};
 
   // Of kinds whose rows stop by themselves; empty elsewhere. Exits after a

@@ -55,6 +55,8 @@ Exits RaytracingNetwork::Forward(std::span<const float> params, const float* x,
                         static_cast<float>(2 * config_.raytracing.mass()));
   woken_.resize(rows);
   woken_by_.resize(rows * exits);
+  leader_.resize(rows * exits);
+  path_.resize(rows * options.steps);
   ever_awake_.assign(rows * wiring_.blocks, 0);
   logits_.resize(rows * exits * classes_);
   coverage_.resize(rows * exits);
@@ -70,10 +72,11 @@ Exits RaytracingNetwork::Forward(std::span<const float> params, const float* x,
     experts_.insert(experts_.end(), woken_[b].begin(), woken_[b].end());
     for (int64_t t = 1; t < exits; ++t) {
       expert_begin_.push_back(before + woken_by_[b * exits + t]);
+      path_[b * options.steps + t - 1] = leader_[b * exits + t];
     }
   }
-  return {rows_,       steps_,        logits_,  coverage_, experts_,
-          /*path=*/{}, expert_begin_, weights_, macs_};
+  return {rows_, steps_,        logits_,  coverage_, experts_,
+          path_, expert_begin_, weights_, macs_};
 }
 
 void RaytracingNetwork::RelaxRows(std::span<const float> params, const float* x,
@@ -95,6 +98,7 @@ void RaytracingNetwork::RelaxRows(std::span<const float> params, const float* x,
       spent[b] += parts_.head.weight.size;
       macs_[exit] = spent[b];
       NoteWoken(b);
+      leader_[exit] = Leader(b, t == 0 ? 0 : woken_by_[exit - 1]);
       woken_by_[exit] = static_cast<int64_t>(woken_[b].size());
       if (keep_stops_) return t == stop_[b];
       const bool stops =
@@ -195,6 +199,16 @@ void RaytracingNetwork::NoteWoken(int64_t b) {
   }
 }
 
+int32_t RaytracingNetwork::Leader(int64_t b, int64_t from) {
+  const float* rate = states_[b].rate;
+  int32_t leader = -1;
+  for (size_t i = from; i < woken_[b].size(); ++i) {
+    const int32_t e = woken_[b][i];
+    if (leader < 0 || rate[e] > rate[leader]) leader = e;
+  }
+  return leader;
+}
+
 void RaytracingNetwork::FillExits(int64_t b) {
   const int64_t first = b * (steps_ + 1);
   const int64_t last = first + stop_[b];
@@ -205,6 +219,7 @@ void RaytracingNetwork::FillExits(int64_t b) {
     coverage_[exit] = coverage_[last];
     macs_[exit] = macs_[last];
     woken_by_[exit] = woken_by_[last];
+    leader_[exit] = -1;
   }
 }
 

@@ -66,6 +66,9 @@ class RaytracingNetwork : public Network {
   void ReadExit(std::span<const float> params, std::span<const int64_t> rows,
                 int64_t t, Scratch& scratch);
   void NoteWoken(int64_t b);
+  // Of the blocks that woke since there were `from`, the one of largest rate;
+  // -1 when there is none.
+  int32_t Leader(int64_t b, int64_t from);
   // Exits after a row's last, and the weights.
   void FillExits(int64_t b);
   // What would have arrived one step earlier.
@@ -106,6 +109,8 @@ class RaytracingNetwork : public Network {
   std::vector<float> early_arrived_;  // [B]
   std::vector<std::vector<int32_t>> woken_;  // [B] blocks, as they woke
   std::vector<int64_t> woken_by_;            // [B,T+1] how many of them by then
+  std::vector<int32_t> leader_;              // [B,T+1]
+  std::vector<int32_t> path_;                // [B,T]
   std::vector<uint8_t> ever_awake_;          // [B,L*N]
   std::vector<float> logits_;                // [B,T+1,C]
   std::vector<float> coverage_;              // [B,T+1]

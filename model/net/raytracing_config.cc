@@ -19,6 +19,7 @@ absl::Status ValidateRaytracing(const ModelConfig& config) {
   if (config.expert != ExpertKind::kMlp) {
     return Expected("expert.kind", "\"block\"");
   }
+  if (config.text()) return Expected("input", "no text in a raytracing");
   RETURN_IF_ERROR(InBounds("raytracing.modules", rays.modules, kMaxModules));
   RETURN_IF_ERROR(
       InBounds("raytracing.max_steps", rays.max_steps, kMaxThresholds));

@@ -79,6 +79,9 @@ void Relaxation::Start(RowState row) const {
   std::fill_n(row.changed + modules, wiring_.blocks, uint8_t{0});
   std::fill_n(row.rate, wiring_.blocks, 0.0f);
   std::fill_n(row.known, wiring_.blocks, uint8_t{0});
+  // Sums are over sources that sleep too, whatever they held before.
+  std::fill_n(row.p + wiring_.first_unit(0),
+              wiring_.units() - wiring_.first_unit(0), 0.0f);
 }
 
 bool Relaxation::Stale(int64_t block, const RowState& row) const {

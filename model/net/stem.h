@@ -28,8 +28,8 @@ struct Stem {
   // W ~ N(0, 1/its inputs), b = 0; the vectors of bytes ~ N(0, 1).
   void Init(std::span<float> params, Rng& rng) const;
 
-  // x: [rows,in], already scaled; h: [rows,stream], written. On the calling
-  // thread.
+  // x: [rows,in], already scaled; h: [rows,stream], written. In parallel,
+  // unless it is called from a parallel loop.
   void Forward(std::span<const float> params, const float* x, int64_t rows,
                float* h) const;
   // Adds the parameters' gradients, given dh, which is masked by the

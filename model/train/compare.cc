@@ -69,7 +69,7 @@ class DirectoryLock {
 // Options with the same key learn from the same images.
 std::string DataKey(const FitOptions& options) {
   return absl::StrCat(options.dataset, " ", options.validation, " ",
-                      options.limit_train);
+                      options.limit_train, " ", options.window);
 }
 
 // One comparison under way.
@@ -172,8 +172,19 @@ class Comparison {
       ASSIGN_OR_RETURN(data_, LoadTrainingData(options));
       data_key_ = key;
       RETURN_IF_ERROR(CheckSameData());
+      RETURN_IF_ERROR(CheckModelsFit());
     }
-    return CheckModelFits(options, data_.data);
+    return absl::OkStatus();
+  }
+
+  // All that is to learn from these data, lest a plan ends after hours at one
+  // that cannot be made.
+  absl::Status CheckModelsFit() const {
+    for (const auto& training : trainings_) {
+      if (DataKey(training->options()) != data_key_) continue;
+      RETURN_IF_ERROR(CheckModelFits(training->options(), data_.data));
+    }
+    return absl::OkStatus();
   }
 
   // What is done must have learnt from the data that are here now.
@@ -227,6 +238,17 @@ class Comparison {
     return LoadCheckpoint(training.checkpoint());
   }
 
+  // A checkpoint that an earlier plan with more seeds did not keep is missed in
+  // one table, and no reason to have no report.
+  static bool WasRemoved(const absl::Status& status,
+                         const PlannedTraining& training) {
+    if (!absl::IsNotFound(status)) return false;
+    Tell("note: ", training.title(),
+         " has no checkpoint any more, so that the "
+         "report leaves out the steps that it uses");
+    return true;
+  }
+
   // The steps that the best seed of each run uses, against the loss of the best
   // seed of the reference. A run on other images has none, nor has the
   // reference, which would be its own judge.
@@ -236,7 +258,9 @@ class Comparison {
       return absl::OkStatus();
     }
     const FitOptions& judge = reference->options();
-    ASSIGN_OR_RETURN(const Model judging, LoadModelAndData(*reference));
+    const absl::StatusOr<Model> judge_model = LoadModelAndData(*reference);
+    if (WasRemoved(judge_model.status(), *reference)) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const Model judging, judge_model);
     const std::vector<double> loss =
         Observe(judging, data_.evaluated, {.steps = judge.max_steps})
             .last_loss();
@@ -246,10 +270,13 @@ class Comparison {
       const PlannedTraining* training = BestTraining(run.name);
       if (training == nullptr || training == reference ||
           run.options.dataset != judge.dataset ||
-          run.options.validation != judge.validation) {
+          run.options.validation != judge.validation ||
+          run.options.window != judge.window) {
         continue;
       }
-      ASSIGN_OR_RETURN(const Model model, LoadModelAndData(*training));
+      const absl::StatusOr<Model> loaded = LoadModelAndData(*training);
+      if (WasRemoved(loaded.status(), *training)) continue;
+      ASSIGN_OR_RETURN(const Model model, loaded);
       const Outcomes outcomes =
           Observe(model, data_.evaluated, {.steps = run.options.max_steps});
       results.difficulty[run.name] = ReportStop(budget, outcomes, loss);
@@ -269,15 +296,13 @@ class Comparison {
       RETURN_IF_ERROR(WriteFileAtomically(path + ".dat", plot.data));
       if (!able) continue;
       const absl::Status status = RunGnuplot(directory, plot.name + ".gp");
-      if (absl::IsNotFound(status)) {
+      if (!status.ok()) {
         able = false;
-        Tell(
-            "note: there is no gnuplot (Debian: gnuplot-nox), so there are no "
-            "plots; their scripts and data are in ",
-            directory);
+        Tell("note: no further plots, for ", status.message(),
+             absl::IsNotFound(status) ? " (Debian: gnuplot-nox)" : "",
+             "; their scripts and data are in ", directory);
         continue;
       }
-      RETURN_IF_ERROR(status);
       drawn.push_back(absl::StrCat("plots/", plot.name, ".svg"));
     }
     return drawn;

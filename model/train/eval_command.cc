@@ -16,14 +16,6 @@
 namespace mre {
 namespace {
 
-// So that a noise of 0.5 says the same today and tomorrow.
-constexpr uint64_t kNoiseSeed = 1;
-
-bool HasStopRule(const Budget& budget) {
-  return budget.min_confidence > 0 || budget.min_ray_coverage > 0 ||
-         budget.stable_steps > 0;
-}
-
 absl::Status CheckShare(absl::string_view flag, float value) {
   if (value >= 0 && value <= 1) return absl::OkStatus();
   return absl::InvalidArgumentError(
@@ -90,28 +82,16 @@ absl::Status RunEval(const EvalCommand& command) {
   if (command.validation > 0) {
     ASSIGN_OR_RETURN(split, TakeValidation(command.validation, data));
   }
-  PassOptions pass{.steps = steps, .seed = kNoiseSeed};
-  const Outcomes outcomes = Observe(model, split, pass);
-  EvalReport report;
-  report.evaluation = Summarise(model.config, outcomes);
-  if (command.router_noise > 0) {
-    pass.router_noise = static_cast<float>(command.router_noise);
-    report.noise =
-        ReportNoise(command.router_noise,
-                    Summarise(model.config, Observe(model, split, pass)));
+  std::vector<double> difficulty;
+  if (!command.reference.empty()) {
+    ASSIGN_OR_RETURN(const Model reference, LoadCheckpoint(command.reference));
+    RETURN_IF_ERROR(CheckFits("--reference", reference.config, data));
+    difficulty =
+        Observe(reference, split, {.steps = MaxSteps(reference.config)})
+            .last_loss();
   }
-  if (HasStopRule(command.stop)) {
-    std::vector<double> difficulty;
-    if (!command.reference.empty()) {
-      ASSIGN_OR_RETURN(const Model reference,
-                       LoadCheckpoint(command.reference));
-      RETURN_IF_ERROR(CheckFits("--reference", reference.config, data));
-      difficulty =
-          Observe(reference, split, {.steps = MaxSteps(reference.config)})
-              .last_loss();
-    }
-    report.stop = ReportStop(command.stop, outcomes, difficulty);
-  }
+  const EvalReport report = MakeReport(
+      model, split, steps, command.router_noise, command.stop, difficulty);
   const std::string text = command.json ? absl::StrCat(FormatJson(report), "\n")
                                         : FormatTable(report);
   std::fwrite(text.data(), 1, text.size(), stdout);

@@ -15,6 +15,8 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr int64_t kDeciles = 10;
+// So that a noise of 0.5 says the same today and tomorrow.
+constexpr uint64_t kNoiseSeed = 1;
 
 void AppendLoad(int64_t step, const ExpertLoad& load, size_t experts,
                 std::string& text) {
@@ -176,6 +178,29 @@ StopReport ReportStop(const Budget& budget, const Outcomes& outcomes,
   stop.steps_by_decile =
       MeansByRank(reference_loss, steps, std::min(kDeciles, outcomes.inputs));
   return stop;
+}
+
+bool HasStopRule(const Budget& budget) {
+  return budget.min_confidence > 0 || budget.min_ray_coverage > 0 ||
+         budget.stable_steps > 0;
+}
+
+EvalReport MakeReport(const Model& model, const Split& split, int64_t steps,
+                      double router_noise, const Budget& stop,
+                      const std::vector<double>& reference_loss) {
+  PassOptions pass{.steps = steps, .seed = kNoiseSeed};
+  const Outcomes outcomes = Observe(model, split, pass);
+  EvalReport report;
+  report.evaluation = Summarise(model.config, outcomes);
+  if (router_noise > 0) {
+    pass.router_noise = static_cast<float>(router_noise);
+    report.noise = ReportNoise(
+        router_noise, Summarise(model.config, Observe(model, split, pass)));
+  }
+  if (HasStopRule(stop)) {
+    report.stop = ReportStop(stop, outcomes, reference_loss);
+  }
+  return report;
 }
 
 std::string FormatTable(const Evaluation& evaluation) {

@@ -41,6 +41,16 @@ struct EvalReport {
   std::optional<StopReport> stop;
 };
 
+// True when a limit is set that looks at how the input does.
+bool HasStopRule(const Budget& budget);
+
+// Runs `steps` steps of every input, once more with noise on the router's
+// logits if `router_noise` is above 0, and applies `stop` if it is a rule.
+// reference_loss: as ReportStop's. REQUIRES: as Observe.
+EvalReport MakeReport(const Model& model, const Split& split, int64_t steps,
+                      double router_noise, const Budget& stop,
+                      const std::vector<double>& reference_loss);
+
 // Tables; the first has a row a step.
 std::string FormatTable(const Evaluation& evaluation);
 std::string FormatTable(const EvalReport& report);

@@ -91,7 +91,7 @@ void AddEvalFlags(CLI::App& eval, EvalCommand& command) {
       ->capture_default_str();
   eval.add_option("--data_dir", command.data_dir,
                   "directory of the data set's files, or a text's file");
-  eval.add_option("--steps", command.steps, "experts to run (0: all)")
+  eval.add_option("--steps", command.steps, "steps to run (0: all)")
       ->capture_default_str();
   eval.add_option("--validation", command.validation,
                   "evaluate on the last N training images instead")

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -371,7 +372,8 @@ std::string FormatPlanReport(const Plan& plan, const PlanResults& results,
       &text,
       "\nPlan `%s`: %d runs, seeds %s. Made by\n\n```\n%s\n```\n\nsd is the "
       "standard deviation over the seeds (of a sample: divided by n - 1). A "
-      "step is an expert in an mre, a layer elsewhere.\n",
+      "step is an expert in an mre, a threshold in a raytracing, a layer "
+      "elsewhere.\n",
       plan.name, plan.runs.size(), absl::StrJoin(plan.seeds, " "),
       results.command);
   text += Missing(plan, results.results);
@@ -384,8 +386,10 @@ std::string FormatPlanReport(const Plan& plan, const PlanResults& results,
   }
   text += "\n## Recipes\n\n";
   for (const PlannedRun& run : plan.runs) {
-    absl::StrAppend(&text, "- ", run.name, ": `", FormatRecipe(run.options),
-                    "`\n");
+    // Seeds are the plan's.
+    auto recipe = nlohmann::ordered_json::parse(FormatRecipe(run.options));
+    recipe.erase("seed");
+    absl::StrAppend(&text, "- ", run.name, ": `", recipe.dump(), "`\n");
   }
   return text;
 }

@@ -21,9 +21,6 @@
 namespace mre {
 namespace {
 
-// Of the evaluation's noise; the same for all.
-constexpr uint64_t kNoiseSeed = 1;
-
 FitOptions WithSeed(FitOptions options, uint64_t seed) {
   options.seed = seed;
   return options;
@@ -94,22 +91,10 @@ absl::StatusOr<std::optional<RunResult>> PlannedTraining::Done() const {
 
 EvalReport PlannedTraining::Report(const Model& model,
                                    const Split& split) const {
-  PassOptions pass{.steps = options_.max_steps, .seed = kNoiseSeed};
-  const Outcomes outcomes = Observe(model, split, pass);
-  EvalReport report;
-  report.evaluation = Summarise(model.config, outcomes);
-  if (plan_.router_noise > 0) {
-    pass.router_noise = static_cast<float>(plan_.router_noise);
-    report.noise =
-        ReportNoise(plan_.router_noise,
-                    Summarise(model.config, Observe(model, split, pass)));
-  }
-  if (plan_.min_confidence > 0) {
-    Budget budget;
-    budget.min_confidence = static_cast<float>(plan_.min_confidence);
-    report.stop = ReportStop(budget, outcomes, {});
-  }
-  return report;
+  Budget stop;
+  stop.min_confidence = static_cast<float>(plan_.min_confidence);
+  return MakeReport(model, split, options_.max_steps, plan_.router_noise, stop,
+                    {});
 }
 
 absl::StatusOr<std::optional<RunResult>> PlannedTraining::Train(

@@ -11,9 +11,10 @@
 
 namespace mre {
 
-// The step at which each input stops, as the engine would stop it, [B]. An
-// input that meets no limit takes all its steps. Time stands still: max_time
-// never holds.
+// The step at which each input stops, as the engine would stop it, [B]; but for
+// max_macs in kinds whose steps differ in cost, where the engine counts the
+// most that a step may cost, and this what it did. An input that meets no limit
+// takes all its steps. Time stands still: max_time never holds.
 std::vector<int32_t> StepsUsed(const Budget& budget, const Outcomes& outcomes);
 
 // Means over the inputs at the steps at which they stop.

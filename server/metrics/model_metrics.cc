@@ -102,10 +102,10 @@ ModelMetrics::ModelMetrics(const ServedModel& model,
   macs_ = build.Counter("mre_macs_total", "Multiply-accumulates spent.");
   macs_saved_ = build.Counter(
       "mre_macs_saved_total",
-      "Multiply-accumulates that rows did not spend because they stopped "
-      "before every expert had run.");
+      "Multiply-accumulates that rows did not spend because a limit stopped "
+      "them; at most, for kinds whose steps differ in cost.");
   row_steps_ =
-      build.Distribution("mre_row_steps", "Experts run by rows that stopped.",
+      build.Distribution("mre_row_steps", "Steps run by rows that stopped.",
                          StepCounts(model.model->max_steps()));
   queue_seconds_ = build.Distribution(
       "mre_queue_seconds", "From a row's admission to its start.", Seconds());
@@ -152,7 +152,11 @@ void ModelMetrics::ExpertRan(int64_t expert, int64_t rows) {
 void ModelMetrics::RowFinished(StopReason reason, const Progress& progress) {
   rows_->Increment();
   stops_[static_cast<int>(reason)]->Increment();
-  macs_saved_->Increment(static_cast<double>(full_macs_ - progress.macs));
+  // One that ends by itself has saved nothing; of kinds whose rows differ in
+  // what all their steps cost, full_macs_ is the most.
+  if (reason != StopReason::kExhausted) {
+    macs_saved_->Increment(static_cast<double>(full_macs_ - progress.macs));
+  }
   row_steps_->Observe(progress.step);
   stop_confidence_->Observe(progress.confidence);
   stop_ray_coverage_->Observe(progress.ray_coverage);

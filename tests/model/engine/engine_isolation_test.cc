@@ -42,6 +42,7 @@ std::vector<uint32_t> Bits(const Engine& engine, int row) {
 struct Task {
   std::vector<float> input;
   Routing routing;
+  Thresholds thresholds;                     // of a raytracing
   std::vector<std::vector<uint32_t>> alone;  // bits of each step
 };
 
@@ -51,8 +52,12 @@ std::vector<Task> MakeTasks(const std::shared_ptr<const PackedModel>& model,
   for (Task& task : tasks) {
     task.input = RandomInput(model->config(), rng);
     task.routing = {sampled, rng.Next(), rng.Below(5)};
+    if (model->config().kind == Kind::kRaytracing && rng.Below(2) == 0) {
+      task.thresholds.theta_decay =
+          static_cast<float>(0.3 + 0.6 * rng.Uniform());
+    }
     const auto engine = Engine::Create(model);
-    const int row = engine->Begin(task.input, task.routing);
+    const int row = engine->Begin(task.input, task.routing, task.thresholds);
     do {
       engine->Step({&row, 1});
       task.alone.push_back(Bits(*engine, row));
@@ -77,7 +82,8 @@ int Mingle(const std::shared_ptr<const PackedModel>& model,
   for (int step = 0; step < steps; ++step) {
     while (running.size() < most && rng.Below(8) != 0) {
       const Task& task = tasks[rng.Below(tasks.size())];
-      running.push_back({engine->Begin(task.input, task.routing), &task});
+      running.push_back(
+          {engine->Begin(task.input, task.routing, task.thresholds), &task});
     }
     rng.Shuffle(running);
     std::vector<int> rows;

@@ -164,16 +164,24 @@ TEST_F(MreTrainCompareTest, ATakenNameNeedsTheSameRecipeAndData) {
 }
 
 TEST_F(MreTrainCompareTest, WithoutGnuplotTheReportHasNoPlots) {
-  const pid_t pid = [&] {
-    // A path without gnuplot; the binary itself is named in full.
+  // A path without gnuplot, then with one that fails; the binary itself is
+  // named in full.
+  const auto run = [&] {
     const std::string path = getenv("PATH");
     setenv("PATH", dir_.c_str(), 1);
     const pid_t started = Start(With(Compare("out"), {"--only=plain"}));
     setenv("PATH", path.c_str(), 1);
-    return started;
-  }();
-  ASSERT_EQ(Wait(pid), 0) << Stderr();
-  EXPECT_THAT(Stderr(), HasSubstr("note: there is no gnuplot"));
+    return Wait(started);
+  };
+  WriteBytes(Path("gnuplot"), "#!/bin/false\n");
+  std::filesystem::permissions(Path("gnuplot"),
+                               std::filesystem::perms::owner_all);
+  ASSERT_EQ(run(), 0) << Stderr();
+  EXPECT_THAT(Stderr(), HasSubstr("gnuplot failed on"));
+  EXPECT_THAT(*ReadFile(Path("out/report.md")), Not(HasSubstr("## Plots")));
+  std::filesystem::remove(Path("gnuplot"));
+  ASSERT_EQ(run(), 0) << Stderr();
+  EXPECT_THAT(Stderr(), HasSubstr("for there is no gnuplot"));
   EXPECT_THAT(*ReadFile(Path("out/report.md")), Not(HasSubstr("## Plots")));
   EXPECT_TRUE(Exists("out/plots/accuracy-step-mnist.gp"));
 }
