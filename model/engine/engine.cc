@@ -12,6 +12,14 @@ Engine::Engine(std::shared_ptr<const PackedModel> model, const Options& options)
       options_(options),
       classes_(model_->config().num_classes()) {}
 
+void Engine::CopyInputs(std::span<const int> rows, float* to) const {
+  const int64_t size = model_->config().input.size();
+  for (const int handle : rows) {
+    std::copy_n(input(handle), size, to);
+    to += size;
+  }
+}
+
 void Engine::Ensure(std::vector<float>& buffer, int64_t floats) {
   if (static_cast<int64_t>(buffer.size()) < floats) buffer.resize(floats);
 }

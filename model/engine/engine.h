@@ -125,6 +125,8 @@ class Engine {
   const float* input(int handle) const {
     return inputs_.data() + handle * model_->config().input.size();
   }
+  // The rows' inputs, one after the other.
+  void CopyInputs(std::span<const int> rows, float* to) const;
   void ExpertRan(int64_t expert, int64_t rows) const {
     if (options_.on_expert_batch != nullptr) {
       options_.on_expert_batch(options_.context, expert, rows);

@@ -31,15 +31,12 @@ void MreEngine::Reset(int row) {
 void MreEngine::Start(std::span<const int> rows) {
   const int64_t count = static_cast<int64_t>(rows.size());
   const int64_t padded = model_->parts().PaddedStreams(count);
-  const int64_t size = model_->config().input.size();
   const int64_t logits_size = routing_.total();
-  Ensure(in_, padded * size);
+  Ensure(in_, padded * model_->config().input.size());
   Ensure(out_, padded * (size_ + logits_size));
   float* h = out_.data();
   float* logits = h + padded * size_;
-  for (int64_t i = 0; i < count; ++i) {
-    std::copy_n(input(rows[i]), size, in_.data() + i * size);
-  }
+  CopyInputs(rows, in_.data());
   model_->parts().RunStem(in_.data(), count, mid_, h);
   model_->Router(h, count, mid_, logits);
   for (int64_t i = 0; i < count; ++i) {

@@ -14,6 +14,10 @@
 
 namespace mre {
 
+inline void Append(std::span<const float> from, std::vector<float>& to) {
+  to.insert(to.end(), from.begin(), from.end());
+}
+
 // Thread-safe once all are added.
 class PackedLinear {
  public:

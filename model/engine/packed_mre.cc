@@ -7,14 +7,6 @@
 #include "model/net/mre_params.h"
 
 namespace mre {
-namespace {
-
-void Append(std::span<const float> from, std::vector<float>& to) {
-  to.insert(to.end(), from.begin(), from.end());
-}
-
-}  // namespace
-
 absl::StatusOr<std::unique_ptr<const PackedModel>> PackedMre::Create(
     const Model& model, Precision precision) {
   std::unique_ptr<PackedMre> packed(new PackedMre(model.config, precision));

@@ -14,10 +14,6 @@ void Grow(std::vector<float>& buffer, int64_t floats) {
   if (static_cast<int64_t>(buffer.size()) < floats) buffer.resize(floats);
 }
 
-void Append(std::span<const float> from, std::vector<float>& to) {
-  to.insert(to.end(), from.begin(), from.end());
-}
-
 }  // namespace
 
 absl::Status PackedParts::Pack(Precision precision, const Stem& stem,

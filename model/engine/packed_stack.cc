@@ -4,14 +4,6 @@
 #include "model/net/stack_params.h"
 
 namespace mre {
-namespace {
-
-void Append(std::span<const float> from, std::vector<float>& to) {
-  to.insert(to.end(), from.begin(), from.end());
-}
-
-}  // namespace
-
 absl::StatusOr<std::unique_ptr<const PackedModel>> PackedStack::Create(
     const Model& model, Precision precision) {
   std::unique_ptr<PackedStack> packed(new PackedStack(model.config, precision));

@@ -28,13 +28,10 @@ void StackEngine::Resize(int64_t rows) { streams_.resize(rows * size_); }
 
 void StackEngine::Start(std::span<const int> rows) {
   const int64_t count = static_cast<int64_t>(rows.size());
-  const int64_t size = model_->config().input.size();
   const int64_t padded = model_->parts().PaddedStreams(count);
-  Ensure(in_, padded * size);
+  Ensure(in_, padded * model_->config().input.size());
   Ensure(out_, padded * size_);
-  for (int64_t i = 0; i < count; ++i) {
-    std::copy_n(input(rows[i]), size, in_.data() + i * size);
-  }
+  CopyInputs(rows, in_.data());
   model_->parts().RunStem(in_.data(), count, mid_, out_.data());
   for (int64_t i = 0; i < count; ++i) {
     std::copy_n(out_.data() + i * size_, size_, stream(rows[i]));

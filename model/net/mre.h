@@ -38,7 +38,7 @@ struct UnrollOptions : PassOptions {
 
 // Everything one batch keeps between forward and backward. Buffers grow to the
 // largest batch seen and are reused. "Sorted" buffers hold the B*T (row, step)
-// pairs as SortedPairs has them.
+// pairs b*T+t as `sorted` has them.
 struct Unrolled {
   int64_t rows = 0;
   int64_t steps = 0;
@@ -52,7 +52,7 @@ struct Unrolled {
   std::vector<float> coverage;       // [B,T+1] after each step
   std::vector<float> soft;           // [B,T,L*N] relaxed choice, 0 elsewhere
   std::vector<float> weight;         // [B,T] w
-  SortedPairs sorted;
+  ExpertSort sorted;
   std::vector<float> read;        // sorted [.,d] the stream as it was read
   std::vector<float> read_stats;  // sorted [.,norm's]
   std::vector<float> normal;      // sorted [.,d] its LayerNorm

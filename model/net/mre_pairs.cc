@@ -1,27 +1,11 @@
 #include "model/net/mre_pairs.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "model/net/batch_ops.h"
 #include "model/net/mre.h"
 
 namespace mre {
-
-void SortedPairs::Sort(std::span<const int32_t> expert, int64_t experts) {
-  expert_begin.assign(experts + 1, 0);
-  for (const int32_t e : expert) {
-    if (e >= 0) ++expert_begin[e + 1];
-  }
-  for (int64_t e = 0; e < experts; ++e) {
-    expert_begin[e + 1] += expert_begin[e];
-  }
-  std::vector<int64_t> next(expert_begin.begin(), expert_begin.end() - 1);
-  position.resize(expert.size());
-  for (size_t i = 0; i < expert.size(); ++i) {
-    position[i] = expert[i] < 0 ? -1 : next[expert[i]]++;
-  }
-}
 
 void MreNetwork::CreditRivals(std::span<const float> params) {
   const int64_t d = config_.stream_size();
@@ -49,8 +33,7 @@ void MreNetwork::CreditRivals(std::span<const float> params) {
     }
     parts_.head.Forward(params, z.data(), 0, pairs, cache, logits.data());
     const auto loss = [&](const float* from, uint8_t label) {
-      Softmax(from, classes, p.data());
-      return -std::log(std::max(p[label], 1e-30f));
+      return LossOf(from, classes, label, p.data());
     };
     for (int64_t i = 0; i < pairs; ++i) {
       const int64_t b = begin + i / steps;

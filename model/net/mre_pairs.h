@@ -16,28 +16,21 @@
 #define MRE_MODEL_NET_MRE_PAIRS_H_
 
 #include <cstdint>
-#include <span>
 #include <vector>
+
+#include "model/net/expert_sort.h"
 
 namespace mre {
 
-// (row, step) pairs in order of their expert, then row, then step. `position`
-// maps b*T+t to the pair's place; pairs of expert -1 have none.
-struct SortedPairs {
-  void Sort(std::span<const int32_t> expert, int64_t experts);
-
-  std::vector<int64_t> position;      // [B,T]
-  std::vector<int64_t> expert_begin;  // [L*N+1] ranges of the places
-};
-
-// The rivals of one batch. "Sorted" as in SortedPairs.
+// The rivals of one batch. "Sorted" buffers hold the (row, step)
+// pairs b*T+t as `sorted` has them.
 struct Rivals {
   bool empty() const { return expert.empty(); }
 
   std::vector<int32_t> expert;  // [B,T] l*N+i; -1: no second candidate
   std::vector<float> odds;      // [B,T] q
   std::vector<float> credit;    // [B,T] D
-  SortedPairs sorted;
+  ExpertSort sorted;
   std::vector<float> normal;  // sorted [.,d] LayerNorm of what they read
   std::vector<float> wrote;   // sorted [.,d] y
 };

@@ -7,6 +7,11 @@
 
 namespace mre {
 
+float LossOf(const float* logits, int64_t classes, int64_t label, float* p) {
+  Softmax(logits, classes, p);
+  return -std::log(std::max(p[label], 1e-30f));
+}
+
 double ExitLoss(const Exits& exits, int64_t classes, const uint8_t* labels,
                 std::span<const float> step_weights, float* dlogits) {
   const int64_t count = exits.steps + 1;

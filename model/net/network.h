@@ -96,6 +96,9 @@ class Network {
                         const float* dlogits, std::span<float> gradient) = 0;
 };
 
+// Cross-entropy of one exit; p: room for its probabilities, [classes].
+float LossOf(const float* logits, int64_t classes, int64_t label, float* p);
+
 // Cross-entropy of each exit, weighted: mean over rows of
 // sum_t step_weights[t] * CE(logits[b,t], labels[b]). Writes its gradient to
 // dlogits [B,T+1,C] when that is not null. Exits that have weights of their own

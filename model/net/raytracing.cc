@@ -55,7 +55,6 @@ Exits RaytracingNetwork::Forward(std::span<const float> params, const float* x,
                         static_cast<float>(2 * config_.raytracing.mass()));
   woken_.resize(rows);
   woken_by_.resize(rows * exits);
-  leader_.resize(rows * exits);
   path_.resize(rows * options.steps);
   ever_awake_.assign(rows * wiring_.blocks, 0);
   logits_.resize(rows * exits * classes_);
@@ -72,7 +71,6 @@ Exits RaytracingNetwork::Forward(std::span<const float> params, const float* x,
     experts_.insert(experts_.end(), woken_[b].begin(), woken_[b].end());
     for (int64_t t = 1; t < exits; ++t) {
       expert_begin_.push_back(before + woken_by_[b * exits + t]);
-      path_[b * options.steps + t - 1] = leader_[b * exits + t];
     }
   }
   return {rows_, steps_,        logits_,  coverage_, experts_,
@@ -98,7 +96,7 @@ void RaytracingNetwork::RelaxRows(std::span<const float> params, const float* x,
       spent[b] += parts_.head.weight.size;
       macs_[exit] = spent[b];
       NoteWoken(b);
-      leader_[exit] = Leader(b, t == 0 ? 0 : woken_by_[exit - 1]);
+      if (t > 0) path_[b * steps_ + t - 1] = Leader(b, woken_by_[exit - 1]);
       woken_by_[exit] = static_cast<int64_t>(woken_[b].size());
       if (keep_stops_) return t == stop_[b];
       const bool stops =
@@ -219,8 +217,9 @@ void RaytracingNetwork::FillExits(int64_t b) {
     coverage_[exit] = coverage_[last];
     macs_[exit] = macs_[last];
     woken_by_[exit] = woken_by_[last];
-    leader_[exit] = -1;
   }
+  std::fill(path_.begin() + b * steps_ + stop_[b],
+            path_.begin() + (b + 1) * steps_, -1);
 }
 
 void RaytracingNetwork::RunEarly(std::span<const float> params, int64_t begin,

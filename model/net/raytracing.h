@@ -109,7 +109,6 @@ class RaytracingNetwork : public Network {
   std::vector<float> early_arrived_;  // [B]
   std::vector<std::vector<int32_t>> woken_;  // [B] blocks, as they woke
   std::vector<int64_t> woken_by_;            // [B,T+1] how many of them by then
-  std::vector<int32_t> leader_;              // [B,T+1]
   std::vector<int32_t> path_;                // [B,T]
   std::vector<uint8_t> ever_awake_;          // [B,L*N]
   std::vector<float> logits_;                // [B,T+1,C]

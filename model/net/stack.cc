@@ -105,16 +105,16 @@ void StackNetwork::LayerForward(std::span<const float> params, int64_t layer) {
     }
     Choose(params, layer, begin, end);
   });
-  SortByExpert(pass);
+  pass.sorted.Sort(pass.chosen, config_.experts);
   ForRowBlocks(rows_, [&](int64_t, int64_t begin, int64_t end) {
     ForChoices(pass, begin, end, [&](int64_t i, int64_t b) {
       std::copy_n(pass.normal.data() + b * d, d,
-                  pass.read.data() + pass.position[i] * d);
+                  pass.read.data() + pass.sorted.position[i] * d);
     });
   });
   ParallelFor(config_.experts, [&](int64_t i) {
-    const int64_t begin = pass.expert_begin[i];
-    const int64_t rows = pass.expert_begin[i + 1] - begin;
+    const int64_t begin = pass.sorted.expert_begin[i];
+    const int64_t rows = pass.sorted.expert_begin[i + 1] - begin;
     if (rows == 0) return;
     parts.experts[i].Forward(params, pass.read.data() + begin * d, rows,
                              pass.hidden.data() + begin * m,
@@ -125,8 +125,8 @@ void StackNetwork::LayerForward(std::span<const float> params, int64_t layer) {
       std::copy_n(out(b, layer), d, out(b, layer + 1));
     }
     ForChoices(pass, begin, end, [&](int64_t i, int64_t b) {
-      AddScaled(pass.wrote.data() + pass.position[i] * d, pass.weight[i], d,
-                out(b, layer + 1));
+      AddScaled(pass.wrote.data() + pass.sorted.position[i] * d, pass.weight[i],
+                d, out(b, layer + 1));
     });
   });
 }
@@ -192,22 +192,6 @@ int32_t StackNetwork::CountFor(int64_t row, int64_t layer, uint64_t key) const {
   return Allocate(Allocation(passes_[layer], row), options_.noise, key);
 }
 
-void StackNetwork::SortByExpert(LayerPass& pass) const {
-  pass.expert_begin.assign(config_.experts + 1, 0);
-  for (const int32_t i : pass.chosen) {
-    if (i >= 0) ++pass.expert_begin[i + 1];
-  }
-  for (int64_t i = 0; i < config_.experts; ++i) {
-    pass.expert_begin[i + 1] += pass.expert_begin[i];
-  }
-  std::vector<int64_t> next(pass.expert_begin.begin(),
-                            pass.expert_begin.end() - 1);
-  pass.position.resize(pass.chosen.size());
-  for (size_t i = 0; i < pass.chosen.size(); ++i) {
-    if (pass.chosen[i] >= 0) pass.position[i] = next[pass.chosen[i]]++;
-  }
-}
-
 void StackNetwork::Backward(std::span<const float> params, const float* x,
                             const float* dlogits, std::span<float> gradient) {
   const int64_t d = size_;
@@ -250,14 +234,14 @@ void StackNetwork::LayerBackward(std::span<const float> params, int64_t layer,
   ForRowBlocks(rows_, [&](int64_t, int64_t begin, int64_t end) {
     ForChoices(pass, begin, end, [&](int64_t i, int64_t b) {
       const float* dz = dz_.data() + b * d;
-      const int64_t at = pass.position[i];
+      const int64_t at = pass.sorted.position[i];
       dweight_[i] = Dot(dz, pass.wrote.data() + at * d, d);
       Scale(dz, pass.weight[i], d, dwrote_.data() + at * d);
     });
   });
   ParallelFor(config_.experts, [&](int64_t i) {
-    const int64_t begin = pass.expert_begin[i];
-    const int64_t rows = pass.expert_begin[i + 1] - begin;
+    const int64_t begin = pass.sorted.expert_begin[i];
+    const int64_t rows = pass.sorted.expert_begin[i + 1] - begin;
     if (rows == 0) return;
     parts.experts[i].Backward(
         params, pass.read.data() + begin * d, pass.hidden.data() + begin * m,
@@ -267,7 +251,8 @@ void StackNetwork::LayerBackward(std::span<const float> params, int64_t layer,
   ForRowBlocks(rows_, [&](int64_t, int64_t begin, int64_t end) {
     std::fill(dnormal_.begin() + begin * d, dnormal_.begin() + end * d, 0.0f);
     ForChoices(pass, begin, end, [&](int64_t i, int64_t b) {
-      Add(dread_.data() + pass.position[i] * d, d, dnormal_.data() + b * d);
+      Add(dread_.data() + pass.sorted.position[i] * d, d,
+          dnormal_.data() + b * d);
     });
   });
   if (parts_.gate(layer) != nullptr) GateBackward(params, layer, gradient);
@@ -335,9 +320,9 @@ void StackNetwork::GateBackward(std::span<const float> params, int64_t layer,
 std::vector<double> StackNetwork::Shares(const LayerPass& pass) const {
   std::vector<double> shares(config_.experts);
   for (int64_t i = 0; i < config_.experts; ++i) {
-    shares[i] =
-        static_cast<double>(pass.expert_begin[i + 1] - pass.expert_begin[i]) /
-        static_cast<double>(pass.expert_begin.back());
+    shares[i] = static_cast<double>(pass.sorted.expert_begin[i + 1] -
+                                    pass.sorted.expert_begin[i]) /
+                static_cast<double>(pass.sorted.expert_begin.back());
   }
   return shares;
 }

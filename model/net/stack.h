@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "model/net/allocator.h"
+#include "model/net/expert_sort.h"
 #include "model/net/features.h"
 #include "model/net/network.h"
 #include "model/net/stack_params.h"
@@ -59,20 +60,19 @@ class StackNetwork : public Network {
   // most, in order of their expert, then row; `position` maps b*k+j to the
   // place.
   struct LayerPass {
-    std::vector<float> stats;           // [B,norm's]
-    std::vector<float> normal;          // [B,d]
-    std::vector<float> features;        // [B,F]; empty: normal is read itself
-    std::vector<float> feature_stats;   // [B,2]
-    std::vector<float> p;               // [B,N]
-    std::vector<float> allocation;      // [B,k] a; adak
-    std::vector<int32_t> count;         // [B] experts that a row runs
-    std::vector<int32_t> chosen;        // [B,k], ascending, then -1
-    std::vector<float> weight;          // [B,k]
-    std::vector<int64_t> position;      // [B,k]
-    std::vector<int64_t> expert_begin;  // [N+1]
-    std::vector<float> read;            // sorted [.,d]
-    std::vector<float> hidden;          // sorted [.,m]
-    std::vector<float> wrote;           // sorted [.,d]
+    std::vector<float> stats;          // [B,norm's]
+    std::vector<float> normal;         // [B,d]
+    std::vector<float> features;       // [B,F]; empty: normal is read itself
+    std::vector<float> feature_stats;  // [B,2]
+    std::vector<float> p;              // [B,N]
+    std::vector<float> allocation;     // [B,k] a; adak
+    std::vector<int32_t> count;        // [B] experts that a row runs
+    std::vector<int32_t> chosen;       // [B,k], ascending, then -1
+    std::vector<float> weight;         // [B,k]
+    ExpertSort sorted;                 // of the choices [B,k]
+    std::vector<float> read;           // sorted [.,d]
+    std::vector<float> hidden;         // sorted [.,m]
+    std::vector<float> wrote;          // sorted [.,d]
   };
 
   // One pass through all layers.
@@ -87,7 +87,6 @@ class StackNetwork : public Network {
               int64_t end);
   // How many experts a row runs. `key`: of its noise.
   int32_t CountFor(int64_t row, int64_t layer, uint64_t key) const;
-  void SortByExpert(LayerPass& pass) const;
   // From dz_, the gradient at z_{layer+1}, to that at z_layer.
   void LayerBackward(std::span<const float> params, int64_t layer,
                      std::span<float> gradient);

@@ -1,7 +1,6 @@
 // The allocators of an "adak" in a stack: their second pass, and their loss
 // (allocator.h).
-#include <algorithm>
-#include <cmath>
+#include <vector>
 
 #include "model/net/batch_ops.h"
 #include "model/net/routing.h"
@@ -30,10 +29,9 @@ std::vector<double> StackNetwork::RowCosts() const {
     std::vector<float> p(classes);
     for (int64_t b = begin; b < end; ++b) {
       for (int64_t t = 0; t <= steps_; ++t) {
-        Softmax(logits_.data() + (b * (steps_ + 1) + t) * classes, classes,
-                p.data());
-        costs[b] -= options_.step_weights[t] *
-                    std::log(std::max(p[options_.labels[b]], 1e-30f));
+        costs[b] += options_.step_weights[t] *
+                    LossOf(logits_.data() + (b * (steps_ + 1) + t) * classes,
+                           classes, options_.labels[b], p.data());
         if (t < steps_) costs[b] += options_.expert_cost * passes_[t].count[b];
       }
     }
