@@ -10,7 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "model/base/status_macros.h"
-#include "model/train/batches.h"
+#include "model/data/batches.h"
 #include "model/train/schedule.h"
 
 namespace mre {

@@ -10,9 +10,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "model/data/load_dataset.h"
 #include "model/net/config.h"
 #include "model/net/network.h"
-#include "model/train/load_dataset.h"
 
 namespace mre {
 

@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "model/base/status_macros.h"
-#include "model/train/load_dataset.h"
+#include "model/data/load_dataset.h"
 
 namespace mre {
 

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "model/train/dataset.h"
+#include "model/data/dataset.h"
 #include "model/train/fit_options.h"
 
 namespace mre {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Training speed of mre-train against an eager PyTorch twin of the same model.
 
-  /usr/bin/python3 tests/bench/train_bench.py --mre_train=build/release/model/train/mre-train
+  /usr/bin/python3 tests/bench/train_bench.py --mre_train=build/release/model/cli/mre-train
 
 The twin is what one writes from the equations in model/README.md: a loop over
 the steps, each of which sorts the batch by expert and calls every expert that

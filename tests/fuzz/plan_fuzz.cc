@@ -5,7 +5,7 @@
 #include <cstdlib>
 
 #include "absl/strings/string_view.h"
-#include "model/train/plan.h"
+#include "model/compare/plan.h"
 
 namespace {
 

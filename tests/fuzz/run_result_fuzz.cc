@@ -6,9 +6,9 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
-#include "model/train/plan_plots.h"
-#include "model/train/plan_report.h"
-#include "model/train/run_result.h"
+#include "model/compare/plan_plots.h"
+#include "model/compare/plan_report.h"
+#include "model/compare/run_result.h"
 
 namespace {
 

@@ -16,7 +16,7 @@ Further arguments change the recipe, for instance to see quickly that this works
   model/zoo/fashion-mnist/seeds.sh /tmp/seeds --epochs=1 --limit_train=2000
 Not --dataset, --seed, --threads, --out and --log, which are given already.
 
-Needs build/release/model/train/mre-train (tests/run.sh builds it) and the
+Needs build/release/model/cli/mre-train (tests/run.sh builds it) and the
 package dataset-fashion-mnist.
 EOT
 }
@@ -29,7 +29,7 @@ dir=$(realpath "$1")
 shift
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
-readonly train=build/release/model/train/mre-train
+readonly train=build/release/model/cli/mre-train
 if [[ ! -x $train ]]; then
   echo "seeds.sh: no $PWD/$train; tests/run.sh builds it" >&2
   exit 1

@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "model/base/file.h"
-#include "tests/model/train/tiny_data.h"
+#include "tests/model/data/tiny_data.h"
 
 namespace mre {
 namespace {

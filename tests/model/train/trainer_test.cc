@@ -17,11 +17,11 @@
 #include "model/base/file.h"
 #include "model/base/rng.h"
 #include "model/base/text_windows.h"
+#include "model/eval/eval_report.h"
 #include "model/io/checkpoint.h"
 #include "model/math/parallel.h"
 #include "model/net/kinds.h"
-#include "model/train/eval_report.h"
-#include "tests/model/train/tiny_data.h"
+#include "tests/model/data/tiny_data.h"
 
 namespace mre {
 namespace {
@@ -283,45 +283,6 @@ TEST_F(TrainerTest, RefusesDamagedStates) {
     WriteBytes(state_, bytes.substr(0, size));
     EXPECT_FALSE(LoadRun(state_).ok()) << size;
   }
-}
-
-TEST(EvaluateTest, SharesAndCoverageEndWhereAllExpertsRan) {
-  ModelConfig config;
-  const Dataset data = TinyDataset();
-  config.input = InputStatistics(data);
-  config.classes = data.classes;
-  config.layers = 2;
-  config.experts = 3;
-  const Model model{config, NewNetwork(config)->InitialParams(1)};
-  const Evaluation all = Evaluate(model, data.test, 6);
-  EXPECT_EQ(all.inputs, 50);
-  EXPECT_EQ(all.least_use(), 1);
-  EXPECT_EQ(all.steps[0].coverage, 0);
-  EXPECT_NEAR(all.steps[6].coverage, 1, 1e-5);
-  // stem 64*64 + 32*64 + 32*6, head 64*4, each expert 2*64*64.
-  EXPECT_EQ(all.steps[0].macs, 4096 + 2048 + 192 + 256);
-  EXPECT_EQ(all.steps[6].macs, all.steps[0].macs + 6 * (8192 + 256));
-  const Evaluation some = Evaluate(model, data.test, 2);
-  double runs = 0;
-  for (const double use : some.use) runs += use;
-  EXPECT_NEAR(runs, 2, 1e-9);
-  EXPECT_EQ(some.steps[2].accuracy, all.steps[2].accuracy);
-}
-
-// A head without weights gives every class the same probability.
-TEST(EvaluateTest, LossIsTheCrossEntropyOfTheLabels) {
-  ModelConfig config;
-  const Dataset data = TinyDataset();
-  config.input = InputStatistics(data);
-  config.classes = data.classes;
-  const auto network = NewNetwork(config);
-  const Model model{config, std::vector<float>(network->table().total, 0.0f)};
-  const Evaluation even = Evaluate(model, data.test, 2);
-  for (const StepQuality& step : even.steps) {
-    EXPECT_NEAR(step.loss, std::log(4), 1e-6);
-  }
-  EXPECT_THAT(FormatTable(even), Not(HasSubstr("perplexity")));
-  EXPECT_THAT(FormatJson({even, {}, {}}), HasSubstr("\"loss\":1.386"));
 }
 
 }  // namespace

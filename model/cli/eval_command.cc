@@ -1,0 +1,101 @@
+#include <cstdio>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "model/base/status_macros.h"
+#include "model/cli/commands.h"
+#include "model/data/dataset.h"
+#include "model/data/load_dataset.h"
+#include "model/engine/cost.h"
+#include "model/eval/eval_report.h"
+#include "model/io/checkpoint.h"
+#include "model/math/parallel.h"
+
+namespace mre {
+namespace {
+
+absl::Status CheckShare(absl::string_view flag, float value) {
+  if (value >= 0 && value <= 1) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(flag, ": expected a number in [0, 1], got ", value));
+}
+
+absl::Status CheckFlags(const EvalCommand& command) {
+  RETURN_IF_ERROR(CheckShare("--min_confidence", command.stop.min_confidence));
+  RETURN_IF_ERROR(
+      CheckShare("--min_ray_coverage", command.stop.min_ray_coverage));
+  if (!(command.router_noise >= 0 && command.router_noise <= 100)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--router_noise: expected a number in [0, 100], got ",
+                     command.router_noise));
+  }
+  if (command.steps < 0) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--steps: expected a number of steps, got ", command.steps));
+  }
+  if (!command.reference.empty() && !HasStopRule(command.stop)) {
+    return absl::InvalidArgumentError(
+        "--reference: expected a stop rule with it (--min_confidence, "
+        "--min_ray_coverage or --stable_steps)");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckFits(absl::string_view flag, const ModelConfig& config,
+                       const Dataset& data) {
+  if (data.shape == config.input.shape &&
+      data.classes.size() == config.classes.size()) {
+    if (!data.text || data.classes == config.classes) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        "--data_dir: expected a text of the characters that are the model's "
+        "classes, got one of others");
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      flag, ": the model expects inputs of ",
+      absl::StrJoin(config.input.shape, "x"), " and ", config.classes.size(),
+      " classes, ", data.name, " has ", absl::StrJoin(data.shape, "x"), " and ",
+      data.classes.size()));
+}
+
+}  // namespace
+
+absl::Status RunEval(const EvalCommand& command) {
+  RETURN_IF_ERROR(CheckFlags(command));
+  SetThreads(command.threads > 0 ? command.threads : AvailableThreads());
+  ASSIGN_OR_RETURN(const Model model, LoadCheckpoint(command.checkpoint));
+  const int64_t most = MaxSteps(model.config);
+  const int64_t steps = command.steps > 0 ? command.steps : most;
+  if (steps > most) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--steps: expected at most ", most,
+                     ", all that the model has, got ", steps));
+  }
+  // A model of text says how much it reads.
+  const int64_t window =
+      model.config.text() ? model.config.input.size() : kDefaultWindow;
+  ASSIGN_OR_RETURN(Dataset data,
+                   LoadDataset(command.dataset, command.data_dir, window));
+  RETURN_IF_ERROR(CheckFits("--dataset", model.config, data));
+  Split split = std::move(data.test);
+  if (command.validation > 0) {
+    ASSIGN_OR_RETURN(split, TakeValidation(command.validation, data));
+  }
+  std::vector<double> difficulty;
+  if (!command.reference.empty()) {
+    ASSIGN_OR_RETURN(const Model reference, LoadCheckpoint(command.reference));
+    RETURN_IF_ERROR(CheckFits("--reference", reference.config, data));
+    difficulty =
+        Observe(reference, split, {.steps = MaxSteps(reference.config)})
+            .last_loss();
+  }
+  const EvalReport report = MakeReport(
+      model, split, steps, command.router_noise, command.stop, difficulty);
+  const std::string text = command.json ? absl::StrCat(FormatJson(report), "\n")
+                                        : FormatTable(report);
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  return absl::OkStatus();
+}
+
+}  // namespace mre
