@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <ostream>
 #include <span>
 #include <utility>
 
@@ -83,54 +84,76 @@ TEST_F(TrainerTest, SameSeedSameBytesWhateverTheThreadCount) {
   EXPECT_NE(Train(other), one);
 }
 
-// Every kind learns, and resumes to the same bytes.
-TEST_F(TrainerTest, EveryKindLearnsAndResumes) {
-  const std::pair<const char*, const char*> models[] = {
-      {"mre", "mlp"},  {"topk", "mlp"}, {"pathmoe", "mlp"},   {"adak", "mlp"},
-      {"mlp", "mlp"},  {"mre", "conv"}, {"topk", "conv"},     {"adak", "conv"},
-      {"mlp", "conv"}, {"cnn", ""},     {"raytracing", "mlp"}};
-  for (const auto& [kind, expert] : models) {
-    SCOPED_TRACE(absl::StrCat(kind, " of ", expert));
-    FitOptions options = SmallOptions();
-    options.kind = kind;
-    options.expert = expert;
-    // A map of 2x2 positions: small enough for the sanitizers' builds.
-    options.patch = options.stride = 4;
-    options.padding = 0;
-    if (options.expert != "mlp") options.width = options.hidden = 8;
-    options.max_steps = 0;
-    options.experts = 0;
-    options.top_k = 2;
-    options.sharing = options.kind == "pathmoe" ? 2 : 1;
-    if (options.kind == "mre" && options.expert == "mlp") options.sharing = 3;
-    options.epochs = 30;
-    if (options.kind == "mre") {
-      options.router_training = "pairs";
-      options.shared_lr = 0.5;
-    }
-    FillDefaults(options);
-    ASSERT_TRUE(Validate(options).ok()) << Validate(options);
-    auto trainer = Make(options);
-    const std::atomic<bool> never = false;
-    ASSERT_TRUE(*trainer->Run(never));
-    EXPECT_GT(trainer->evaluation().steps.back().accuracy, 0.8);
-    const Model whole = trainer->Result();
-    const std::string bytes = SerializeCheckpoint(whole);
-    const auto parsed = ParseCheckpoint(std::as_bytes(std::span(bytes)));
-    ASSERT_TRUE(parsed.ok()) << parsed.status();
-    EXPECT_EQ(parsed->params, whole.params);
-    EXPECT_EQ(KindName(parsed->config.kind), kind);
-
-    const std::atomic<bool> at_once = true;
-    ASSERT_FALSE(*Make(options)->Run(at_once));
-    auto saved = LoadRun(state_);
-    ASSERT_TRUE(saved.ok()) << saved.status();
-    trainer = Make(options);
-    ASSERT_TRUE(trainer->Resume(*std::move(saved)).ok());
-    ASSERT_TRUE(*trainer->Run(never));
-    EXPECT_EQ(trainer->Result().params, whole.params);
-  }
+struct KindCase {
+  const char* kind;
+  const char* expert;
+};
+void PrintTo(const KindCase& kind_case, std::ostream* out) {
+  *out << kind_case.kind << " of " << kind_case.expert;
 }
+
+// A test a kind, not one of all, so that they can run side by side.
+class KindTest : public TrainerTest,
+                 public ::testing::WithParamInterface<KindCase> {};
+
+TEST_P(KindTest, LearnsAndResumesToTheSameBytes) {
+  const auto [kind, expert] = GetParam();
+  FitOptions options = SmallOptions();
+  options.kind = kind;
+  options.expert = expert;
+  // A map of 2x2 positions: small enough for the sanitizers' builds.
+  options.patch = options.stride = 4;
+  options.padding = 0;
+  if (options.expert != "mlp") options.width = options.hidden = 8;
+  options.max_steps = 0;
+  options.experts = 0;
+  options.top_k = 2;
+  options.sharing = options.kind == "pathmoe" ? 2 : 1;
+  if (options.kind == "mre" && options.expert == "mlp") options.sharing = 3;
+  options.epochs = 30;
+  if (options.kind == "mre") {
+    options.router_training = "pairs";
+    options.shared_lr = 0.5;
+  }
+  FillDefaults(options);
+  ASSERT_TRUE(Validate(options).ok()) << Validate(options);
+  auto trainer = Make(options);
+  const std::atomic<bool> never = false;
+  ASSERT_TRUE(*trainer->Run(never));
+  EXPECT_GT(trainer->evaluation().steps.back().accuracy, 0.8);
+  const Model whole = trainer->Result();
+  const std::string bytes = SerializeCheckpoint(whole);
+  const auto parsed = ParseCheckpoint(std::as_bytes(std::span(bytes)));
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->params, whole.params);
+  EXPECT_EQ(KindName(parsed->config.kind), kind);
+
+  const std::atomic<bool> at_once = true;
+  ASSERT_FALSE(*Make(options)->Run(at_once));
+  auto saved = LoadRun(state_);
+  ASSERT_TRUE(saved.ok()) << saved.status();
+  trainer = Make(options);
+  ASSERT_TRUE(trainer->Resume(*std::move(saved)).ok());
+  ASSERT_TRUE(*trainer->Run(never));
+  EXPECT_EQ(trainer->Result().params, whole.params);
+}
+
+INSTANTIATE_TEST_SUITE_P(Every, KindTest,
+                         ::testing::ValuesIn<KindCase>({{"mre", "mlp"},
+                                                        {"topk", "mlp"},
+                                                        {"pathmoe", "mlp"},
+                                                        {"adak", "mlp"},
+                                                        {"mlp", "mlp"},
+                                                        {"mre", "conv"},
+                                                        {"topk", "conv"},
+                                                        {"adak", "conv"},
+                                                        {"mlp", "conv"},
+                                                        {"cnn", "conv"},
+                                                        {"raytracing", "mlp"}}),
+                         [](const auto& info) {
+                           return absl::StrCat(info.param.kind, "_of_",
+                                               info.param.expert);
+                         });
 
 TEST_F(TrainerTest, MaxUpdatesEndsInTheMiddleOfAnEpoch) {
   FitOptions options = SmallOptions();  // 5 batches an epoch
