@@ -52,7 +52,7 @@ void KeepFreedMemory() {
   mallopt(M_TRIM_THRESHOLD, 1 << 30);
 }
 
-void AddFitFlags(CLI::App& fit, FitCommand& command, std::string& precision) {
+void AddFitFlags(CLI::App& fit, FitCommand& command) {
   FitOptions& o = command.options;
   fit.add_option("--out", o.out,
                  "checkpoint to write, such as my-model/1/model.safetensors");
@@ -66,8 +66,6 @@ void AddFitFlags(CLI::App& fit, FitCommand& command, std::string& precision) {
                  "resuming");
   fit.add_option("--resume", command.resume,
                  "go on from the last state that a run wrote, OUT.state");
-  fit.add_option("--precision", precision, "arithmetic: f32")
-      ->capture_default_str();
   fit.add_option("--threads", o.threads,
                  "0: all; the result does not depend on it")
       ->capture_default_str();
@@ -193,21 +191,11 @@ std::string FailureMessage(const CLI::App* app, const CLI::Error& error) {
   return "mre-train: " + text + "\nRun with --help for more information.\n";
 }
 
-absl::Status CheckOnly(const std::string& flag, const std::string& value,
-                       const std::string& only) {
-  if (value == only) return absl::OkStatus();
-  return absl::InvalidArgumentError(flag + ": expected " + only + ", got \"" +
-                                    value + "\"");
-}
-
 absl::Status Dispatch(const CLI::App& fit, const CLI::App& eval,
                       FitCommand& fit_command, const EvalCommand& eval_command,
-                      const InfoCommand& info_command,
-                      const std::string& precision) {
+                      const InfoCommand& info_command) {
   if (eval.parsed()) return RunEval(eval_command);
   if (!fit.parsed()) return RunInfo(info_command);
-  absl::Status status = CheckOnly("--precision", precision, "f32");
-  if (!status.ok()) return status;
   for (const CLI::Option* option : fit.get_options()) {
     if (option->count() > 0)
       fit_command.given.insert(option->get_name().substr(2));
@@ -228,8 +216,7 @@ int Main(int argc, char** argv) {
       app.add_subcommand("compare", "train and report all that a plan names");
   CLI::App* info = app.add_subcommand("info", "describe a checkpoint");
   FitCommand fit_command;
-  std::string precision = "f32";
-  AddFitFlags(*fit, fit_command, precision);
+  AddFitFlags(*fit, fit_command);
   EvalCommand eval_command;
   AddEvalFlags(*eval, eval_command);
   CompareCommand compare_command;
@@ -251,8 +238,7 @@ int Main(int argc, char** argv) {
       status = RunCompare(compare_command, stop_requested);
     }
   } else {
-    status = Dispatch(*fit, *eval, fit_command, eval_command, info_command,
-                      precision);
+    status = Dispatch(*fit, *eval, fit_command, eval_command, info_command);
   }
   if (status.ok()) return 0;
   const std::string message(status.message());

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "model/net/conv_stem.h"
 #include "model/net/expert.h"
 #include "model/net/raytracing_params.h"
-#include "model/net/stem.h"
 
 namespace mre {
 namespace {
@@ -26,11 +26,12 @@ Cost RaytracingCost(const ModelConfig& config) {
 
 Cost CostOf(const ModelConfig& config) {
   if (config.kind == Kind::kRaytracing) return RaytracingCost(config);
-  const ConvShape up = ExpertConv(config);
-  const int64_t points = config.positions();
   Cost cost;
-  cost.stem = points * config.width * StemInputs(config);
-  for (const FrontMap& map : FrontMaps(config)) cost.stem += map.macs();
+  for (const ConvShape& conv : StemConvs(config)) cost.stem += conv.macs();
+  if (config.expert == ExpertKind::kMlp) {
+    cost.stem = config.width * config.input.size() *
+                (config.text() ? config.embedding : 1);
+  }
   switch (config.kind) {
     case Kind::kMre:
       cost.stem += config.context * config.features() +
@@ -48,7 +49,7 @@ Cost CostOf(const ModelConfig& config) {
       break;
   }
   // Zeros around a map's borders are counted.
-  cost.expert = points * (up.weights() + config.hidden * config.width);
+  cost.expert = ExpertUp(config).macs() + ExpertDown(config).macs();
   cost.head = config.stream_size() * config.num_classes();
   return cost;
 }

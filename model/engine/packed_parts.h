@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "model/engine/packed_linear.h"
+#include "model/math/conv.h"
 #include "model/net/expert_layer.h"
 #include "model/net/features.h"
 #include "model/net/head.h"
@@ -21,14 +22,10 @@ namespace mre {
 // as needed.
 class PackedParts {
  public:
-  // `precision` is that of the experts' and the head's matrices; convolutions
-  // and the stem are in f32.
   explicit PackedParts(const ModelConfig& config)
-      : config_(config),
-        features_(config),
-        conv_(ExpertConv(config)),
-        maps_(FrontMaps(config)) {}
+      : config_(config), features_(config) {}
 
+  // `precision` is that of the experts and the head; the stem is in f32.
   absl::Status Pack(Precision precision, const Stem& stem,
                     const std::vector<ExpertLayer>& layers, const Head& head,
                     std::span<const float> params);
@@ -41,7 +38,7 @@ class PackedParts {
   int64_t WorkFloats() const;
 
   // x: [rows,in], scaled; h: [rows,stream]. Works through the rows a few at a
-  // time: patches and what lies between convolutions are large.
+  // time: what lies between convolutions is large.
   void RunStem(const float* x, int64_t rows, std::vector<float>& scratch,
                float* h) const;
   // One stream's LayerNorm of a layer.
@@ -57,18 +54,15 @@ class PackedParts {
 
  private:
   bool conv() const { return config_.expert == ExpertKind::kConv; }
-  // rows of the input -> what the patches are taken from.
-  void RunFront(const float* x, int64_t rows, float* y) const;
+  void RunConvStem(const float* x, int64_t rows, float* h) const;
 
   const ModelConfig config_;
   const Features features_;
-  const ConvShape conv_;
-  const std::vector<FrontMap> maps_;  // of the front's layers
-  std::vector<PackedLinear> front_;   // one a layer
-  PackedLinear stem_, head_;          // one each
-  PackedLinear up_, down_;            // by expert; conv has its up in kernels_
-  // Conv: weight, then bias, of each expert's up.
-  std::vector<std::vector<float>> kernels_;
+  std::vector<PackedConv> stem_convs_;             // in their order; or else
+  PackedLinear stem_;                              // one
+  std::vector<PackedConv> up_convs_, down_convs_;  // by expert; or else
+  PackedLinear up_, down_;                         // by expert
+  PackedLinear head_;                              // one
   std::vector<float> norms_;  // [L+1, 2, d]; the last is the head's
   std::vector<float> table_;  // [256,E] of a text's stem
 };

@@ -1,17 +1,22 @@
 // conv.h on oneDNN 2.6. Primitives are made for a few row counts, once a thread
-// and shape; a call is cut into them, the largest first. Weights are brought
-// into the layout that the primitives like once a call: they are small beside
-// the maps. A failure ends the program, as one of kernels_onednn.cc's products
-// does.
+// and shape; a call is cut into them, the largest first. A failure ends the
+// program, as one of kernels_onednn.cc's products does.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 #include <map>
-#include <optional>
-#include <unordered_map>
+#include <memory>
+#include <tuple>
+#include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "model/math/conv.h"
+#include "model/math/elementwise.h"
 #include "model/math/onednn.h"
+#include "model/math/parallel.h"
 
 namespace mre {
 namespace {
@@ -22,59 +27,94 @@ constexpr int64_t kBlocks[] = {32, 8, 1};  // rows, the largest first
 constexpr auto kF32 = memory::data_type::f32;
 constexpr auto kDirect = dnnl::algorithm::convolution_auto;
 
-memory::desc PlainWeights(const ConvShape& s) {
-  return {{s.out, s.in, s.kernel, s.kernel}, kF32, memory::format_tag::ohwi};
+memory::data_type TypeOf(Precision precision) {
+  return precision == Precision::kBf16 ? memory::data_type::bf16 : kF32;
 }
 
-// The memory descriptors of one shape at one row count, in our own layouts.
-struct Plain {
-  Plain(const ConvShape& s, int64_t rows)
-      : x({rows, s.in, s.height, s.width}, kF32, memory::format_tag::nhwc),
-        y({rows, s.out, s.height, s.width}, kF32, memory::format_tag::nhwc),
-        weight(PlainWeights(s)),
-        any_weight({s.out, s.in, s.kernel, s.kernel}, kF32,
-                   memory::format_tag::any),
-        bias({s.out}, kF32, memory::format_tag::a),
-        strides{1, 1},
-        padding{s.kernel / 2, s.kernel / 2} {}
+memory::dims WeightDims(const ConvShape& s) {
+  return {s.out, s.from.channels, s.patch.size, s.patch.size};
+}
 
-  memory::desc x, y, weight, any_weight, bias;
+memory::desc PlainWeights(const ConvShape& s) {
+  return {WeightDims(s), kF32, memory::format_tag::ohwi};
+}
+
+// The memory descriptors of one shape at one row count.
+struct Maps {
+  Maps(const ConvShape& s, int64_t rows)
+      : type(TypeOf(s.precision)),
+        x_dims{rows, s.from.channels, s.from.height, s.from.width},
+        y_dims{rows, s.out, s.to().height, s.to().width},
+        x(x_dims, type, memory::format_tag::nhwc),
+        y(y_dims, type, memory::format_tag::nhwc),
+        x_f32(x_dims, kF32, memory::format_tag::nhwc),
+        y_f32(y_dims, kF32, memory::format_tag::nhwc),
+        weight(WeightDims(s), type, memory::format_tag::any),
+        weight_f32(WeightDims(s), kF32, memory::format_tag::any),
+        bias({s.out}, kF32, memory::format_tag::a),
+        strides{s.patch.stride, s.patch.stride},
+        padding{s.patch.padding, s.patch.padding} {}
+
+  memory::data_type type;
+  memory::dims x_dims, y_dims;
+  memory::desc x, y, x_f32, y_f32, weight, weight_f32, bias;
   memory::dims strides, padding;
 };
 
-// The three primitives of one shape at one row count.
-struct Primitives {
-  Primitives(const ConvShape& s, int64_t rows)
-      : plain(s, rows),
-        forward_desc({dnnl::prop_kind::forward_training, kDirect, plain.x,
-                      plain.any_weight, plain.bias, plain.y, plain.strides,
-                      plain.padding, plain.padding},
-                     Cpu()),
-        data_desc({kDirect, plain.x, plain.any_weight, plain.y, plain.strides,
-                   plain.padding, plain.padding},
-                  Cpu(), forward_desc),
-        weights_desc({kDirect, plain.x, plain.any_weight, plain.bias, plain.y,
-                      plain.strides, plain.padding, plain.padding},
-                     Cpu(), forward_desc),
-        forward(forward_desc),
+dnnl::convolution_forward::primitive_desc DescribeForward(
+    const Maps& m, Activation activation) {
+  dnnl::primitive_attr attributes;
+  if (activation == Activation::kRelu) {
+    dnnl::post_ops relu;
+    relu.append_eltwise(1.0f, dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);
+    attributes.set_post_ops(relu);
+  }
+  return {{dnnl::prop_kind::forward_training, kDirect, m.x, m.weight, m.bias,
+           m.y_f32, m.strides, m.padding, m.padding},
+          attributes,
+          Cpu()};
+}
+
+struct ForwardOp {
+  ForwardOp(const ConvShape& s, int64_t rows, Activation activation)
+      : maps(s, rows),
+        desc(DescribeForward(maps, activation)),
+        primitive(desc) {}
+
+  Maps maps;
+  dnnl::convolution_forward::primitive_desc desc;
+  dnnl::convolution_forward primitive;
+};
+
+struct BackwardOps {
+  BackwardOps(const ConvShape& s, int64_t rows)
+      : maps(s, rows),
+        hint(DescribeForward(maps, Activation::kNone)),
+        data_desc({kDirect, maps.x_f32, maps.weight, maps.y, maps.strides,
+                   maps.padding, maps.padding},
+                  Cpu(), hint),
+        weights_desc({kDirect, maps.x, maps.weight_f32, maps.bias, maps.y,
+                      maps.strides, maps.padding, maps.padding},
+                     Cpu(), hint),
         data(data_desc),
         weights(weights_desc) {}
 
-  Plain plain;
-  dnnl::convolution_forward::primitive_desc forward_desc;
+  Maps maps;
+  dnnl::convolution_forward::primitive_desc hint;
   dnnl::convolution_backward_data::primitive_desc data_desc;
   dnnl::convolution_backward_weights::primitive_desc weights_desc;
-  dnnl::convolution_forward forward;
   dnnl::convolution_backward_data data;
   dnnl::convolution_backward_weights weights;
 };
 
-const Primitives& For(const ConvShape& shape, int64_t rows) {
-  thread_local std::map<std::pair<ConvShape, int64_t>, Primitives> made;
-  const auto key = std::make_pair(shape, rows);
+// Made once a thread for the same arguments.
+template <typename Op, typename... Args>
+const Op& Made(const ConvShape& shape, int64_t rows, Args... args) {
+  thread_local std::map<std::tuple<ConvShape, int64_t, Args...>, Op> made;
+  const auto key = std::make_tuple(shape, rows, args...);
   const auto it = made.find(key);
   if (it != made.end()) return it->second;
-  return made.try_emplace(key, shape, rows).first->second;
+  return made.try_emplace(key, shape, rows, args...).first->second;
 }
 
 dnnl::stream& Stream() {
@@ -82,38 +122,55 @@ dnnl::stream& Stream() {
   return stream;
 }
 
-memory View(const memory::desc& desc, const float* data) {
-  return memory(desc, Cpu(), const_cast<float*>(data));
+memory View(const memory::desc& desc, const void* data) {
+  return memory(desc, Cpu(), const_cast<void*>(data));
 }
 
-// The weights of one call, in the layout that was asked for last.
-class PackedWeights {
+// f32 values as a primitive reads them: as they are, or rounded into a buffer
+// that serves until the next call.
+class Operand {
  public:
-  PackedWeights(const memory::desc& plain, const float* weight)
-      : plain_(View(plain, weight)) {}
+  memory Of(const memory::desc& desc, const float* values) {
+    if (desc.data_type() == kF32) return View(desc, values);
+    const int64_t count = desc.get_size() / sizeof(uint16_t);
+    rounded_.resize(count);
+    RoundToBf16(values, count, rounded_.data());
+    return View(desc, rounded_.data());
+  }
+
+ private:
+  std::vector<uint16_t> rounded_;
+};
+
+// Filters in the layouts that were asked for.
+class Filters {
+ public:
+  Filters(const ConvShape& shape, const float* weight)
+      : plain_(View(PlainWeights(shape), weight)) {}
 
   const memory& In(const memory::desc& wanted) {
     if (wanted == plain_.get_desc()) return plain_;
-    if (!packed_ || packed_.get_desc() != wanted) {
-      packed_ = memory(wanted, Cpu());
-      dnnl::reorder(plain_, packed_).execute(Stream(), plain_, packed_);
+    for (const memory& packed : packed_) {
+      if (packed.get_desc() == wanted) return packed;
     }
-    return packed_;
+    memory& packed = packed_.emplace_back(wanted, Cpu());
+    dnnl::reorder(plain_, packed).execute(Stream(), plain_, packed);
+    return packed;
   }
 
  private:
   memory plain_;
-  memory packed_;
+  std::vector<memory> packed_;  // at most one a block size
 };
 
-// Calls run(primitives, first row) for blocks of rows.
+// Calls run(rows, first row) for blocks of rows.
 template <typename Run>
-void ForBlocks(const ConvShape& shape, int64_t rows, Run run) noexcept {
+void ForBlocks(int64_t rows, Run run) noexcept {
   const OneThread one_thread;
   try {
     int64_t row = 0;
     for (const int64_t block : kBlocks) {
-      for (; row + block <= rows; row += block) run(For(shape, block), row);
+      for (; row + block <= rows; row += block) run(block, row);
     }
   } catch (const dnnl::error& error) {
     std::fprintf(stderr, "oneDNN's convolution failed: %s\n", error.what());
@@ -125,48 +182,135 @@ void ForBlocks(const ConvShape& shape, int64_t rows, Run run) noexcept {
 
 void ConvForward(const ConvShape& shape, const float* weight, const float* bias,
                  const float* x, int64_t rows, float* y) {
-  PackedWeights packed(PlainWeights(shape), weight);
-  ForBlocks(shape, rows, [&](const Primitives& p, int64_t row) {
-    const int64_t at = row * shape.positions();
-    p.forward.execute(
-        Stream(), {{DNNL_ARG_SRC, View(p.plain.x, x + at * shape.in)},
-                   {DNNL_ARG_WEIGHTS, packed.In(p.forward_desc.weights_desc())},
-                   {DNNL_ARG_BIAS, View(p.plain.bias, bias)},
-                   {DNNL_ARG_DST, View(p.plain.y, y + at * shape.out)}});
+  thread_local Operand operand;
+  Filters filters(shape, weight);
+  const int64_t in = shape.from.size();
+  const int64_t out = shape.to().size();
+  ForBlocks(rows, [&](int64_t block, int64_t row) {
+    const auto& op = Made<ForwardOp>(shape, block, Activation::kNone);
+    op.primitive.execute(
+        Stream(), {{DNNL_ARG_SRC, operand.Of(op.maps.x, x + row * in)},
+                   {DNNL_ARG_WEIGHTS, filters.In(op.desc.weights_desc())},
+                   {DNNL_ARG_BIAS, View(op.maps.bias, bias)},
+                   {DNNL_ARG_DST, View(op.maps.y_f32, y + row * out)}});
   });
 }
 
 void ConvBackwardData(const ConvShape& shape, const float* weight,
                       const float* dy, int64_t rows, float* dx) {
-  PackedWeights packed(PlainWeights(shape), weight);
-  ForBlocks(shape, rows, [&](const Primitives& p, int64_t row) {
-    const int64_t at = row * shape.positions();
-    p.data.execute(Stream(),
-                   {{DNNL_ARG_DIFF_DST, View(p.plain.y, dy + at * shape.out)},
-                    {DNNL_ARG_WEIGHTS, packed.In(p.data_desc.weights_desc())},
-                    {DNNL_ARG_DIFF_SRC, View(p.plain.x, dx + at * shape.in)}});
+  thread_local Operand operand;
+  Filters filters(shape, weight);
+  const int64_t in = shape.from.size();
+  const int64_t out = shape.to().size();
+  ForBlocks(rows, [&](int64_t block, int64_t row) {
+    const auto& op = Made<BackwardOps>(shape, block);
+    op.data.execute(
+        Stream(), {{DNNL_ARG_DIFF_DST, operand.Of(op.maps.y, dy + row * out)},
+                   {DNNL_ARG_WEIGHTS, filters.In(op.data_desc.weights_desc())},
+                   {DNNL_ARG_DIFF_SRC, View(op.maps.x_f32, dx + row * in)}});
   });
 }
 
 void ConvBackwardWeights(const ConvShape& shape, const float* x,
                          const float* dy, int64_t rows, float* dweight,
                          float* dbias) {
+  thread_local Operand x_operand, dy_operand;
   std::vector<float> weight_part(shape.weights());
   std::vector<float> bias_part(shape.out);
-  ForBlocks(shape, rows, [&](const Primitives& p, int64_t row) {
-    const int64_t at = row * shape.positions();
-    const memory::desc wanted = p.weights_desc.diff_weights_desc();
-    memory to = View(p.plain.weight, weight_part.data());
-    const bool same = wanted == p.plain.weight;
-    memory made = same ? to : memory(wanted, Cpu());
-    p.weights.execute(
-        Stream(), {{DNNL_ARG_SRC, View(p.plain.x, x + at * shape.in)},
-                   {DNNL_ARG_DIFF_DST, View(p.plain.y, dy + at * shape.out)},
-                   {DNNL_ARG_DIFF_WEIGHTS, made},
-                   {DNNL_ARG_DIFF_BIAS, View(p.plain.bias, bias_part.data())}});
-    if (!same) dnnl::reorder(made, to).execute(Stream(), made, to);
-    for (int64_t i = 0; i < shape.weights(); ++i) dweight[i] += weight_part[i];
-    for (int64_t o = 0; o < shape.out; ++o) dbias[o] += bias_part[o];
+  const int64_t in = shape.from.size();
+  const int64_t out = shape.to().size();
+  const memory plain = View(PlainWeights(shape), weight_part.data());
+  ForBlocks(rows, [&](int64_t block, int64_t row) {
+    const auto& op = Made<BackwardOps>(shape, block);
+    const memory::desc wanted = op.weights_desc.diff_weights_desc();
+    const bool same = wanted == plain.get_desc();
+    memory made = same ? plain : memory(wanted, Cpu());
+    op.weights.execute(
+        Stream(),
+        {{DNNL_ARG_SRC, x_operand.Of(op.maps.x, x + row * in)},
+         {DNNL_ARG_DIFF_DST, dy_operand.Of(op.maps.y, dy + row * out)},
+         {DNNL_ARG_DIFF_WEIGHTS, made},
+         {DNNL_ARG_DIFF_BIAS, View(op.maps.bias, bias_part.data())}});
+    if (!same) {
+      memory to = plain;
+      dnnl::reorder(made, to).execute(Stream(), made, to);
+    }
+    Add(weight_part.data(), shape.weights(), dweight);
+    Add(bias_part.data(), shape.out, dbias);
+  });
+}
+
+// For each of kBlocks, what its primitive reads.
+struct PackedConv::Rep {
+  std::vector<memory> weights;
+  memory bias;
+};
+
+PackedConv::PackedConv(const ConvShape& shape, Activation activation,
+                       std::unique_ptr<Rep> rep)
+    : shape_(shape), activation_(activation), rep_(std::move(rep)) {}
+PackedConv::PackedConv(PackedConv&&) noexcept = default;
+PackedConv& PackedConv::operator=(PackedConv&&) noexcept = default;
+PackedConv::~PackedConv() = default;
+
+absl::StatusOr<PackedConv> PackedConv::Create(const ConvShape& shape,
+                                              Activation activation,
+                                              std::span<const float> weight,
+                                              std::span<const float> bias) try {
+  if (shape.precision == Precision::kBf16 && !CpuHasBf16()) {
+    return absl::UnimplementedError(
+        "this CPU has no bf16 products (AVX512-BF16 or AMX)");
+  }
+  const OneThread one_thread;
+  auto rep = std::make_unique<Rep>();
+  const memory plain = View(PlainWeights(shape), weight.data());
+  for (const int64_t rows : kBlocks) {
+    const auto& op = Made<ForwardOp>(shape, rows, activation);
+    const memory::desc wanted = op.desc.weights_desc();
+    if (!rep->weights.empty() && rep->weights.back().get_desc() == wanted) {
+      rep->weights.push_back(rep->weights.back());
+      continue;
+    }
+    memory packed(wanted, Cpu());
+    memory from = plain;
+    dnnl::reorder(from, packed).execute(Stream(), from, packed);
+    rep->weights.push_back(packed);
+  }
+  Stream().wait();
+  rep->bias = memory({{shape.out}, kF32, memory::format_tag::a}, Cpu());
+  std::copy(bias.begin(), bias.end(),
+            static_cast<float*>(rep->bias.get_data_handle()));
+  return PackedConv(shape, activation, std::move(rep));
+} catch (const dnnl::error& error) {
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "oneDNN could not pack a convolution of ", shape.from.channels, " to ",
+      shape.out, " channels: ", error.what()));
+}
+
+void PackedConv::Apply(const float* x, int64_t rows, float* y) const {
+  const int64_t in = shape_.from.size();
+  const int64_t out = shape_.to().size();
+  const int64_t block = kBlocks[0];
+  ParallelFor((rows + block - 1) / block, [&](int64_t i) {
+    const int64_t row = i * block;
+    ApplyOnOneThread(x + row * in, std::min(block, rows - row), y + row * out);
+  });
+}
+
+void PackedConv::ApplyOnOneThread(const float* x, int64_t rows,
+                                  float* y) const {
+  thread_local Operand operand;
+  const int64_t in = shape_.from.size();
+  const int64_t out = shape_.to().size();
+  ForBlocks(rows, [&](int64_t block, int64_t row) {
+    const auto& op = Made<ForwardOp>(shape_, block, activation_);
+    const auto at = std::find(std::begin(kBlocks), std::end(kBlocks), block) -
+                    std::begin(kBlocks);
+    op.primitive.execute(Stream(),
+                         {{DNNL_ARG_SRC, operand.Of(op.maps.x, x + row * in)},
+                          {DNNL_ARG_WEIGHTS, rep_->weights[at]},
+                          {DNNL_ARG_BIAS, rep_->bias},
+                          {DNNL_ARG_DST, View(op.maps.y_f32, y + row * out)}});
   });
 }
 

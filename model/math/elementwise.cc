@@ -1,6 +1,7 @@
 #include "model/math/elementwise.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "model/math/simd.h"
@@ -117,6 +118,16 @@ void AddRows(const float* __restrict x, int64_t rows, int64_t n,
              float* __restrict y) {
   for (int64_t r = 0; r < rows; ++r, x += n) {
     for (int64_t i = 0; i < n; ++i) y[i] += x[i];
+  }
+}
+
+MRE_SIMD
+void RoundToBf16(const float* __restrict x, int64_t n, uint16_t* __restrict y) {
+  for (int64_t i = 0; i < n; ++i) {
+    const uint32_t bits = std::bit_cast<uint32_t>(x[i]);
+    const uint32_t rounded = bits + 0x7fff + ((bits >> 16) & 1);
+    const bool nan = (bits & 0x7fffffffu) > 0x7f800000u;
+    y[i] = static_cast<uint16_t>(nan ? (bits >> 16) | 0x40 : rounded >> 16);
   }
 }
 

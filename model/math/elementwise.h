@@ -46,6 +46,10 @@ void AddScaled(const float* x, float a, int64_t n, float* y);
 // y += each of `rows` rows of n of x, in their order.
 void AddRows(const float* x, int64_t rows, int64_t n, float* y);
 
+// y = the upper halves of x, rounded to the nearest bfloat16, ties to even; NaN
+// stays NaN.
+void RoundToBf16(const float* x, int64_t n, uint16_t* y);
+
 float Dot(const float* x, const float* y, int64_t n);
 
 }  // namespace mre

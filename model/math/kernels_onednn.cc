@@ -11,7 +11,6 @@
 // share the rows instead.
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -23,6 +22,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "model/math/elementwise.h"
 #include "model/math/kernels.h"
 #include "model/math/onednn.h"
 #include "model/math/parallel.h"
@@ -49,15 +49,6 @@ memory::data_type TypeOf(Precision precision) {
 
 memory::desc RowMajor(int64_t rows, int64_t cols, memory::data_type type) {
   return memory::desc({rows, cols}, type, memory::format_tag::ab);
-}
-
-uint16_t ToBf16(float x) {
-  uint32_t bits = std::bit_cast<uint32_t>(x);
-  if ((bits & 0x7fffffffu) > 0x7f800000u) {
-    return static_cast<uint16_t>((bits >> 16) | 0x40);  // NaN stays NaN
-  }
-  bits += 0x7fff + ((bits >> 16) & 1);
-  return static_cast<uint16_t>(bits >> 16);
 }
 
 dnnl::inner_product_forward::primitive_desc Describe(
@@ -213,7 +204,7 @@ void LinearOp::ApplyOnOneThread(const Weights& weights, const float* x,
     const void* source = x;
     if (bf16) {
       narrow.resize(block.rows * shape_.in);
-      std::transform(x, x + taken * shape_.in, narrow.begin(), ToBf16);
+      RoundToBf16(x, taken * shape_.in, narrow.data());
       source = narrow.data();
     }
     const memory src(block.src, Cpu(), const_cast<void*>(source));

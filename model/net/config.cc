@@ -42,7 +42,7 @@ absl::Status ValidatePatch(const std::string& path, const MapShape& map,
   if (patch.size > std::min(map.height, map.width) + 2 * patch.padding) {
     return Expected(path + ".size", "at most the padded map");
   }
-  const int64_t inputs = PatchElements(map, patch);
+  const int64_t inputs = ConvShape{map, patch, channels}.inputs();
   const int64_t positions = MapOfPatches(map, patch, channels).positions();
   RETURN_IF_ERROR(InBounds("elements of a patch", inputs, kMaxInputSize));
   RETURN_IF_ERROR(InBounds("positions of a map", positions, kMaxInputSize));

@@ -10,8 +10,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "model/math/conv.h"
 #include "model/math/kernels.h"
-#include "model/net/patches.h"
 #include "model/net/raytracing_config.h"
 
 namespace mre {
@@ -92,6 +92,7 @@ struct ModelConfig {
   std::string training = "{}";
 
   // The map of a stream: 1x1 for mlp experts.
+  MapShape map() const;
   int64_t map_height() const { return map().height; }
   int64_t map_width() const { return map().width; }
   int64_t positions() const { return map().positions(); }
@@ -121,9 +122,6 @@ struct ModelConfig {
            (kind == Kind::kRaytracing ? raytracing.modules : 0);
   }
   int64_t num_classes() const { return static_cast<int64_t>(classes.size()); }
-
- private:
-  MapShape map() const;
 };
 
 // INVALID_ARGUMENT naming the first field that is out of its bounds.

@@ -10,21 +10,37 @@
 #include "model/net/initial.h"
 
 namespace mre {
+namespace {
 
-ConvShape ExpertConv(const ModelConfig& config) {
-  const bool conv = config.expert == ExpertKind::kConv;
-  return {config.map_height(), config.map_width(), config.width, config.hidden,
-          conv ? kExpertKernel : 1};
+constexpr PatchConfig kOnePosition = {1, 1, 0};
+
+ConvShape In(Precision precision, ConvShape shape) {
+  shape.precision = precision;
+  return shape;
 }
 
-Expert::Expert(const ModelConfig& config, const std::string& name,
-               ParamTable& table)
-    : conv(config.expert == ExpertKind::kConv), up_shape(ExpertConv(config)) {
+}  // namespace
+
+ConvShape ExpertUp(const ModelConfig& config) {
+  const PatchConfig around = {kExpertKernel, 1, kExpertKernel / 2};
+  const bool conv = config.expert == ExpertKind::kConv;
+  return {config.map(), conv ? around : kOnePosition, config.hidden};
+}
+
+ConvShape ExpertDown(const ModelConfig& config) {
+  return {ExpertUp(config).to(), kOnePosition, config.width};
+}
+
+Expert::Expert(const ModelConfig& config, Precision precision,
+               const std::string& name, ParamTable& table)
+    : conv(config.expert == ExpertKind::kConv),
+      up_shape(In(precision, ExpertUp(config))),
+      down_shape(In(precision, ExpertDown(config))) {
   using enum ParamGroup;
   const int64_t d = width();
   const int64_t m = hidden_width();
   std::vector<int64_t> up = {m, d};
-  if (conv) up = {m, up_shape.kernel, up_shape.kernel, d};
+  if (conv) up = {m, kExpertKernel, kExpertKernel, d};
   up_weight =
       table.Append(absl::StrCat(name, ".up.weight"), std::move(up), kMatrix);
   up_bias = table.Append(absl::StrCat(name, ".up.bias"), {m}, kVector);
@@ -34,9 +50,8 @@ Expert::Expert(const ModelConfig& config, const std::string& name,
 }
 
 void Expert::Init(std::span<float> params, Rng& rng) const {
-  const double inputs =
-      static_cast<double>(up_shape.kernel * up_shape.kernel * width());
-  FillGaussian(up_weight, std::sqrt(2 / inputs), params, rng);
+  FillGaussian(up_weight, std::sqrt(2 / static_cast<double>(up_shape.inputs())),
+               params, rng);
   FillGaussian(down_weight,
                0.5 * std::sqrt(1.0 / static_cast<double>(hidden_width())),
                params, rng);
@@ -44,38 +59,44 @@ void Expert::Init(std::span<float> params, Rng& rng) const {
 
 void Expert::Forward(std::span<const float> params, const float* x,
                      int64_t rows, float* hidden, float* y) const {
-  const int64_t points = rows * up_shape.positions();
   if (conv) {
     ConvForward(up_shape, up_weight.in(params), up_bias.in(params), x, rows,
                 hidden);
-  } else {
-    LinearRows(up_weight.in(params), up_bias.in(params), x, rows, width(),
-               hidden_width(), hidden);
+    Relu(rows * up_shape.to().size(), hidden);
+    ConvForward(down_shape, down_weight.in(params), down_bias.in(params),
+                hidden, rows, y);
+    return;
   }
-  Relu(points * hidden_width(), hidden);
-  LinearRows(down_weight.in(params), down_bias.in(params), hidden, points,
-             hidden_width(), width(), y);
+  const int64_t d = width();
+  const int64_t m = hidden_width();
+  LinearRows(up_weight.in(params), up_bias.in(params), x, rows, d, m, hidden);
+  Relu(rows * m, hidden);
+  LinearRows(down_weight.in(params), down_bias.in(params), hidden, rows, m, d,
+             y);
 }
 
 void Expert::Backward(std::span<const float> params, const float* x,
                       const float* hidden, const float* dy, int64_t rows,
                       float* dhidden, float* dx,
                       std::span<float> gradient) const {
-  const int64_t d = width();
-  const int64_t m = hidden_width();
-  const int64_t points = rows * up_shape.positions();
-  Gemm(true, false, d, m, points, dy, d, hidden, m, 1, down_weight.in(gradient),
-       m);
-  BiasBackward(dy, points, d, down_bias.in(gradient));
-  Gemm(false, false, points, m, d, dy, d, down_weight.in(params), m, 0, dhidden,
-       m);
-  ReluBackward(hidden, points * m, dhidden);
   if (conv) {
+    ConvBackwardWeights(down_shape, hidden, dy, rows, down_weight.in(gradient),
+                        down_bias.in(gradient));
+    ConvBackwardData(down_shape, down_weight.in(params), dy, rows, dhidden);
+    ReluBackward(hidden, rows * up_shape.to().size(), dhidden);
     ConvBackwardWeights(up_shape, x, dhidden, rows, up_weight.in(gradient),
                         up_bias.in(gradient));
     ConvBackwardData(up_shape, up_weight.in(params), dhidden, rows, dx);
     return;
   }
+  const int64_t d = width();
+  const int64_t m = hidden_width();
+  Gemm(true, false, d, m, rows, dy, d, hidden, m, 1, down_weight.in(gradient),
+       m);
+  BiasBackward(dy, rows, d, down_bias.in(gradient));
+  Gemm(false, false, rows, m, d, dy, d, down_weight.in(params), m, 0, dhidden,
+       m);
+  ReluBackward(hidden, rows * m, dhidden);
   Gemm(true, false, m, d, rows, dhidden, m, x, d, 1, up_weight.in(gradient), d);
   BiasBackward(dhidden, rows, m, up_bias.in(gradient));
   Gemm(false, false, rows, d, m, dhidden, m, up_weight.in(params), d, 0, dx, d);

@@ -21,8 +21,9 @@
 namespace mre {
 
 struct Expert {
-  // Tensors are named after `name`.
-  Expert(const ModelConfig& config, const std::string& name, ParamTable& table);
+  // Tensors are named after `name`; `precision` is that of convolutions.
+  Expert(const ModelConfig& config, Precision precision,
+         const std::string& name, ParamTable& table);
 
   // up ~ N(0, 2/its inputs), down ~ N(0, 1/m)/2, biases 0.
   void Init(std::span<float> params, Rng& rng) const;
@@ -38,16 +39,18 @@ struct Expert {
                 float* dhidden, float* dx, std::span<float> gradient) const;
 
   const bool conv;
-  const ConvShape up_shape;  // mlp: a 1x1 map, of which `kernel` is 1
+  const ConvShape up_shape, down_shape;  // mlp: of maps of one position
   Slot up_weight, up_bias, down_weight, down_bias;
 
  private:
-  int64_t width() const { return up_shape.in; }
+  int64_t width() const { return down_shape.out; }
   int64_t hidden_width() const { return up_shape.out; }
 };
 
-// The convolution of a config's experts; a 1x1 map and kernel for mlp experts.
-ConvShape ExpertConv(const ModelConfig& config);
+// Up and down of a config's experts, as convolutions in f32; those of mlp
+// experts are of maps of one position.
+ConvShape ExpertUp(const ModelConfig& config);
+ConvShape ExpertDown(const ModelConfig& config);
 
 }  // namespace mre
 

@@ -12,11 +12,13 @@ namespace mre {
 
 struct ExpertLayer {
   // layers.{l}.norm and layers.{l}.experts.{i}
-  ExpertLayer(const ModelConfig& config, int64_t layer, ParamTable& table)
+  ExpertLayer(const ModelConfig& config, Precision precision, int64_t layer,
+              ParamTable& table)
       : norm(config, absl::StrCat("layers.", layer, ".norm"), table) {
     for (int64_t i = 0; i < config.experts; ++i) {
-      experts.emplace_back(
-          config, absl::StrCat("layers.", layer, ".experts.", i), table);
+      experts.emplace_back(config, precision,
+                           absl::StrCat("layers.", layer, ".experts.", i),
+                           table);
     }
     for (const auto tensor : {&Expert::up_weight, &Expert::up_bias,
                               &Expert::down_weight, &Expert::down_bias}) {
@@ -30,10 +32,11 @@ struct ExpertLayer {
 };
 
 inline std::vector<ExpertLayer> ExpertLayers(const ModelConfig& config,
+                                             Precision precision,
                                              ParamTable& table) {
   std::vector<ExpertLayer> layers;
   for (int64_t l = 0; l < config.layers; ++l) {
-    layers.emplace_back(config, l, table);
+    layers.emplace_back(config, precision, l, table);
   }
   return layers;
 }

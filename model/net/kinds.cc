@@ -6,16 +6,17 @@
 
 namespace mre {
 
-std::unique_ptr<Network> NewNetwork(const ModelConfig& config) {
+std::unique_ptr<Network> NewNetwork(const ModelConfig& config,
+                                    Precision precision) {
   switch (config.kind) {
     case Kind::kMre:
-      return std::make_unique<MreNetwork>(config);
+      return std::make_unique<MreNetwork>(config, precision);
     case Kind::kTopk:
     case Kind::kPathmoe:
     case Kind::kAdak:
     case Kind::kMlp:
     case Kind::kCnn:
-      return std::make_unique<StackNetwork>(config);
+      return std::make_unique<StackNetwork>(config, precision);
     case Kind::kRaytracing:
       return std::make_unique<RaytracingNetwork>(config);
   }

@@ -12,7 +12,9 @@
 namespace mre {
 
 // REQUIRES: Validate(config).ok().
-std::unique_ptr<Network> NewNetwork(const ModelConfig& config);
+// `precision` is that of convolutions, whose sums and weights stay f32.
+std::unique_ptr<Network> NewNetwork(const ModelConfig& config,
+                                    Precision precision = Precision::kF32);
 
 // Names, shapes and places of a model's parameters. REQUIRES:
 // Validate(config).ok(). Takes memory in proportion to layers * experts.

@@ -15,13 +15,6 @@ void Size(std::vector<float>& buffer, int64_t floats) {
 
 }  // namespace
 
-void MreNetwork::StemForward(std::span<const float> params, const float* x) {
-  ForRowBlocks(u_.rows, [&](int64_t, int64_t begin, int64_t end) {
-    parts_.stem.Forward(params, x + begin * config_.input.size(), end - begin,
-                        u_.h.data() + begin * config_.stream_size());
-  });
-}
-
 // One layer's experts over all pairs that use them:
 // y = down(relu(up(LayerNorm_l(z_l)))), z_l = h + sum of w y of the pairs of
 // the same row at earlier steps and lower layers. Rivals too, on the z_l of
@@ -183,7 +176,7 @@ const Unrolled& MreNetwork::Unroll(std::span<const float> params,
   Size(u_.out, exits * d);
   u_.head.Resize(parts_.head, exits);
   Size(u_.logits, exits * config_.num_classes());
-  StemForward(params, x);
+  parts_.stem.Forward(params, x, u_.rows, u_.maps, u_.h.data());
   RouteForward(config_, parts_.router, params, options_, u_);
   u_.sorted.Sort(u_.order, config_.total_experts());
   if (!u_.rivals.empty()) {
@@ -225,7 +218,8 @@ void MreNetwork::Backward(std::span<const float> params, const float* x,
     }
   });
   RouteBackward(config_, parts_.router, params, options_, u_, g_, gradient);
-  parts_.stem.Backward(params, x, u_.h.data(), u_.rows, g_.h.data(), gradient);
+  parts_.stem.Backward(params, x, u_.maps, u_.h.data(), u_.rows, g_.h.data(),
+                       gradient);
 }
 
 }  // namespace mre

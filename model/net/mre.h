@@ -44,6 +44,7 @@ struct Unrolled {
   int64_t steps = 0;
 
   std::vector<float> h;              // [B,d] the stem's output
+  ConvStem::Maps maps;               // before it
   std::vector<float> features;       // [B,F]; empty: h is read itself
   std::vector<float> feature_stats;  // [B,2]
   std::vector<float> context;        // [B,r] u
@@ -77,8 +78,9 @@ struct Gradients {
 class MreNetwork : public Network {
  public:
   // REQUIRES: Validate(config).ok().
-  explicit MreNetwork(const ModelConfig& config)
-      : config_(config), parts_(config) {}
+  explicit MreNetwork(const ModelConfig& config,
+                      Precision precision = Precision::kF32)
+      : config_(config), parts_(config, precision) {}
 
   const ParamTable& table() const override { return parts_.table; }
   int64_t max_steps() const override { return config_.total_experts(); }
@@ -95,7 +97,6 @@ class MreNetwork : public Network {
                          int64_t rows, const UnrollOptions& options);
 
  private:
-  void StemForward(std::span<const float> params, const float* x);
   void LayerForward(std::span<const float> params, int64_t layer);
   void HeadForward(std::span<const float> params);
   // The credit of each pair (mre_pairs.h).

@@ -32,10 +32,10 @@ MreRouterParams::MreRouterParams(const ModelConfig& config, ParamTable& table) {
   }
 }
 
-MreParams::MreParams(const ModelConfig& config)
-    : stem(config, table),
+MreParams::MreParams(const ModelConfig& config, Precision precision)
+    : stem(config, precision, table),
       router(config, table),
-      layers(ExpertLayers(config, table)),
+      layers(ExpertLayers(config, precision, table)),
       head(config, table) {}
 
 std::vector<float> InitialMreParams(const ModelConfig& config, uint64_t seed) {

@@ -25,7 +25,9 @@ struct MreRouterParams {
 
 struct MreParams {
   // REQUIRES: Validate(config).ok().
-  explicit MreParams(const ModelConfig& config);
+  // `precision` is that of convolutions.
+  explicit MreParams(const ModelConfig& config,
+                     Precision precision = Precision::kF32);
 
   // Expert l*N+i.
   const Expert& expert(int64_t e) const {

@@ -11,9 +11,9 @@
 
 namespace mre {
 
-StackNetwork::StackNetwork(const ModelConfig& config)
+StackNetwork::StackNetwork(const ModelConfig& config, Precision precision)
     : config_(config),
-      parts_(config),
+      parts_(config, precision),
       features_(config),
       size_(config.stream_size()),
       k_(config.has_router() ? config.top_k : 1),
@@ -45,14 +45,11 @@ void StackNetwork::Run(std::span<const float> params, const float* x) {
   experts_.resize(rows * steps_ * k_);
   path_.resize(rows * steps_);
   head_.Resize(parts_.head, rows * exits);
-  ForRowBlocks(rows, [&](int64_t, int64_t begin, int64_t end) {
-    std::vector<float> h((end - begin) * d);
-    parts_.stem.Forward(params, x + begin * config_.input.size(), end - begin,
-                        h.data());
-    for (int64_t b = begin; b < end; ++b) {
-      std::copy_n(h.data() + (b - begin) * d, d, out(b, 0));
-    }
-  });
+  h_.resize(rows * d);
+  parts_.stem.Forward(params, x, rows, maps_, h_.data());
+  for (int64_t b = 0; b < rows; ++b) {
+    std::copy_n(h_.data() + b * d, d, out(b, 0));
+  }
   for (int64_t l = 0; l < steps_; ++l) LayerForward(params, l);
   ForRowBlocks(rows, [&](int64_t, int64_t begin, int64_t end) {
     parts_.head.Forward(params, out_.data(), begin * exits, end * exits, head_,
@@ -218,11 +215,8 @@ void StackNetwork::Backward(std::span<const float> params, const float* x,
     LayerBackward(params, l, gradient);
   }
   add_exit(0);
-  std::vector<float> h(rows_ * d);
-  for (int64_t b = 0; b < rows_; ++b) {
-    std::copy_n(out(b, 0), d, h.data() + b * d);
-  }
-  parts_.stem.Backward(params, x, h.data(), rows_, dz_.data(), gradient);
+  parts_.stem.Backward(params, x, maps_, h_.data(), rows_, dz_.data(),
+                       gradient);
 }
 
 void StackNetwork::LayerBackward(std::span<const float> params, int64_t layer,

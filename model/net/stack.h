@@ -35,7 +35,8 @@ namespace mre {
 class StackNetwork : public Network {
  public:
   // REQUIRES: Validate(config).ok(), and the kind is one of the above.
-  explicit StackNetwork(const ModelConfig& config);
+  explicit StackNetwork(const ModelConfig& config,
+                        Precision precision = Precision::kF32);
 
   const ParamTable& table() const override { return parts_.table; }
   int64_t max_steps() const override { return config_.layers; }
@@ -137,6 +138,8 @@ class StackNetwork : public Network {
   std::vector<LayerPass> passes_;      // one a layer
   std::vector<AllocationPair> pairs_;  // [B]; empty: no allocator learns
   bool other_way_ = false;             // the second pass of the pairs is run
+  ConvStem::Maps maps_;                // of the stem
+  std::vector<float> h_;               // [B,d] what it gave
   std::vector<float> out_;             // [B,T+1,d]
   Head::Cache head_;
   std::vector<float> logits_;     // [B,T+1,C]

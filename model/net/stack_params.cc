@@ -25,15 +25,15 @@ std::vector<Gate> Gates(const ModelConfig& config, absl::string_view name,
 
 }  // namespace
 
-StackParams::StackParams(const ModelConfig& config)
+StackParams::StackParams(const ModelConfig& config, Precision precision)
     : sharing(config.sharing),
-      stem(config, table),
+      stem(config, precision, table),
       gates(config.has_router() ? Gates(config, "gate", config.experts, table)
                                 : std::vector<Gate>()),
       allocators(config.allocations() > 0
                      ? Gates(config, "allocator", config.allocations(), table)
                      : std::vector<Gate>()),
-      layers(ExpertLayers(config, table)),
+      layers(ExpertLayers(config, precision, table)),
       head(config, table) {}
 
 std::vector<float> InitialStackParams(const ModelConfig& config,

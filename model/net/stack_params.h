@@ -21,7 +21,9 @@ struct Gate {
 
 struct StackParams {
   // REQUIRES: Validate(config).ok(), and the kind is one of the above.
-  explicit StackParams(const ModelConfig& config);
+  // `precision` is that of convolutions.
+  explicit StackParams(const ModelConfig& config,
+                       Precision precision = Precision::kF32);
 
   // The router of a layer; null where there is nothing to choose.
   const Gate* gate(int64_t layer) const {

@@ -1,6 +1,5 @@
 #include "model/net/stem.h"
 
-#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -10,95 +9,75 @@
 
 namespace mre {
 
-int64_t StemInputs(const ModelConfig& config) {
-  if (config.text()) return config.input.size() * config.embedding;
-  if (config.expert == ExpertKind::kMlp) return config.input.size();
-  return PatchElements(config.patched_map(), config.patch);
-}
-
-Stem::Stem(const ModelConfig& config, ParamTable& params)
-    : patches(config.expert == ExpertKind::kConv),
-      embedding(config.embedding),
+Stem::Stem(const ModelConfig& config, Precision precision, ParamTable& params)
+    : embedding(config.embedding),
       inputs(config.input.size()),
-      map(config.patched_map()),
-      patch(config.patch),
-      positions(config.positions()),
-      in(StemInputs(config)),
-      out(config.width),
+      in(inputs * (config.text() ? embedding : 1)),
+      out(config.stream_size()),
       activation(config.stem_activation),
-      front(config, params) {
+      convs(config, precision, params) {
+  if (!convs.empty()) return;
   if (config.text()) {
     table = params.Append("stem.embedding", {kVocabulary, embedding},
                           ParamGroup::kMatrix);
   }
-  std::vector<int64_t> shape = {out, in};
-  if (patches) shape = {out, patch.size, patch.size, map.channels};
-  weight = params.Append("stem.weight", shape, ParamGroup::kMatrix);
+  weight = params.Append("stem.weight", {out, in}, ParamGroup::kMatrix);
   bias = params.Append("stem.bias", {out}, ParamGroup::kVector);
 }
 
 void Stem::Init(std::span<float> params, Rng& rng) const {
-  front.Init(params, rng);
+  convs.Init(params, rng);
+  if (!convs.empty()) return;
   if (embedding > 0) FillGaussian(table, 1, params, rng);
   FillGaussian(weight, std::sqrt(1.0 / static_cast<double>(in)), params, rng);
 }
 
-const float* Stem::Read(std::span<const float> params, const float* x,
-                        int64_t rows, std::vector<float>& gathered) const {
-  if (!patches && embedding == 0) return x;
-  gathered.resize(rows * positions * in);
+void Stem::Forward(std::span<const float> params, const float* x, int64_t rows,
+                   ConvStem::Maps& maps, float* h) const {
+  convs.Resize(rows, maps);
   ForRowBlocks(rows, [&](int64_t, int64_t begin, int64_t end) {
-    const int64_t count = end - begin;
     const float* from = x + begin * inputs;
-    float* to = gathered.data() + begin * positions * in;
-    if (embedding > 0) {
-      Embed(table.in(params), embedding, from, count * inputs, to);
+    float* to = h + begin * out;
+    if (!convs.empty()) {
+      convs.Forward(params, from, begin, end, maps, to);
       return;
     }
-    std::vector<float> made(count * front.out());
-    if (!front.empty()) {
-      front.Forward(params, from, count, made.data());
-      from = made.data();
+    std::vector<float> vectors;
+    if (embedding > 0) {
+      vectors.resize((end - begin) * in);
+      Embed(table.in(params), embedding, from, (end - begin) * inputs,
+            vectors.data());
+      from = vectors.data();
     }
-    GatherPatches(map, patch, from, count, to);
+    LinearRows(weight.in(params), bias.in(params), from, end - begin, in, out,
+               to);
+    if (activation == Activation::kRelu) Relu((end - begin) * out, to);
   });
-  return gathered.data();
-}
-
-void Stem::Forward(std::span<const float> params, const float* x, int64_t rows,
-                   float* h) const {
-  std::vector<float> gathered;
-  const int64_t points = rows * positions;
-  LinearRows(weight.in(params), bias.in(params),
-             Read(params, x, rows, gathered), points, in, out, h);
-  if (activation == Activation::kRelu) Relu(points * out, h);
 }
 
 void Stem::Backward(std::span<const float> params, const float* x,
-                    const float* h, int64_t rows, float* dh,
-                    std::span<float> gradient) const {
-  const int64_t points = rows * positions;
-  if (activation == Activation::kRelu) ReluBackward(h, points * out, dh);
-  std::vector<float> gathered;
-  LinearWeightBackward(dh, Read(params, x, rows, gathered), points, in, out,
-                       weight.in(gradient), bias.in(gradient));
-  if (embedding == 0 && front.empty()) return;
-  // From here on `gathered` holds the gradient of what it held.
-  std::vector<float> dmap(rows * front.out());
-  ForRowBlocks(rows, [&](int64_t, int64_t begin, int64_t end) {
-    float* dread = gathered.data() + begin * positions * in;
-    Gemm(false, false, (end - begin) * positions, in, out,
-         dh + begin * positions * out, out, weight.in(params), in, 0, dread,
-         in);
-    if (front.empty()) return;
-    ScatterPatches(map, patch, dread, end - begin,
-                   dmap.data() + begin * front.out());
-  });
-  if (!front.empty()) {
-    front.Backward(params, x, rows, dmap.data(), gradient);
+                    const ConvStem::Maps& maps, const float* h, int64_t rows,
+                    float* dh, std::span<float> gradient) const {
+  if (activation == Activation::kRelu) ReluBackward(h, rows * out, dh);
+  if (!convs.empty()) {
+    convs.Backward(params, x, maps, dh, rows, gradient);
     return;
   }
-  EmbedBackward(x, gathered.data(), rows * inputs, embedding,
+  if (embedding == 0) {
+    LinearWeightBackward(dh, x, rows, in, out, weight.in(gradient),
+                         bias.in(gradient));
+    return;
+  }
+  std::vector<float> vectors(rows * in);
+  Embed(table.in(params), embedding, x, rows * inputs, vectors.data());
+  LinearWeightBackward(dh, vectors.data(), rows, in, out, weight.in(gradient),
+                       bias.in(gradient));
+  // From here on the gradient of the vectors.
+  ForRowBlocks(rows, [&](int64_t, int64_t begin, int64_t end) {
+    Gemm(false, false, end - begin, in, out, dh + begin * out, out,
+         weight.in(params), in, 0, vectors.data() + begin * in, in);
+  });
+  EmbedBackward(x, vectors.data(), rows * inputs, embedding,
                 table.in(gradient));
 }
 

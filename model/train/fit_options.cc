@@ -106,6 +106,7 @@ bool Applies(const FitOptions& options, absl::string_view field) {
   if (field == "router_training") {
     return options.kind == "mre" && options.router_training != kStraightThrough;
   }
+  if (field == "precision") return options.precision != "f32";
   if (field == "window" || field == "embedding") return IsText(options);
   if (field == "max_updates") return options.max_updates != 0;
   if (field == "sharing") {
@@ -115,6 +116,20 @@ bool Applies(const FitOptions& options, absl::string_view field) {
   if (field == "expert_cost") return options.kind == "adak";
   if (field == "top_k" || field == "balance") return HasRouterOfLayers(options);
   return true;
+}
+
+absl::Status ValidatePrecision(const FitOptions& o) {
+  if (PrecisionOf(o) == Precision::kF32) {
+    if (o.precision == PrecisionName(Precision::kF32)) return absl::OkStatus();
+    return Bad("precision", "f32 or bf16",
+               absl::StrCat("\"", o.precision, "\""));
+  }
+  if (o.expert != "conv") {
+    return Bad("precision", "f32 without convolutions", o.precision);
+  }
+  if (CpuHasBf16()) return absl::OkStatus();
+  return absl::UnimplementedError(
+      "--precision: this CPU has no bf16 products (AVX512-BF16 or AMX)");
 }
 
 // Most steps that may be unrolled.
@@ -196,6 +211,11 @@ RouterTraining RouterTrainingOf(const FitOptions& options) {
                                            : RouterTraining::kStraightThrough;
 }
 
+Precision PrecisionOf(const FitOptions& options) {
+  return options.precision == PrecisionName(Precision::kBf16) ? Precision::kBf16
+                                                              : Precision::kF32;
+}
+
 absl::Status Validate(const FitOptions& o) {
   if (const auto kind = ParseKind(o.kind); !kind.ok()) {
     return absl::InvalidArgumentError(
@@ -207,6 +227,7 @@ absl::Status Validate(const FitOptions& o) {
     return Bad("expert", "mlp or conv", absl::StrCat("\"", o.expert, "\""));
   }
   RETURN_IF_ERROR(ParseStemLayers(o.stem_layers).status());
+  RETURN_IF_ERROR(ValidatePrecision(o));
   if (o.kind == "cnn" && o.expert != "conv") {
     return Bad("expert", "conv in a cnn", absl::StrCat("\"", o.expert, "\""));
   }
@@ -312,13 +333,18 @@ absl::Status CheckSameRecipe(const FitOptions& saved, const FitOptions& given,
 
 absl::StatusOr<std::vector<float>> ParseExitWeights(absl::string_view text,
                                                     int64_t steps) {
+  if (text == "last") {
+    std::vector<float> weights(steps + 1, 0.0f);
+    weights.back() = 1;
+    return weights;
+  }
   const std::vector<absl::string_view> parts = absl::StrSplit(text, ':');
   double first = 0;
   double power = 0;
   if (parts.size() != 2 || !absl::SimpleAtod(parts[0], &first) ||
       !absl::SimpleAtod(parts[1], &power) || !(first >= 0 && first <= 1000) ||
       !(std::abs(power) <= 10)) {
-    return Bad("exit_weights", "A:P, such as 0.2:0.5",
+    return Bad("exit_weights", "A:P, such as 0.2:0.5, or last",
                absl::StrCat("\"", text, "\""));
   }
   std::vector<double> weights = {first};

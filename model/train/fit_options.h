@@ -63,6 +63,7 @@ struct FitOptions {
   double temperature = 1;
   std::string router_training = "straight-through";
   std::string exit_weights = "0.2:0.5";
+  std::string precision = "f32";
   std::string augment;
   uint64_t seed = 0;
 
@@ -153,7 +154,11 @@ void VisitRecipe(Options& o, Visit visit) {
   visit("router_training", o.router_training,
         "how the router of an mre learns: straight-through or pairs");
   visit("exit_weights", o.exit_weights,
-        "A:P weighs the loss of step 0 with A, that of step t with t^-P");
+        "A:P weighs the loss of step 0 with A, that of step t with t^-P; last: "
+        "the last step's alone");
+  visit("precision", o.precision,
+        "of convolutions: f32, or bf16, which rounds what they multiply (conv; "
+        "a CPU with AVX512-BF16 or AMX)");
   visit("augment", o.augment,
         "none, or flip, shift (1 pixel), crop (4 pixels) joined by + (default: "
         "shift, and none for text)");
@@ -168,6 +173,9 @@ void FillDefaults(FitOptions& options);
 
 // REQUIRES: Validate(options).ok().
 RouterTraining RouterTrainingOf(const FitOptions& options);
+
+// How the recipe's network multiplies. REQUIRES: Validate(options).ok().
+Precision PrecisionOf(const FitOptions& options);
 
 // INVALID_ARGUMENT naming the first flag that is out of its bounds.
 absl::Status Validate(const FitOptions& options);

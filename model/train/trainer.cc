@@ -52,7 +52,7 @@ Trainer::Trainer(const FitOptions& options, const Dataset& data,
                  std::string state_path, RunLog& log, ProgressBar& progress)
     : options_(options),
       config_(MakeConfig(options, InputStatistics(data), data.classes)),
-      network_(NewNetwork(config_)),
+      network_(NewNetwork(config_, PrecisionOf(options))),
       data_(absl::StrCat(absl::Hex(Fingerprint(data.train), absl::kZeroPad16))),
       exit_weights_(*ParseExitWeights(options.exit_weights, options.max_steps)),
       adam_{.weight_decay = options.weight_decay,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -15,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "model/base/rng.h"
+#include "model/math/elementwise.h"
 #include "model/math/kernels_ref.h"
 #include "model/math/parallel.h"
 #include "tests/support/status_matchers.h"
@@ -327,6 +329,27 @@ TEST(RoundToBf16Test, RoundsToNearestTiesToEven) {
   EXPECT_EQ(ref::RoundToBf16(-1.0f - 0x1.1p-8f), -1.0f - 0x1p-7f);
   EXPECT_TRUE(std::isinf(ref::RoundToBf16(std::numeric_limits<float>::max())));
   EXPECT_TRUE(std::isnan(ref::RoundToBf16(kNan)));
+}
+
+TEST(RoundToBf16Test, ManyAreRoundedAsOne) {
+  std::vector<float> x = {
+      0.0f, -0.0f, kNan, -kNan, 1e-45f, std::numeric_limits<float>::infinity()};
+  Rng rng(1);
+  for (int i = 0; i < 10000; ++i) {
+    x.push_back(std::bit_cast<float>(static_cast<uint32_t>(rng.Next())));
+  }
+  std::vector<uint16_t> y(x.size());
+  RoundToBf16(x.data(), static_cast<int64_t>(x.size()), y.data());
+  for (size_t i = 0; i < x.size(); ++i) {
+    const float one = ref::RoundToBf16(x[i]);
+    const float many = std::bit_cast<float>(static_cast<uint32_t>(y[i]) << 16);
+    if (std::isnan(x[i])) {
+      EXPECT_TRUE(std::isnan(one) && std::isnan(many)) << i;
+    } else {
+      EXPECT_EQ(std::bit_cast<uint32_t>(one), std::bit_cast<uint32_t>(many))
+          << x[i];
+    }
+  }
 }
 
 }  // namespace

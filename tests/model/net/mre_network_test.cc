@@ -62,6 +62,44 @@ TEST_P(MreNetworkTest, EveryGradientAgreesWithCentralDifferences) {
   }
 }
 
+// Both precisions run the same order: bf16 may change no more than its rounding
+// of 2^-9 does in a few products.
+TEST(MreNetworkBf16Test, GradientsAreThoseOfF32ButForRounding) {
+  if (!CpuHasBf16()) GTEST_SKIP() << "this CPU has no bf16 products";
+  const Problem problem(SmallFrontConfig(), /*rows=*/40, /*steps=*/7);
+  MreNetwork f32(problem.config);
+  MreNetwork bf16(problem.config, Precision::kBf16);
+  UnrollOptions fixed = problem.options;
+  fixed.order = problem.Run(problem.options, f32).order;
+  const auto gradient = [&](MreNetwork& network) {
+    const Unrolled& u = problem.Run(fixed, network);
+    std::vector<float> dlogits(u.logits.size());
+    problem.Loss(u, dlogits.data());
+    std::vector<float> sum(problem.params.size(), 0.0f);
+    network.Backward(problem.params, problem.x.data(), dlogits.data(), sum);
+    return sum;
+  };
+  const std::vector<float> want = gradient(f32);
+  const std::vector<float> got = gradient(bf16);
+  EXPECT_NE(got, want);
+  const auto norm = [&](const ParamSpec& spec, bool of_error) {
+    double sum = 0;
+    for (int64_t i = spec.offset; i < spec.offset + spec.size; ++i) {
+      sum += std::pow(want[i] - (of_error ? got[i] : 0), 2);
+    }
+    return std::sqrt(sum);
+  };
+  double whole = 0;
+  for (const ParamSpec& spec : problem.parts.table.specs) {
+    whole = std::hypot(whole, norm(spec, false));
+  }
+  for (const ParamSpec& spec : problem.parts.table.specs) {
+    if (spec.group == ParamGroup::kRouter) continue;  // differences of losses
+    EXPECT_LT(norm(spec, true), 0.1 * norm(spec, false) + 0.01 * whole)
+        << spec.name;
+  }
+}
+
 TEST_P(MreNetworkTest, BatchGradientIsTheMeanOfTheRows) {
   Problem batch(GetParam(), /*rows=*/70, /*steps=*/9);
   batch.options.noise = 0;  // noise depends on a row's place

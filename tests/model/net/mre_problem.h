@@ -225,15 +225,13 @@ class StepByStep {
     }
     if (!conv()) return Linear(parts_.stem.weight, parts_.stem.bias, x);
     std::vector<double> map = x;
-    for (const Front::Layer& layer : parts_.stem.front.layers) {
-      const MapShape& from = layer.map.from;
-      map = Conv(map, from.height, from.width, from.channels, layer.map.patch,
+    for (const ConvStem::Layer& layer : parts_.stem.convs.layers) {
+      const MapShape& from = layer.shape.from;
+      map = Conv(map, from.height, from.width, from.channels, layer.shape.patch,
                  layer.weight, layer.bias);
-      Relu(map);
+      if (layer.activation == Activation::kRelu) Relu(map);
     }
-    const MapShape from = config_.patched_map();
-    return Conv(map, from.height, from.width, from.channels, config_.patch,
-                parts_.stem.weight, parts_.stem.bias);
+    return map;
   }
 
   std::vector<double> RunExpert(const Expert& expert,

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <numeric>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 
@@ -272,6 +273,25 @@ TEST(ParseExitWeightsTest, AreAPowerOfTheStepAndSumToOne) {
   EXPECT_NEAR((*weights)[4] / (*weights)[1], 0.5, 1e-6);
   EXPECT_NEAR((*weights)[0] / (*weights)[1], 0.2, 1e-6);
   EXPECT_NEAR(std::accumulate(weights->begin(), weights->end(), 0.0), 1, 1e-6);
+}
+
+TEST(ParseExitWeightsTest, LastIsTheLastStepAlone) {
+  EXPECT_EQ(*ParseExitWeights("last", 3), (std::vector<float>{0, 0, 0, 1}));
+}
+
+TEST(FitOptionsTest, OnlyConvolutionsHaveAPrecision) {
+  FitOptions options = Defaults();
+  options.precision = "f16";
+  ExpectRefused(options, "--precision");
+  options.precision = "bf16";
+  ExpectRefused(options, "--precision");
+  options.expert = "conv";
+  if (CpuHasBf16()) {
+    EXPECT_TRUE(Validate(options).ok()) << Validate(options);
+    EXPECT_EQ(PrecisionOf(options), Precision::kBf16);
+  } else {
+    ExpectRefused(options, "--precision");
+  }
 }
 
 }  // namespace
