@@ -12,6 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "model/base/file.h"
+#include "model/base/peak_memory.h"
 #include "model/base/status_macros.h"
 #include "model/engine/cost.h"
 #include "model/eval/eval_report.h"
@@ -195,7 +196,8 @@ absl::Status RunFit(const FitCommand& command, const std::atomic<bool>& stop) {
   }
   RETURN_IF_ERROR(SaveCheckpoint(trainer.Result(), options.out));
   Print(FormatTable(trainer.evaluation()));
-  Print(absl::StrCat("wrote ", options.out, "\n"));
+  Print(absl::StrFormat("wrote %s (%.0f MB of memory at the peak)\n",
+                        options.out, static_cast<double>(PeakMemory()) / 1e6));
   return absl::OkStatus();
 }
 
@@ -220,6 +222,20 @@ absl::Status RunInfo(const InfoCommand& command) {
     Print(absl::StrFormat("  %-32s [%s]\n", spec.name,
                           absl::StrJoin(spec.shape, ",")));
   }
+  return absl::OkStatus();
+}
+
+absl::Status RunConvert(const ConvertCommand& command) {
+  if (command.dtype != "f32" && command.dtype != "bf16") {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--dtype: expected f32 or bf16, got \"", command.dtype, "\""));
+  }
+  RETURN_IF_ERROR(CheckOut(command.out, command.overwrite));
+  ASSIGN_OR_RETURN(const Model model, LoadCheckpoint(command.checkpoint));
+  RETURN_IF_ERROR(SaveCheckpoint(
+      model, command.out,
+      command.dtype == "bf16" ? Storage::kBf16 : Storage::kF32));
+  Print(absl::StrCat("wrote ", command.out, "\n"));
   return absl::OkStatus();
 }
 

@@ -1,4 +1,4 @@
-// What `mre-train fit`, `eval` and `info` do once their flags are read.
+// What `mre-train fit`, `eval`, `info` and `convert` do once their flags are read.
 #ifndef MRE_MODEL_CLI_COMMANDS_H_
 #define MRE_MODEL_CLI_COMMANDS_H_
 
@@ -49,6 +49,15 @@ struct InfoCommand {
 };
 // Prints what a checkpoint is: config, costs, training record.
 absl::Status RunInfo(const InfoCommand& command);
+
+struct ConvertCommand {
+  std::string checkpoint;
+  std::string out;
+  std::string dtype = "bf16";
+  bool overwrite = false;
+};
+// Writes a checkpoint's model again, its matrices stored as `dtype`.
+absl::Status RunConvert(const ConvertCommand& command);
 
 }  // namespace mre
 

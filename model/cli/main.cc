@@ -179,6 +179,20 @@ void AddInfoFlags(CLI::App& info, InfoCommand& command) {
   info.add_flag("--tensors", command.tensors, "list the tensors too");
 }
 
+void AddConvertFlags(CLI::App& convert, ConvertCommand& command) {
+  convert.add_option("FILE,--checkpoint", command.checkpoint,
+                     "model.safetensors")
+      ->required();
+  convert.add_option("OUT,--out", command.out, "checkpoint to write")
+      ->required();
+  convert
+      .add_option("--dtype", command.dtype,
+                  "bf16 halves the file: it rounds the matrices of stem, "
+                  "experts and head; or f32")
+      ->capture_default_str();
+  convert.add_flag("--overwrite", command.overwrite, "replace OUT");
+}
+
 // What CLI11 found wrong. An argument that it does not know says more than what
 // is missing because of it.
 std::string FailureMessage(const CLI::App* app, const CLI::Error& error) {
@@ -215,6 +229,8 @@ int Main(int argc, char** argv) {
   CLI::App* compare =
       app.add_subcommand("compare", "train and report all that a plan names");
   CLI::App* info = app.add_subcommand("info", "describe a checkpoint");
+  CLI::App* convert =
+      app.add_subcommand("convert", "store a checkpoint's numbers another way");
   FitCommand fit_command;
   AddFitFlags(*fit, fit_command);
   EvalCommand eval_command;
@@ -225,13 +241,17 @@ int Main(int argc, char** argv) {
   compare_command.command_line = CommandLine(argc, argv);
   InfoCommand info_command;
   AddInfoFlags(*info, info_command);
+  ConvertCommand convert_command;
+  AddConvertFlags(*convert, convert_command);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
   absl::Status status;
-  if (compare->parsed()) {
+  if (convert->parsed()) {
+    status = RunConvert(convert_command);
+  } else if (compare->parsed()) {
     status = ParseDataDirs(data_dirs, compare_command.data_dirs);
     if (status.ok()) {
       StopOnSignals();

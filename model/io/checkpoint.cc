@@ -11,6 +11,7 @@
 #include "model/base/file.h"
 #include "model/base/status_macros.h"
 #include "model/io/safetensors.h"
+#include "model/math/elementwise.h"
 #include "model/net/kinds.h"
 
 namespace mre {
@@ -123,19 +124,31 @@ absl::StatusOr<Model> LoadCheckpoint(const std::string& path) {
                       absl::StrCat(path, ": ", model.status().message()));
 }
 
-std::string SerializeCheckpoint(const Model& model) {
+std::string SerializeCheckpoint(const Model& model, Storage storage) {
   Safetensors file;
   file.metadata[kConfig] = FormatConfig(model.config);
-  for (const ParamSpec& spec : ParamsOf(model.config).specs) {
+  const ParamTable table = ParamsOf(model.config);
+  std::vector<std::vector<uint16_t>> rounded;
+  rounded.reserve(table.specs.size());  // views into it stay valid
+  for (const ParamSpec& spec : table.specs) {
     const std::span<const float> values(model.params.data() + spec.offset,
                                         spec.size);
-    file.tensors[spec.name] = {"F32", spec.shape, std::as_bytes(values)};
+    TensorView& tensor = file.tensors[spec.name];
+    if (storage == Storage::kBf16 && spec.group == ParamGroup::kMatrix) {
+      RoundToBf16(values.data(), spec.size,
+                  rounded.emplace_back(spec.size).data());
+      tensor = {"BF16", spec.shape,
+                std::as_bytes(std::span<const uint16_t>(rounded.back()))};
+    } else {
+      tensor = {"F32", spec.shape, std::as_bytes(values)};
+    }
   }
   return SerializeSafetensors(file);
 }
 
-absl::Status SaveCheckpoint(const Model& model, const std::string& path) {
-  return WriteFileAtomically(path, SerializeCheckpoint(model));
+absl::Status SaveCheckpoint(const Model& model, const std::string& path,
+                            Storage storage) {
+  return WriteFileAtomically(path, SerializeCheckpoint(model, storage));
 }
 
 }  // namespace mre

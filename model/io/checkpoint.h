@@ -26,11 +26,21 @@ absl::StatusOr<Model> LoadCheckpoint(const std::string& path);
 absl::StatusOr<ParamTable> ParamsWithin(const ModelConfig& config,
                                         size_t bytes);
 
-// The file's bytes; tensors are stored in F32.
-std::string SerializeCheckpoint(const Model& model);
+// How numbers are stored. What is loaded is f32 in either case.
+enum class Storage {
+  kF32,
+  // Matrices of stem, experts and head rounded to BF16: half the bytes. The
+  // router, biases and norms, which are few and decide much, stay F32.
+  kBf16,
+};
+
+// The file's bytes.
+std::string SerializeCheckpoint(const Model& model,
+                                Storage storage = Storage::kF32);
 
 // Replaces the file atomically.
-absl::Status SaveCheckpoint(const Model& model, const std::string& path);
+absl::Status SaveCheckpoint(const Model& model, const std::string& path,
+                            Storage storage = Storage::kF32);
 
 }  // namespace mre
 

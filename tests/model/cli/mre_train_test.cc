@@ -103,6 +103,19 @@ TEST_F(MreTrainTest, CheckpointTellsHowItWasMadeAndNothingElse) {
   EXPECT_EQ(record["accuracy"].size(), 7);
 }
 
+TEST_F(MreTrainTest, ConvertHalvesACheckpoint) {
+  ASSERT_EQ(Run(Fit("model")), 0) << Stderr();
+  EXPECT_THAT(Stdout(), HasSubstr("MB of memory at the peak"));
+  ASSERT_EQ(Run({"convert", Path("model"), Path("half")}), 0) << Stderr();
+  EXPECT_LT(std::filesystem::file_size(Path("half")),
+            0.8 * std::filesystem::file_size(Path("model")));
+  EXPECT_EQ(Run({"info", Path("half")}), 0) << Stderr();
+  EXPECT_EQ(Run({"convert", Path("model"), Path("half")}), 2);
+  EXPECT_THAT(Stderr(), HasSubstr("--overwrite"));
+  EXPECT_EQ(Run({"convert", Path("model"), Path("x"), "--dtype=f16"}), 2);
+  EXPECT_THAT(Stderr(), HasSubstr("--dtype"));
+}
+
 TEST_F(MreTrainTest, EvalAndInfoDescribeTheCheckpoint) {
   ASSERT_EQ(Run(Fit("model")), 0) << Stderr();
   ASSERT_EQ(Run({"eval", "--checkpoint=" + Path("model"), "--dataset=mnist",

@@ -16,6 +16,7 @@
 #include "gtest/gtest.h"
 #include "model/base/file.h"
 #include "model/io/safetensors.h"
+#include "model/math/kernels_ref.h"
 #include "model/net/kinds.h"
 #include "model/net/mre_params.h"
 #include "tests/support/random_model.h"
@@ -146,6 +147,23 @@ TEST(CheckpointTest, WidensBf16Exactly) {
     ASSERT_EQ(std::bit_cast<uint32_t>(parsed.params[i]),
               std::bit_cast<uint32_t>(model.params[i]) & 0xffff0000u);
   }
+}
+
+TEST(CheckpointTest, Bf16RoundsMatricesAlone) {
+  const Model model = SmallModel();
+  const std::string bytes = SerializeCheckpoint(model, Storage::kBf16);
+  EXPECT_LT(bytes.size(), 0.8 * SerializeCheckpoint(model).size());
+  ASSERT_OK_AND_ASSIGN(const Model parsed, ParseCheckpoint(Bytes(bytes)));
+  for (const ParamSpec& spec : ParamsOf(model.config).specs) {
+    const bool rounds = spec.group == ParamGroup::kMatrix;
+    for (int64_t i = spec.offset; i < spec.offset + spec.size; ++i) {
+      const float value = model.params[i];
+      ASSERT_EQ(parsed.params[i], rounds ? ref::RoundToBf16(value) : value)
+          << spec.name;
+    }
+  }
+  // What is rounded once stays as it is.
+  EXPECT_EQ(SerializeCheckpoint(parsed, Storage::kBf16), bytes);
 }
 
 TEST(CheckpointTest, NamesTheMissingTensor) {

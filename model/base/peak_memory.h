@@ -1,6 +1,6 @@
 // The most memory that this process has held at once.
-#ifndef MRE_MODEL_COMPARE_PEAK_MEMORY_H_
-#define MRE_MODEL_COMPARE_PEAK_MEMORY_H_
+#ifndef MRE_MODEL_BASE_PEAK_MEMORY_H_
+#define MRE_MODEL_BASE_PEAK_MEMORY_H_
 
 #include <cstdint>
 
@@ -16,4 +16,4 @@ int64_t PeakMemory();
 
 }  // namespace mre
 
-#endif  // MRE_MODEL_COMPARE_PEAK_MEMORY_H_
+#endif  // MRE_MODEL_BASE_PEAK_MEMORY_H_

@@ -1,4 +1,4 @@
-#include "model/compare/peak_memory.h"
+#include "model/base/peak_memory.h"
 
 #include <malloc.h>
 #include <sys/resource.h>
