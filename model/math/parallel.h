@@ -9,7 +9,8 @@
 namespace mre {
 
 // Sets how many threads ParallelFor and the products of kernels.h use when
-// they are called from the calling thread. A build without OpenMP uses one.
+// they are called from the calling thread. Without a call: all of them, or one
+// in a build without OpenMP.
 void SetThreads(int threads);
 
 // The threads that the process may use: its CPU affinity, at least 1.

@@ -175,21 +175,6 @@ TEST_P(MreNetworkTest, RelaxedChoiceIsADistributionOverCandidates) {
   }
 }
 
-TEST_P(MreNetworkTest, ResultsDoNotDependOnTheThreadCount) {
-  const Problem problem(GetParam(), /*rows=*/200, /*steps=*/9);
-  MreNetwork network(problem.config);
-  SetThreads(1);
-  const std::vector<float> alone = problem.Gradient(network);
-  const std::vector<float> logits =
-      problem.Run(problem.options, network).logits;
-  for (const int threads : {2, 3}) {
-    SetThreads(threads);
-    EXPECT_EQ(problem.Gradient(network), alone) << threads << " threads";
-    EXPECT_EQ(problem.Run(problem.options, network).logits, logits)
-        << threads << " threads";
-  }
-}
-
 // Layers of a group have one gate and their own transitions.
 TEST(MreParamsTest, SharingHasOneGateAGroup) {
   const MreParams parts(SmallConfig(Activation::kNone, 2));

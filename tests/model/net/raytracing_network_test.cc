@@ -250,15 +250,5 @@ TEST_P(RaytracingNetworkTest, FewerStepsAreTheSameStepsCutShort) {
   }
 }
 
-TEST_P(RaytracingNetworkTest, ResultsDoNotDependOnTheThreadCount) {
-  Problem problem(SmallConfig(GetParam()), /*rows=*/200);
-  SetThreads(1);
-  const std::vector<float> alone = problem.Gradient();
-  for (const int threads : {2, 3}) {
-    SetThreads(threads);
-    EXPECT_EQ(problem.Gradient(), alone) << threads << " threads";
-  }
-}
-
 }  // namespace
 }  // namespace mre

@@ -192,16 +192,6 @@ TEST_P(StackNetworkTest, FewerStepsAreTheSameStepsCutShort) {
   }
 }
 
-TEST_P(StackNetworkTest, ResultsDoNotDependOnTheThreadCount) {
-  Problem problem(GetParam(), /*rows=*/200);
-  SetThreads(1);
-  const std::vector<float> alone = problem.Gradient();
-  for (const int threads : {2, 3}) {
-    SetThreads(threads);
-    EXPECT_EQ(problem.Gradient(), alone) << threads << " threads";
-  }
-}
-
 // What an allocator learns from: each way's whole cost. Where experts cost far
 // more than they help, the fewer gain; where they are free, what lowers the
 // loss.
