@@ -103,8 +103,14 @@ float LossOf(const float* logits, int64_t classes, int64_t label, float* p);
 // sum_t step_weights[t] * CE(logits[b,t], labels[b]). Writes its gradient to
 // dlogits [B,T+1,C] when that is not null. Exits that have weights of their own
 // are weighted with those.
+//
+// With `distillation` d the exits before the last learn 1-d of the label and d
+// of what the last one says, which is held fixed for that ("Be Your Own
+// Teacher", arXiv 1905.08094). REQUIRES: 0 where exits have weights of their
+// own.
 double ExitLoss(const Exits& exits, int64_t classes, const uint8_t* labels,
-                std::span<const float> step_weights, float* dlogits);
+                std::span<const float> step_weights, float* dlogits,
+                float distillation = 0);
 
 }  // namespace mre
 

@@ -106,6 +106,7 @@ bool Applies(const FitOptions& options, absl::string_view field) {
   if (field == "router_training") {
     return options.kind == "mre" && options.router_training != kStraightThrough;
   }
+  if (field == "distillation") return options.distillation != 0;
   if (field == "precision") return options.precision != "f32";
   if (field == "window" || field == "embedding") return IsText(options);
   if (field == "max_updates") return options.max_updates != 0;
@@ -274,6 +275,8 @@ absl::Status Validate(const FitOptions& o) {
                absl::StrCat("\"", o.router_training, "\""));
   }
   RETURN_IF_ERROR(ParseExitWeights(o.exit_weights, o.max_steps).status());
+  RETURN_IF_ERROR(InRange("distillation", o.distillation, 0.0,
+                          o.kind == "raytracing" ? 0.0 : 1.0));
   RETURN_IF_ERROR(ParseAugmentation(o.augment).status());
   if (IsText(o)) RETURN_IF_ERROR(ValidateText(o));
   RETURN_IF_ERROR(InRange("threads", int64_t{o.threads}, 0, 1024));

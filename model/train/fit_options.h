@@ -63,6 +63,7 @@ struct FitOptions {
   double temperature = 1;
   std::string router_training = "straight-through";
   std::string exit_weights = "0.2:0.5";
+  double distillation = 0;
   std::string precision = "f32";
   std::string augment;
   uint64_t seed = 0;
@@ -156,6 +157,9 @@ void VisitRecipe(Options& o, Visit visit) {
   visit("exit_weights", o.exit_weights,
         "A:P weighs the loss of step 0 with A, that of step t with t^-P; last: "
         "the last step's alone");
+  visit("distillation", o.distillation,
+        "part of the loss of exits before the last that learns from the last "
+        "one's answer (not raytracing; 0: none)");
   visit("precision", o.precision,
         "of convolutions: f32, or bf16, which rounds what they multiply (conv; "
         "a CPU with AVX512-BF16 or AMX)");

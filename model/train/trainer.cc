@@ -144,9 +144,9 @@ absl::Status Trainer::Step() {
   const Exits exits =
       network_->Forward(state_.params, batches_.x(), batches_.rows(), pass);
   dlogits_.resize(exits.logits.size());
-  const double loss =
-      ExitLoss(exits, config_.num_classes(), batches_.labels().data(),
-               exit_weights_, dlogits_.data());
+  const double loss = ExitLoss(
+      exits, config_.num_classes(), batches_.labels().data(), exit_weights_,
+      dlogits_.data(), static_cast<float>(options_.distillation));
   if (!std::isfinite(loss)) return Diverged("loss");
   gradient_.assign(network_->table().total, 0.0f);
   network_->Backward(state_.params, batches_.x(), dlogits_.data(), gradient_);

@@ -209,5 +209,31 @@ TEST(ExitLossTest, WeighsTheExits) {
   EXPECT_NEAR(dlogits[7], -0.25, 1e-6);
 }
 
+TEST(ExitLossTest, EarlierExitsLearnFromTheLast) {
+  const std::vector<float> logits = {0.2f, -1, 0.7f, 2, 0.3f, -0.5f};
+  const Exits exits{1, 1, logits, {}, {}};
+  const uint8_t labels[] = {1};
+  const float weights[] = {0.5f, 2};
+  const auto softmax = [](const float* x) {
+    std::vector<double> p = {std::exp(x[0]), std::exp(x[1]), std::exp(x[2])};
+    const double sum = p[0] + p[1] + p[2];
+    for (double& value : p) value /= sum;
+    return p;
+  };
+  const std::vector<double> first = softmax(&logits[0]);
+  const std::vector<double> last = softmax(&logits[3]);
+  double want = -2 * std::log(last[1]) - 0.5 * 0.75 * std::log(first[1]);
+  for (int c = 0; c < 3; ++c) want -= 0.5 * 0.25 * last[c] * std::log(first[c]);
+  std::vector<float> dlogits(6);
+  EXPECT_NEAR(ExitLoss(exits, 3, labels, weights, dlogits.data(), 0.25f), want,
+              1e-6);
+  for (int c = 0; c < 3; ++c) {
+    const double label = c == 1 ? 1 : 0;
+    EXPECT_NEAR(dlogits[c], 0.5 * (first[c] - 0.75 * label - 0.25 * last[c]),
+                1e-6);
+    EXPECT_NEAR(dlogits[3 + c], 2 * (last[c] - label), 1e-6);
+  }
+}
+
 }  // namespace
 }  // namespace mre
