@@ -16,10 +16,13 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "model/math/elementwise.h"
@@ -49,6 +52,22 @@ memory::data_type TypeOf(Precision precision) {
 
 memory::desc RowMajor(int64_t rows, int64_t cols, memory::data_type type) {
   return memory::desc({rows, cols}, type, memory::format_tag::ab);
+}
+
+// A view of `data`, to be used until the next call on this thread with the same
+// shape and argument. Views are kept: making one takes longer than a product of
+// a few rows. There are as many as shapes of operands.
+dnnl_memory_t Buffer(const memory::desc& desc, int argument, const void* data) {
+  thread_local absl::flat_hash_map<std::tuple<int, int, int64_t, int64_t>,
+                                   memory>
+      kept;
+  const dnnl_memory_desc_t& d = desc.data;
+  const int64_t columns = d.ndims > 1 ? d.dims[1] : 0;
+  const auto [it, is_new] = kept.try_emplace(
+      {argument, d.data_type, d.ndims > 0 ? d.dims[0] : 0, columns});
+  if (is_new) it->second = memory(desc, Cpu(), nullptr);
+  it->second.set_data_handle(const_cast<void*>(data));
+  return it->second.get();
 }
 
 dnnl::inner_product_forward::primitive_desc Describe(
@@ -207,17 +226,21 @@ void LinearOp::ApplyOnOneThread(const Weights& weights, const float* x,
       RoundToBf16(x, taken * shape_.in, narrow.data());
       source = narrow.data();
     }
-    const memory src(block.src, Cpu(), const_cast<void*>(source));
-    const memory dst(block.dst, Cpu(), y);
     scratch.resize(
         std::max(scratch.size(),
                  block.scratchpad.get_size() / sizeof(std::max_align_t) + 1));
-    const memory scratchpad(block.scratchpad, Cpu(), scratch.data());
-    block.primitive.execute(stream, {{DNNL_ARG_SRC, src},
-                                     {DNNL_ARG_WEIGHTS, weights.rep().weight},
-                                     {DNNL_ARG_BIAS, weights.rep().bias},
-                                     {DNNL_ARG_SCRATCHPAD, scratchpad},
-                                     {DNNL_ARG_DST, dst}});
+    // The C interface: no map of arguments is made for each call.
+    const dnnl_exec_arg_t arguments[] = {
+        {DNNL_ARG_SRC, Buffer(block.src, DNNL_ARG_SRC, source)},
+        {DNNL_ARG_WEIGHTS, weights.rep().weight.get()},
+        {DNNL_ARG_BIAS, weights.rep().bias.get()},
+        {DNNL_ARG_SCRATCHPAD,
+         Buffer(block.scratchpad, DNNL_ARG_SCRATCHPAD, scratch.data())},
+        {DNNL_ARG_DST, Buffer(block.dst, DNNL_ARG_DST, y)}};
+    dnnl::error::wrap_c_api(
+        dnnl_primitive_execute(block.primitive.get(), stream.get(),
+                               std::size(arguments), arguments),
+        "could not run a product");
     x += taken * shape_.in;
     y += taken * shape_.out;
     rows -= taken;
