@@ -66,17 +66,23 @@ void Engine::Retune(int row, const Thresholds& thresholds) {
 
 void Engine::End(int row) { free_.push_back(row); }
 
-void Engine::Step(std::span<const int> rows) {
+void Engine::Step(std::span<const int> rows, std::span<const int> ahead) {
   fresh_.clear();
   running_.clear();
-  for (const int row : rows) {
-    (rows_[row].begun ? running_ : fresh_).push_back(row);
+  ahead_.clear();
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (!rows_[rows[i]].begun) {
+      fresh_.push_back(rows[i]);
+      continue;
+    }
+    running_.push_back(rows[i]);
+    ahead_.push_back(ahead.empty() ? 1 : ahead[i]);
   }
   if (!fresh_.empty()) {
     Start(fresh_);
     for (const int row : fresh_) rows_[row].begun = true;
   }
-  if (!running_.empty()) Advance(running_);
+  if (!running_.empty()) Advance(running_, ahead_);
   if (!rows.empty()) RunHead(rows);
 }
 

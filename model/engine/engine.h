@@ -5,6 +5,10 @@
 // serves all rows that stepped. Rows join (Begin) and leave (End) between any
 // two steps, so nobody waits for a batch to fill or to finish.
 //
+// Where the order of experts is known before they run (an "mre"), a Step may
+// compute some of a row's next steps along with the one it shows: a wave. The
+// next Steps then show what is there. Experts so run on more rows at a time.
+//
 //   auto engine = Engine::Create(model);
 //   int row = engine->Begin(values, {});
 //   do {
@@ -13,7 +17,8 @@
 //   Use(engine->probabilities(row));
 //   engine->End(row);
 //
-// A row's results are the same, bit for bit, whatever other rows do.
+// A row's results are the same, bit for bit, whatever other rows do, and
+// however far ahead it is computed.
 #ifndef MRE_MODEL_ENGINE_ENGINE_H_
 #define MRE_MODEL_ENGINE_ENGINE_H_
 
@@ -79,8 +84,17 @@ class Engine {
   // Frees the row.
   void End(int row);
 
-  // REQUIRES: rows are alive, distinct, and have not exhausted their steps.
-  void Step(std::span<const int> rows);
+  // The most steps that a wave computes of one row.
+  static constexpr int kMostAhead = 8;
+
+  // `ahead`: for each row how many steps may be computed now if its next is not
+  // there yet, that one included; fewer are where fewer are left, or where the
+  // kind knows no order. Empty: 1 each. What is computed and never shown is in
+  // vain. REQUIRES: rows are alive, distinct, and have not exhausted their
+  // steps; `ahead` is empty or of their size, in [1, kMostAhead].
+  void Step(std::span<const int> rows, std::span<const int> ahead = {});
+  // Steps of the row that are computed and not shown.
+  virtual int64_t Unshown(int) const { return 0; }
 
   // Of the row's last step (all zero before the first). `elapsed` is left to
   // the caller. Spans are valid until the next Begin or Step.
@@ -114,7 +128,8 @@ class Engine {
   virtual void Start(std::span<const int> rows) = 0;
   // The next step of rows that have started, but for the head. Both set all of
   // the row's progress but its confidence and stable_steps, and its expert.
-  virtual void Advance(std::span<const int> rows) = 0;
+  virtual void Advance(std::span<const int> rows,
+                       std::span<const int> ahead) = 0;
   // Logits [rows,C] of all rows that stepped. Must have room for
   // LinearOp::PaddedRows(rows) rows, as have all buffers of products.
   virtual void ReadHead(std::span<const int> rows, float* logits) = 0;
@@ -150,7 +165,7 @@ class Engine {
   std::vector<float> outputs_;  // [rows, C] class probabilities
 
   // Scratch of one Step.
-  std::vector<int> fresh_, running_;
+  std::vector<int> fresh_, running_, ahead_;
   std::vector<float> logits_;
 };
 

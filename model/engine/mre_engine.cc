@@ -22,10 +22,13 @@ void MreEngine::Resize(int64_t rows) {
   streams_.resize(rows * (layers_ + 1) * size_);
   probabilities_.resize(rows * routing_.probabilities());
   active_.resize(rows * routing_.total());
+  waves_.resize(rows);
+  wave_logits_.resize(rows * kMostAhead * model_->config().num_classes());
 }
 
 void MreEngine::Reset(int row) {
   std::fill_n(active_.begin() + row * routing_.total(), routing_.total(), 0);
+  waves_[row] = {};
 }
 
 void MreEngine::Start(std::span<const int> rows) {
@@ -50,75 +53,149 @@ void MreEngine::Start(std::span<const int> rows) {
     Progress& progress = this->row(row).progress;
     progress.macs = model_->cost().After(0);
     progress.next_step_macs = model_->cost().OneStep();
-    Route(row);
+    progress.ray_coverage = std::clamp(Route(row, 0), 0.0f, 1.0f);
   }
 }
 
-void MreEngine::Advance(std::span<const int> rows) {
-  // Counting sort of the rows by their next expert.
-  begin_.assign(routing_.total() + 1, 0);
-  for (const int row : rows) ++begin_[next_expert_[row] + 1];
-  for (int64_t e = 0; e < routing_.total(); ++e) begin_[e + 1] += begin_[e];
-  sorted_.resize(rows.size());
-  for (const int row : rows) sorted_[begin_[next_expert_[row]]++] = row;
+void MreEngine::Advance(std::span<const int> rows, std::span<const int> ahead) {
+  waiting_.clear();
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (waves_[rows[i]].Left() > 0) continue;
+    Plan(rows[i], ahead[i]);
+    waiting_.push_back(rows[i]);
+  }
+  if (!waiting_.empty()) RunWaves(waiting_);
+  for (const int row : rows) Show(row);
+}
 
-  int64_t begin = 0;
-  for (int64_t e = 0; e < routing_.total(); ++e) {
-    const int64_t end = begin_[e];  // the sort moved it there
-    const int64_t count = end - begin;
-    if (count == 0) continue;
-    const int64_t layer = e / experts_;
-    const int64_t padded = model_->parts().PaddedStreams(count);
-    Ensure(in_, padded * size_);
-    Ensure(out_, padded * size_);
-    for (int64_t i = 0; i < count; ++i) {
-      model_->parts().Normalise(layer, stream(sorted_[begin + i], layer),
-                                in_.data() + i * size_);
-    }
-    model_->parts().RunExpert(e, in_.data(), count, mid_, out_.data());
-    ExpertRan(e, count);
-    for (int64_t i = 0; i < count; ++i) {
-      const int row = sorted_[begin + i];
-      for (int64_t l = layer + 1; l <= layers_; ++l) {
-        Add(out_.data() + i * size_, size_, stream(row, l));
-      }
-      Row& state = this->row(row);
-      active_[row * routing_.total() + e] = 1;
-      state.info.expert = e;
-      ++state.progress.step;
-      state.progress.macs += model_->cost().OneStep();
-      Route(row);
-    }
-    begin = end;
+void MreEngine::Plan(int row, int most) {
+  Wave& wave = waves_[row];
+  wave.size = 0;
+  wave.shown = 0;
+  const Progress& progress = this->row(row).progress;
+  float coverage = progress.ray_coverage;
+  while (wave.size < most && next_expert_[row] >= 0) {
+    Planned& step = wave.steps[wave.size++];
+    step.expert = next_expert_[row];
+    active_[row * routing_.total() + step.expert] = 1;
+    const float traced =
+        Route(row, progress.step + static_cast<uint32_t>(wave.size));
+    step.exhausted = next_expert_[row] < 0;
+    // Coverage never falls and ends at 1; sums of rounded floats might not.
+    coverage = step.exhausted ? 1.0f : std::clamp(traced, coverage, 1.0f);
+    step.coverage = coverage;
   }
 }
 
-void MreEngine::Route(int row) {
-  Row& state = this->row(row);
-  Progress& progress = state.progress;
+float MreEngine::Route(int row, uint32_t step) {
   const float coverage = TraceRays(
       routing_, probabilities_.data() + row * routing_.probabilities(),
       active_.data() + row * routing_.total(), rates_.data());
-  const Routing& routing = state.routing;
+  const Routing& routing = this->row(row).routing;
   next_expert_[row] =
-      routing.sampled ? DrawByRate(rates_, DrawKey(routing.seed, routing.row,
-                                                   progress.step))
-                      : LargestRate(rates_);
-  progress.exhausted = next_expert_[row] < 0;
-  // Coverage never falls and ends at 1; sums of rounded floats might not.
-  progress.ray_coverage =
-      progress.exhausted ? 1.0f
-                         : std::clamp(coverage, progress.ray_coverage, 1.0f);
+      routing.sampled
+          ? DrawByRate(rates_, DrawKey(routing.seed, routing.row, step))
+          : LargestRate(rates_);
+  return coverage;
+}
+
+void MreEngine::SortByExpert(std::span<const int> rows) {
+  begin_.assign(routing_.total() + 1, 0);
+  const auto for_steps = [&](auto body) {
+    for (const int row : rows) {
+      const Wave& wave = waves_[row];
+      for (int64_t t = 0; t < wave.size; ++t) body(wave.steps[t].expert);
+    }
+  };
+  for_steps([&](int64_t expert) { ++begin_[expert + 1]; });
+  for (int64_t e = 0; e < routing_.total(); ++e) begin_[e + 1] += begin_[e];
+  next_place_.assign(begin_.begin(), begin_.end() - 1);
+  place_.clear();
+  for_steps([&](int64_t expert) { place_.push_back(next_place_[expert]++); });
+}
+
+template <typename Body>
+void MreEngine::ForSteps(std::span<const int> rows, int64_t layer, Body body) {
+  int64_t k = 0;  // among all waves' steps
+  for (const int row : rows) {
+    const Wave& wave = waves_[row];
+    float* z = stream(row, layer);
+    for (int64_t t = 0; t < wave.size; ++t, ++k) {
+      const int64_t wrote = wave.steps[t].expert / experts_;
+      if (wrote < layer) Add(out_.data() + place_[k] * size_, size_, z);
+      if (wrote == layer || layer == layers_) body(k, z);
+    }
+  }
+}
+
+void MreEngine::RunWaves(std::span<const int> rows) {
+  const PackedParts& parts = model_->parts();
+  SortByExpert(rows);
+  const int64_t steps = begin_.back();
+  int64_t padded = LinearOp::PaddedRows(steps);  // for the head
+  for (int64_t e = 0; e < routing_.total(); ++e) {
+    padded = std::max(
+        padded, begin_[e] + parts.PaddedStreams(begin_[e + 1] - begin_[e]));
+  }
+  Ensure(in_, padded * size_);
+  Ensure(out_, padded * size_);
+  for (int64_t layer = 0; layer < layers_; ++layer) {
+    ForSteps(rows, layer, [&](int64_t k, const float* z) {
+      parts.Normalise(layer, z, in_.data() + place_[k] * size_);
+    });
+    for (int64_t e = layer * experts_; e < (layer + 1) * experts_; ++e) {
+      const int64_t count = begin_[e + 1] - begin_[e];
+      if (count == 0) continue;
+      // What padding writes past them is overwritten by the next experts.
+      parts.RunExpert(e, in_.data() + begin_[e] * size_, count, mid_,
+                      out_.data() + begin_[e] * size_);
+      ExpertRan(e, count);
+    }
+  }
+  ForSteps(rows, layers_, [&](int64_t k, const float* z) {
+    parts.NormaliseForHead(z, in_.data() + k * size_);
+  });
+  const int64_t classes = model_->config().num_classes();
+  Ensure(logits_, LinearOp::PaddedRows(steps) * classes);
+  parts.RunHead(in_.data(), steps, logits_.data());
+  const float* from = logits_.data();
+  for (const int row : rows) {
+    const int64_t count = waves_[row].size * classes;
+    std::copy_n(from, count, wave_logits(row));
+    from += count;
+  }
+}
+
+void MreEngine::Show(int row) {
+  const Planned& step = waves_[row].steps[waves_[row].shown++];
+  Row& state = this->row(row);
+  state.info.expert = step.expert;
+  Progress& progress = state.progress;
+  ++progress.step;
+  progress.macs += model_->cost().OneStep();
+  progress.ray_coverage = step.coverage;
+  progress.exhausted = step.exhausted;
 }
 
 void MreEngine::ReadHead(std::span<const int> rows, float* logits) {
-  const int64_t count = static_cast<int64_t>(rows.size());
-  Ensure(in_, LinearOp::PaddedRows(count) * size_);
-  for (int64_t i = 0; i < count; ++i) {
-    model_->parts().NormaliseForHead(stream(rows[i], layers_),
-                                     in_.data() + i * size_);
+  const int64_t classes = model_->config().num_classes();
+  int64_t fresh = 0;
+  Ensure(in_, LinearOp::PaddedRows(static_cast<int64_t>(rows.size())) * size_);
+  for (const int row : rows) {
+    if (this->row(row).progress.step > 0) continue;
+    model_->parts().NormaliseForHead(stream(row, layers_),
+                                     in_.data() + fresh++ * size_);
   }
-  model_->parts().RunHead(in_.data(), count, logits);
+  Ensure(logits_, LinearOp::PaddedRows(fresh) * classes);
+  model_->parts().RunHead(in_.data(), fresh, logits_.data());
+  const float* first = logits_.data();
+  for (const int row : rows) {
+    const bool shown = this->row(row).progress.step > 0;
+    const float* from =
+        shown ? wave_logits(row) + (waves_[row].shown - 1) * classes : first;
+    if (!shown) first += classes;
+    logits = std::copy_n(from, classes, logits);
+  }
 }
 
 }  // namespace mre

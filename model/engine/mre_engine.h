@@ -1,4 +1,9 @@
 // The engine of the kind "mre": a step activates each row's next expert.
+//
+// The whole order follows from step 0, so a wave runs several steps of each row
+// layer by layer: the experts of layer l read streams that only lower layers
+// write. Each stream receives what the steps wrote in their order, so the bits
+// are those of one step after the other.
 #ifndef MRE_MODEL_ENGINE_MRE_ENGINE_H_
 #define MRE_MODEL_ENGINE_MRE_ENGINE_H_
 
@@ -16,19 +21,54 @@ class MreEngine : public Engine {
  public:
   MreEngine(std::shared_ptr<const PackedMre> model, const Options& options);
 
+  int64_t Unshown(int row) const override { return waves_[row].Left(); }
+
  protected:
   void Resize(int64_t rows) override;
   void Reset(int row) override;
   void Start(std::span<const int> rows) override;
-  void Advance(std::span<const int> rows) override;
+  void Advance(std::span<const int> rows, std::span<const int> ahead) override;
   void ReadHead(std::span<const int> rows, float* logits) override;
 
  private:
-  // Traces the rays of the row's active experts: coverage and next expert.
-  void Route(int row);
+  // What a step is, but for its numbers.
+  struct Planned {
+    int64_t expert = 0;
+    float coverage = 0;      // after it
+    bool exhausted = false;  // after it
+  };
+  // Steps of one row that are computed; `shown` of them have been shown.
+  struct Wave {
+    int64_t size = 0;
+    int64_t shown = 0;
+    Planned steps[kMostAhead];
+
+    int64_t Left() const { return size - shown; }
+  };
+
+  // Traces the rays of the row's active experts after `step` steps: the next
+  // expert; returns the coverage.
+  float Route(int row, uint32_t step);
+  // Plans the row's next steps, `most` of them unless fewer are left.
+  void Plan(int row, int most);
+  // Runs the waves of rows that have none left.
+  void RunWaves(std::span<const int> rows);
+  // Places each step of the waves in order of its expert.
+  void SortByExpert(std::span<const int> rows);
+  // Brings the rows' streams of a layer up to the end of their waves; `body` is
+  // called with each step of that layer, and the stream as it reads it.
+  template <typename Body>
+  void ForSteps(std::span<const int> rows, int64_t layer, Body body);
+  // Shows a row's next step.
+  void Show(int row);
 
   float* stream(int row, int64_t layer) {
     return streams_.data() + (row * (layers_ + 1) + layer) * size_;
+  }
+
+  float* wave_logits(int row) {
+    return wave_logits_.data() +
+           row * kMostAhead * model_->config().num_classes();
   }
 
   const std::shared_ptr<const PackedMre> model_;
@@ -40,12 +80,16 @@ class MreEngine : public Engine {
   std::vector<int64_t> next_expert_;  // -1: none is left
   std::vector<float> streams_;        // [rows, L+1, stream]
   std::vector<float> probabilities_;  // [rows, P] routing probabilities
-  std::vector<uint8_t> active_;       // [rows, L*N]
+  std::vector<uint8_t> active_;       // [rows, L*N], at the end of the wave
+  std::vector<Wave> waves_;
+  std::vector<float> wave_logits_;  // [rows, kMostAhead, C]
 
-  // Scratch of one step.
-  std::vector<int> sorted_;
-  std::vector<int64_t> begin_;
-  std::vector<float> in_, mid_, out_;
+  // Scratch of one Step.
+  std::vector<int> waiting_;         // rows without a computed step
+  std::vector<int64_t> place_;       // of the waves' steps, row by row
+  std::vector<int64_t> begin_;       // where an expert's steps begin, [L*N+1]
+  std::vector<int64_t> next_place_;  // [L*N]
+  std::vector<float> in_, mid_, out_, logits_;
   std::vector<float> rates_;
 };
 

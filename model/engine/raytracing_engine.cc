@@ -53,7 +53,8 @@ void RaytracingEngine::Start(std::span<const int> rows) {
   }
 }
 
-void RaytracingEngine::Advance(std::span<const int> rows) {
+void RaytracingEngine::Advance(std::span<const int> rows,
+                               std::span<const int>) {
   for (const int r : rows) {
     relaxing_[r].theta = NextTheta(r);
     ++row(r).progress.step;

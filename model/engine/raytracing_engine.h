@@ -27,7 +27,7 @@ class RaytracingEngine : public Engine {
   void Resize(int64_t rows) override;
   void Reset(int handle) override;
   void Start(std::span<const int> rows) override;
-  void Advance(std::span<const int> rows) override;
+  void Advance(std::span<const int> rows, std::span<const int>) override;
   void ReadHead(std::span<const int> rows, float* logits) override;
   void Retuned(int handle) override;
 

@@ -41,7 +41,7 @@ void StackEngine::Start(std::span<const int> rows) {
   }
 }
 
-void StackEngine::Advance(std::span<const int> rows) {
+void StackEngine::Advance(std::span<const int> rows, std::span<const int>) {
   for (std::vector<int>& layer : at_layer_) layer.clear();
   for (const int r : rows) at_layer_[row(r).progress.step].push_back(r);
   for (int64_t l = 0; l < layers_; ++l) {

@@ -22,7 +22,7 @@ class StackEngine : public Engine {
   void Resize(int64_t rows) override;
   void Reset(int) override {}
   void Start(std::span<const int> rows) override;
-  void Advance(std::span<const int> rows) override;
+  void Advance(std::span<const int> rows, std::span<const int>) override;
   void ReadHead(std::span<const int> rows, float* logits) override;
 
  private:

@@ -99,7 +99,11 @@ ModelMetrics::ModelMetrics(const ServedModel& model,
         {{"layer", absl::StrCat(e / config.experts)},
          {"expert", absl::StrCat(e % config.experts)}}));
   }
-  macs_ = build.Counter("mre_macs_total", "Multiply-accumulates spent.");
+  macs_ = build.Counter("mre_macs_total",
+                        "Multiply-accumulates spent on steps that were shown.");
+  macs_in_vain_ = build.Counter(
+      "mre_macs_in_vain_total",
+      "Multiply-accumulates spent on steps ahead of a row that then stopped.");
   macs_saved_ = build.Counter(
       "mre_macs_saved_total",
       "Multiply-accumulates that rows did not spend because a limit stopped "
@@ -113,7 +117,9 @@ ModelMetrics::ModelMetrics(const ServedModel& model,
       "mre_first_prediction_seconds",
       "From a row's admission to its first prediction.", Seconds());
   step_seconds_ = build.Distribution("mre_step_seconds",
-                                     "Length of one engine step.", Seconds());
+                                     "Length of one engine step, with what it "
+                                     "computes ahead.",
+                                     Seconds());
   request_seconds_ = build.Distribution(
       "mre_request_seconds",
       "From the arrival of a request that was admitted to its end.", Seconds());
@@ -147,6 +153,10 @@ void ModelMetrics::Stepped(int64_t rows, uint64_t macs, absl::Duration took) {
 void ModelMetrics::ExpertRan(int64_t expert, int64_t rows) {
   activations_[expert]->Increment(static_cast<double>(rows));
   expert_batch_rows_->Observe(static_cast<double>(rows));
+}
+
+void ModelMetrics::RanInVain(uint64_t macs) {
+  macs_in_vain_->Increment(static_cast<double>(macs));
 }
 
 void ModelMetrics::RowFinished(StopReason reason, const Progress& progress) {

@@ -29,6 +29,7 @@ class ModelMetrics : public ModelTelemetry {
   void FirstPrediction(absl::Duration elapsed) override;
   void Stepped(int64_t rows, uint64_t macs, absl::Duration took) override;
   void ExpertRan(int64_t expert, int64_t rows) override;
+  void RanInVain(uint64_t macs) override;
   void RowFinished(StopReason reason, const Progress& progress) override;
 
   // A call of the model ended, `took` after it arrived.
@@ -41,6 +42,7 @@ class ModelMetrics : public ModelTelemetry {
   std::vector<prometheus::Counter*> activations_;  // by expert
   prometheus::Counter* macs_;
   prometheus::Counter* macs_saved_;
+  prometheus::Counter* macs_in_vain_;
   prometheus::Histogram* row_steps_;
   prometheus::Histogram* queue_seconds_;
   prometheus::Histogram* first_prediction_seconds_;

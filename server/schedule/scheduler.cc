@@ -218,9 +218,11 @@ bool Scheduler::RunLane(Lane& lane) {
 
 bool Scheduler::Sweep(Lane& lane, absl::Time now) {
   stepping_.clear();
+  ahead_.clear();
   size_t kept = 0;
   for (ActiveRow& row : lane.rows) {
-    const RowDecision decision = Decide(lane, row, now);
+    const RowSnapshot snapshot = Look(lane, row, now);
+    const RowDecision decision = DecideRow(snapshot);
     if (decision.action == RowAction::kFinish) {
       Deliver(lane, row, decision.reason, now);
     }
@@ -231,7 +233,10 @@ bool Scheduler::Sweep(Lane& lane, absl::Time now) {
       Leave(lane, row);
       continue;
     }
-    if (decision.action == RowAction::kStep) stepping_.push_back(kept);
+    if (decision.action == RowAction::kStep) {
+      stepping_.push_back(kept);
+      ahead_.push_back(snapshot.begun ? StepsAhead(snapshot) : 1);
+    }
     if (decision.action == RowAction::kPause) ++paused_rows_;
     ActiveRow& place = lane.rows[kept++];
     if (&place != &row) place = std::move(row);
@@ -248,7 +253,10 @@ void Scheduler::StepRows(Lane& lane, absl::Time start) {
     handles_.push_back(lane.rows[i].handle);
     spent_before += lane.engine->progress(handles_.back()).macs;
   }
-  lane.engine->Step(handles_);
+  const int most = MostAhead(static_cast<int64_t>(handles_.size()),
+                             lane.engine->model().cost().OneStep());
+  for (int& ahead : ahead_) ahead = std::min(ahead, most);
+  lane.engine->Step(handles_, ahead_);
   const absl::Time now = options_.clock->Now();
   uint64_t spent = 0;
   bool any_finished = false;
@@ -277,8 +285,8 @@ void Scheduler::StepRows(Lane& lane, absl::Time start) {
   }
 }
 
-RowDecision Scheduler::Decide(const Lane& lane, ActiveRow& row,
-                              absl::Time now) const {
+RowSnapshot Scheduler::Look(const Lane& lane, ActiveRow& row,
+                            absl::Time now) const {
   Request& request = *row.request;
   const uint32_t version = request.budget_version();
   if (row.budget_version != version) {
@@ -292,6 +300,7 @@ RowDecision Scheduler::Decide(const Lane& lane, ActiveRow& row,
   snapshot.stop_requested = request.stop_requested();
   snapshot.drain_expired = now >= drain_deadline_seen_;
   snapshot.budget = row.budget;
+  snapshot.watched = request.spec().delivery != Delivery::kFinal;
   if (row.begun) {
     snapshot.outbox_full = request.OutboxFull(row.row);
     row.paused_since = snapshot.outbox_full ? std::min(row.paused_since, now)
@@ -300,7 +309,7 @@ RowDecision Scheduler::Decide(const Lane& lane, ActiveRow& row,
     snapshot.progress = lane.engine->progress(row.handle);
     snapshot.progress.elapsed = now - request.admitted();
   }
-  return DecideRow(snapshot);
+  return snapshot;
 }
 
 void Scheduler::Deliver(const Lane& lane, const ActiveRow& row,
@@ -328,6 +337,11 @@ void Scheduler::Deliver(const Lane& lane, const ActiveRow& row,
 }
 
 void Scheduler::Leave(Lane& lane, ActiveRow& row) {
+  const int64_t unshown = lane.engine->Unshown(row.handle);
+  if (unshown > 0) {
+    lane.telemetry->RanInVain(static_cast<uint64_t>(unshown) *
+                              lane.engine->model().cost().OneStep());
+  }
   lane.engine->End(row.handle);
   row.request = nullptr;
   active_rows_.fetch_sub(1);

@@ -117,7 +117,7 @@ class Scheduler : public Request::Waker {
   // True when any row has left.
   bool Sweep(Lane& lane, absl::Time now);
   void StepRows(Lane& lane, absl::Time now);
-  RowDecision Decide(const Lane& lane, ActiveRow& row, absl::Time now) const;
+  RowSnapshot Look(const Lane& lane, ActiveRow& row, absl::Time now) const;
   // Puts the row's last prediction in its outbox.
   void Deliver(const Lane& lane, const ActiveRow& row, StopReason reason,
                absl::Time now);
@@ -147,6 +147,7 @@ class Scheduler : public Request::Waker {
   std::vector<Starting> starting_;
   std::vector<size_t> stepping_;  // of one pass: indices into Lane::rows
   std::vector<int> handles_;      // theirs
+  std::vector<int> ahead_;        // and how far each may be computed
   // Requests whose outbox has something new.
   std::vector<std::shared_ptr<Request>> touched_;
 

@@ -2,6 +2,8 @@
 #ifndef MRE_SERVER_SCHEDULE_STEP_POLICY_H_
 #define MRE_SERVER_SCHEDULE_STEP_POLICY_H_
 
+#include <cstdint>
+
 #include "model/engine/stop_rules.h"
 
 namespace mre {
@@ -13,6 +15,7 @@ struct RowSnapshot {
   bool drain_expired = false;   // the server must end now
   bool outbox_full = false;     // its reader is behind and wants every step
   bool stalled = false;         // and has been for too long
+  bool watched = false;         // somebody takes predictions before the last
   Budget budget;
   Progress progress;  // REQUIRES: begun
 };
@@ -29,6 +32,19 @@ struct RowDecision {
   RowAction action = RowAction::kStep;
   StopReason reason = StopReason::kNone;  // of kFinish
 };
+
+// How many of a row's next steps to compute together (Engine::Step) when its
+// next is not there yet, in [1, Engine::kMostAhead]. As many as its limits on
+// steps and MACs leave, where nothing else can end it and nobody looks in
+// between. A row that is watched starts with one at a time and is computed as
+// far ahead as it has come, so that first predictions come soon and a client
+// that leaves has wasted no more than it used; one that a prediction or the
+// time may stop, half as far. REQUIRES: row.begun.
+int StepsAhead(const RowSnapshot& row);
+
+// The most that each of `rows` rows is computed ahead, given the MACs of one
+// step: a pass over the rows shall not take long, for others wait to begin.
+int MostAhead(int64_t rows, uint64_t step_macs);
 
 // Step 0 always runs: every row that is not cancelled gets a prediction, even
 // when its time was over before it left the queue.

@@ -19,10 +19,12 @@ class ModelTelemetry {
   virtual void RowStarted(absl::Duration queued) = 0;
   // A row has its step 0, `elapsed` after admission.
   virtual void FirstPrediction(absl::Duration elapsed) = 0;
-  // One engine step over `rows` rows took `took` and spent `macs`.
+  // One engine step over `rows` rows took `took` and showed steps worth `macs`.
   virtual void Stepped(int64_t rows, uint64_t macs, absl::Duration took) = 0;
   // Within a step, `rows` rows ran `expert` (l * N + i) together.
   virtual void ExpertRan(int64_t expert, int64_t rows) = 0;
+  // A row left before steps that were computed ahead, worth `macs`, were shown.
+  virtual void RanInVain(uint64_t macs) = 0;
   // A row got its final prediction.
   virtual void RowFinished(StopReason reason, const Progress& progress) = 0;
 };

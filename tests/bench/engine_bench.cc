@@ -36,10 +36,11 @@ ModelConfig Config(int64_t width, int64_t hidden) {
 
 // Experts' MACs a second with `rows` rows active, through whole sequences: all
 // that a step does is in the time (routing, heads, norms), the stem is not.
-double EngineRate(const std::shared_ptr<const PackedModel>& model,
-                  int64_t rows) {
+double EngineRate(const std::shared_ptr<const PackedModel>& model, int64_t rows,
+                  int ahead) {
   const auto engine = Engine::Create(model);
   Rng rng(1);
+  const std::vector<int> waves(rows, ahead);
   double seconds = 0;
   double macs = 0;
   const double step_macs =
@@ -52,7 +53,7 @@ double EngineRate(const std::shared_ptr<const PackedModel>& model,
     engine->Step(handles);  // step 0
     const Clock::time_point start = Clock::now();
     while (!engine->progress(handles[0]).exhausted) {
-      engine->Step(handles);
+      engine->Step(handles, waves);
       macs += step_macs;
     }
     seconds += Since(start);
@@ -80,7 +81,8 @@ double DenseRate(const PackedModel& model, int64_t rows) {
   return macs / Since(start);
 }
 
-void Compare(int64_t width, int64_t hidden, Precision precision, int64_t rows) {
+void Compare(int64_t width, int64_t hidden, Precision precision, int64_t rows,
+             int ahead) {
   auto created =
       PackedModel::Create(RandomModel(Config(width, hidden), 1), precision);
   if (!created.ok()) {
@@ -92,13 +94,13 @@ void Compare(int64_t width, int64_t hidden, Precision precision, int64_t rows) {
   const std::shared_ptr<const PackedModel> model = *std::move(created);
   std::vector<double> ratios, engine_rates, dense_rates;
   for (int run = 0; run < kRuns; ++run) {
-    engine_rates.push_back(EngineRate(model, rows) / 1e9);
+    engine_rates.push_back(EngineRate(model, rows, ahead) / 1e9);
     dense_rates.push_back(DenseRate(*model, rows) / 1e9);
     ratios.push_back(engine_rates.back() / dense_rates.back());
   }
   const Spread ratio = SpreadOf(ratios);
-  std::printf("%6ld %6ld  %-4s %6ld %12.2f %12.2f   %.3f (%.3f-%.3f)\n", width,
-              hidden, PrecisionName(precision).data(), rows,
+  std::printf("%6ld %6ld  %-4s %6ld %5d %12.2f %12.2f   %.3f (%.3f-%.3f)\n",
+              width, hidden, PrecisionName(precision).data(), rows, ahead,
               SpreadOf(engine_rates).median, SpreadOf(dense_rates).median,
               ratio.median, ratio.least, ratio.most);
 }
@@ -108,11 +110,18 @@ int Main() {
   PrintMachine();
   std::printf(
       "one thread, 4 layers of 8 experts, medians of %d alternated runs\n"
-      " width hidden  prec   rows engine GMAC/s dense GMAC/s  ratio (range)\n",
+      " width hidden  prec   rows ahead engine GMAC/s dense GMAC/s  ratio "
+      "(range)\n",
       kRuns);
   for (const Precision precision : {Precision::kF32, Precision::kBf16}) {
-    for (const int64_t rows : {1, 32, 256}) Compare(64, 64, precision, rows);
-    for (const int64_t rows : {32, 256}) Compare(256, 512, precision, rows);
+    for (const int ahead : {1, 8}) {
+      for (const int64_t rows : {1, 32, 256}) {
+        Compare(64, 64, precision, rows, ahead);
+      }
+      for (const int64_t rows : {32, 256}) {
+        Compare(256, 512, precision, rows, ahead);
+      }
+    }
   }
   return 0;
 }

@@ -39,8 +39,8 @@ TEST_F(MetricsTest, EveryPromisedSeriesIsThereWithItsLabels) {
   };
   EXPECT_TRUE(page.Has("mre_requests_total", with("method=\"Predict\"")));
   EXPECT_TRUE(page.Has("mre_requests_total", with("code=\"OK\"")));
-  for (const char* name :
-       {"mre_rows_total", "mre_macs_total", "mre_macs_saved_total"}) {
+  for (const char* name : {"mre_rows_total", "mre_macs_total",
+                           "mre_macs_saved_total", "mre_macs_in_vain_total"}) {
     EXPECT_TRUE(page.Has(name, model)) << name;
   }
   for (const char* reason :

@@ -72,8 +72,9 @@ struct Running {
   size_t step = 0;
 };
 
-// Steps up to `most` rows in an engine where rows join, skip steps, stop and
-// end at random. Returns how many steps differed from those alone.
+// Steps up to `most` rows in an engine where rows join, skip steps, are
+// computed ahead, stop and end at random. Returns how many steps differed from
+// those alone.
 int Mingle(const std::shared_ptr<const PackedModel>& model,
            const std::vector<Task>& tasks, size_t most, int steps, Rng& rng) {
   const auto engine = Engine::Create(model);
@@ -89,7 +90,11 @@ int Mingle(const std::shared_ptr<const PackedModel>& model,
     std::vector<int> rows;
     const size_t stepping = running.size() - rng.Below(running.size() / 2 + 1);
     for (size_t i = 0; i < stepping; ++i) rows.push_back(running[i].row);
-    engine->Step(rows);
+    std::vector<int> ahead(rng.Below(2) == 0 ? 0 : stepping);
+    for (int& steps : ahead) {
+      steps = 1 + static_cast<int>(rng.Below(Engine::kMostAhead));
+    }
+    engine->Step(rows, ahead);
     for (size_t i = 0; i < stepping; ++i) {
       Running& r = running[i];
       different += Bits(*engine, r.row) != r.task->alone[r.step];

@@ -45,6 +45,7 @@ class Telemetry : public ModelTelemetry {
     if (after_step) after_step(steps);
   }
   void ExpertRan(int64_t, int64_t rows) override { activations += rows; }
+  void RanInVain(uint64_t macs) override { in_vain += macs; }
   void RowFinished(StopReason reason, const Progress&) override {
     absl::MutexLock lock(&mu);
     ++finished[reason];
@@ -52,7 +53,7 @@ class Telemetry : public ModelTelemetry {
 
   std::atomic<int64_t> started{0}, first{0}, steps{0}, row_steps{0},
       activations{0};
-  std::atomic<uint64_t> total_macs{0};
+  std::atomic<uint64_t> total_macs{0}, in_vain{0};
   absl::Mutex mu;
   std::map<StopReason, int> finished ABSL_GUARDED_BY(mu);
   std::function<void(int64_t step)> after_step;

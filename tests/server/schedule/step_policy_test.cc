@@ -1,9 +1,11 @@
 #include "server/schedule/step_policy.h"
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "model/engine/engine.h"
 
 namespace mre {
 namespace {
@@ -72,6 +74,55 @@ TEST(StepPolicyTest, AFullOutboxPausesButNeverKeepsARowFromFinishing) {
   EXPECT_EQ(DecideRow(row).action, RowAction::kAbandon);
   row.stop_requested = true;
   EXPECT_EQ(DecideRow(row).action, RowAction::kFinish);
+}
+
+TEST(StepsAheadTest, GoesAsFarAsItsLimitsWhereNobodyLooks) {
+  RowSnapshot row = Running();
+  EXPECT_EQ(StepsAhead(row), Engine::kMostAhead);
+  row.budget.max_steps = 8;
+  EXPECT_EQ(StepsAhead(row), 5);
+  row.progress.macs = 1000;
+  row.progress.next_step_macs = 100;
+  row.budget.max_macs = 1399;
+  EXPECT_EQ(StepsAhead(row), 3);
+  row.budget.max_macs = 1000'000;
+  EXPECT_EQ(StepsAhead(row), 5);
+}
+
+TEST(StepsAheadTest, OfAWatchedRowAreAsManyAsItHasRun) {
+  RowSnapshot row = Running();
+  row.watched = true;
+  const std::vector<std::pair<uint32_t, int>> want = {
+      {0, 1}, {1, 1}, {2, 2}, {4, 4}, {8, 8}, {20, Engine::kMostAhead}};
+  for (const auto& [step, ahead] : want) {
+    row.progress.step = step;
+    EXPECT_EQ(StepsAhead(row), ahead) << step;
+  }
+}
+
+TEST(StepsAheadTest, OfARowThatAPredictionOrTheTimeMayStopAreHalf) {
+  const std::vector<void (*)(Budget&)> rules = {
+      [](Budget& budget) { budget.min_confidence = 0.9f; },
+      [](Budget& budget) { budget.min_ray_coverage = 0.5f; },
+      [](Budget& budget) { budget.stable_steps = 2; },
+      [](Budget& budget) { budget.max_time = absl::Seconds(1); }};
+  for (const auto& rule : rules) {
+    for (const bool watched : {false, true}) {
+      RowSnapshot row = Running();
+      row.watched = watched;
+      rule(row.budget);
+      EXPECT_EQ(StepsAhead(row), 1);
+      row.progress.step = 7;
+      EXPECT_EQ(StepsAhead(row), 3);
+    }
+  }
+}
+
+TEST(MostAheadTest, KeepsAPassShort) {
+  EXPECT_EQ(MostAhead(1, 8000), Engine::kMostAhead);
+  EXPECT_EQ(MostAhead(256, 262'144), 2);
+  EXPECT_EQ(MostAhead(100'000, 1'000'000), 1);
+  EXPECT_EQ(MostAhead(1, 0), Engine::kMostAhead);
 }
 
 }  // namespace
