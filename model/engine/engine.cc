@@ -47,13 +47,16 @@ int Engine::Begin(std::span<const float> input, const Routing& routing,
   rows_[row].routing = routing;
   rows_[row].thresholds = thresholds;
   const InputConfig& config = model_->config().input;
+  const int64_t size = config.size();
   const int64_t channels = config.channels();
-  float* scaled = inputs_.data() + row * config.size();
-  for (int64_t i = 0; i < config.size(); ++i) {
-    const int64_t c = i % channels;
-    scaled[i] = static_cast<float>(
-        (static_cast<double>(input[i]) * config.scale - config.mean[c]) /
-        config.std[c]);
+  float* scaled = inputs_.data() + row * size;
+  for (int64_t c = 0; c < channels; ++c) {
+    const double mean = config.mean[c];
+    const double std = config.std[c];
+    for (int64_t i = c; i < size; i += channels) {
+      scaled[i] = static_cast<float>(
+          (static_cast<double>(input[i]) * config.scale - mean) / std);
+    }
   }
   Reset(row);
   return row;

@@ -165,6 +165,24 @@ TEST(LargestRateTest, TiesGoToTheLowestLayerThenIndex) {
   EXPECT_EQ(LargestRate(std::vector<float>{}), -1);
 }
 
+TEST(LargestRateTest, IsThatOfAPlainLoopForEveryLength) {
+  Rng rng(kSeed);
+  for (int64_t size = 0; size < 70; ++size) {
+    for (int trial = 0; trial < 20; ++trial) {
+      std::vector<float> rates(size);
+      for (float& rate : rates) {
+        // Few values, so that there are ties.
+        rate = rng.Below(2) == 0 ? -1.0f : static_cast<float>(rng.Below(4)) / 4;
+      }
+      int64_t want = -1;
+      for (int64_t i = 0; i < size; ++i) {
+        if (rates[i] >= 0 && (want < 0 || rates[i] > rates[want])) want = i;
+      }
+      ASSERT_EQ(LargestRate(rates), want) << size;
+    }
+  }
+}
+
 TEST(DrawByRateTest, FrequenciesFollowTheRates) {
   const std::vector<float> rates = {0.1f, -1, 0.5f, 0, 0.2f};
   constexpr int kDraws = 20000;
