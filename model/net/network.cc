@@ -6,16 +6,18 @@
 #include "model/net/batch_ops.h"
 
 namespace mre {
-
 namespace {
 
-double LogLikelihood(float p) { return std::log(double{std::max(p, 1e-30f)}); }
+// A probability, but never so small that its logarithm is infinite.
+float Likelihood(float p) { return std::max(p, 1e-30f); }
+
+double LogLikelihood(float p) { return std::log(double{Likelihood(p)}); }
 
 }  // namespace
 
 float LossOf(const float* logits, int64_t classes, int64_t label, float* p) {
   Softmax(logits, classes, p);
-  return -std::log(std::max(p[label], 1e-30f));
+  return -std::log(Likelihood(p[label]));
 }
 
 double ExitLoss(const Exits& exits, int64_t classes, const uint8_t* labels,

@@ -235,5 +235,17 @@ TEST(ExitLossTest, EarlierExitsLearnFromTheLast) {
   }
 }
 
+TEST(ExitLossTest, ALabelThatCannotBeHasAFiniteLoss) {
+  const std::vector<float> logits = {0, 200};  // e^-200 is 0 in float
+  std::vector<float> p(2);
+  const double expected = 30 * std::log(10.0);
+  EXPECT_NEAR(LossOf(logits.data(), 2, 0, p.data()), expected, 1e-4);
+  const Exits exits{1, 0, logits, {}, {}};
+  const uint8_t label = 0;
+  const float weight = 1;
+  EXPECT_NEAR(ExitLoss(exits, 2, &label, {&weight, 1}, nullptr), expected,
+              1e-4);
+}
+
 }  // namespace
 }  // namespace mre
