@@ -51,7 +51,8 @@ struct Unrolled {
   std::vector<float> probabilities;  // [B,P] routing probabilities
   std::vector<int32_t> order;        // [B,T] expert l*N+i of each step
   std::vector<float> coverage;       // [B,T+1] after each step
-  std::vector<float> soft;           // [B,T,L*N] relaxed choice, 0 elsewhere
+  std::vector<float> soft;           // [B,T,L*N] relaxed choice, 0 elsewhere;
+                                     // empty where the router learns from pairs
   std::vector<float> weight;         // [B,T] w
   ExpertSort sorted;
   std::vector<float> read;        // sorted [.,d] the stream as it was read

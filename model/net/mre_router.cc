@@ -60,10 +60,10 @@ class RowRouter {
         shape_(shape),
         rates_(shape.total()),
         log_rates_(shape.total()),
+        scores_(shape.total()),
         active_(shape.total()) {}
 
   void Run(int64_t row, Unrolled& u) {
-    const int64_t total = shape_.total();
     const float* probabilities =
         u.probabilities.data() + row * shape_.probabilities();
     std::fill(active_.begin(), active_.end(), 0);
@@ -72,11 +72,15 @@ class RowRouter {
         TraceRays(shape_, probabilities, active_.data(), rates_.data());
     for (int64_t t = 0; t < u.steps; ++t) {
       const int64_t pair = row * u.steps + t;
-      float* soft = u.soft.data() + pair * total;
-      int64_t chosen = Score(row, t, soft);
+      int64_t chosen = Score(row, t);
       if (!options_.order.empty()) chosen = options_.order[pair];
+      u.weight[pair] = 1;
       if (u.rivals.empty()) {
+        float* soft = u.soft.data() + pair * shape_.total();
         Relax(soft);
+        if (!options_.anchor.empty()) {
+          u.weight[pair] = 1 + soft[chosen] - options_.anchor[pair];
+        }
       } else {
         const int64_t rival = options_.rivals.empty()
                                   ? DrawRival(row, t, chosen)
@@ -85,9 +89,6 @@ class RowRouter {
         u.rivals.odds[pair] = Odds(chosen, rival);
       }
       u.order[pair] = static_cast<int32_t>(chosen);
-      u.weight[pair] = options_.anchor.empty() || !u.rivals.empty()
-                           ? 1
-                           : 1 + soft[chosen] - options_.anchor[pair];
       active_[chosen] = 1;
       coverage[t + 1] =
           TraceRays(shape_, probabilities, active_.data(), rates_.data());
@@ -95,18 +96,18 @@ class RowRouter {
   }
 
  private:
-  // Writes log rate + noise of the candidates; returns the one to run next.
-  int64_t Score(int64_t row, int64_t step, float* score) {
+  // Fills log_rates_ and scores_; returns the candidate to run next.
+  int64_t Score(int64_t row, int64_t step) {
     const uint64_t key = DrawKey(options_.seed, row, step);
     int64_t best = -1;
     for (int64_t e = 0; e < shape_.total(); ++e) {
       if (rates_[e] < 0) continue;
       log_rates_[e] = std::log(rates_[e] + kRateFloor);
-      score[e] = log_rates_[e];
+      scores_[e] = log_rates_[e];
       if (options_.noise > 0) {
-        score[e] += options_.noise * CoarseGumbel(Mix64(key + e));
+        scores_[e] += options_.noise * CoarseGumbel(Mix64(key + e));
       }
-      if (best < 0 || score[e] > score[best]) best = e;
+      if (best < 0 || scores_[e] > scores_[best]) best = e;
     }
     // Without noise exactly what the server does.
     return options_.noise > 0 ? best : LargestRate(rates_);
@@ -133,26 +134,27 @@ class RowRouter {
     return 1 / (1 + std::exp(log_rates_[rival] - log_rates_[chosen]));
   }
 
-  // Scores -> softmax over the candidates; 0 for the others.
-  void Relax(float* score) {
+  // The softmax of the candidates' scores; 0 for the others.
+  void Relax(float* soft) {
     float largest = -1e30f;
     for (int64_t e = 0; e < shape_.total(); ++e) {
-      if (rates_[e] >= 0) largest = std::max(largest, score[e]);
+      if (rates_[e] >= 0) largest = std::max(largest, scores_[e]);
     }
     float sum = 0;
     for (int64_t e = 0; e < shape_.total(); ++e) {
-      score[e] = rates_[e] < 0
-                     ? 0
-                     : std::exp((score[e] - largest) / options_.temperature);
-      sum += score[e];
+      soft[e] = rates_[e] < 0
+                    ? 0
+                    : std::exp((scores_[e] - largest) / options_.temperature);
+      sum += soft[e];
     }
-    for (int64_t e = 0; e < shape_.total(); ++e) score[e] /= sum;
+    for (int64_t e = 0; e < shape_.total(); ++e) soft[e] /= sum;
   }
 
   const UnrollOptions& options_;
   const RoutingShape shape_;
   std::vector<float> rates_;
   std::vector<float> log_rates_;  // of the candidates
+  std::vector<float> scores_;     // the same with noise
   std::vector<uint8_t> active_;
 };
 
@@ -282,9 +284,9 @@ void RouteForward(const ModelConfig& config, const MreRouterParams& parts,
   u.order.resize(u.rows * u.steps);
   u.weight.resize(u.rows * u.steps);
   u.coverage.resize(u.rows * (u.steps + 1));
-  u.soft.resize(u.rows * u.steps * shape.total());
   const bool pairs = options.router == RouterTraining::kPairs &&
                      (!options.labels.empty() || !options.rivals.empty());
+  u.soft.resize(pairs ? 0 : u.rows * u.steps * shape.total());
   u.rivals.expert.resize(pairs ? u.rows * u.steps : 0);
   u.rivals.odds.resize(u.rivals.expert.size());
   const std::vector<float> transitions = Transitions(config, parts, params);

@@ -79,6 +79,17 @@ TEST_P(MrePairsTest, CreditIsTheLossAgainstThatOfTheRival) {
   EXPECT_GE(without, problem.rows);
 }
 
+// Nothing reads them, and they would be as large as experts times steps.
+TEST_P(MrePairsTest, ThereAreNoRelaxedChoices) {
+  const Problem problem = PairsProblem(GetParam(), /*rows=*/9, /*steps=*/9);
+  MreNetwork network(problem.config);
+  const Unrolled& u = problem.Run(Options(problem), network);
+  EXPECT_TRUE(u.soft.empty());
+  EXPECT_EQ(u.weight, std::vector<float>(9 * 9, 1.0f));
+  // A pass without labels is not of pairs.
+  EXPECT_EQ(problem.Run(problem.options, network).soft.size(), 9 * 9 * 9);
+}
+
 TEST_P(MrePairsTest, OddsAreTheChosensShareOfBothRates) {
   const Problem problem = PairsProblem(GetParam(), /*rows=*/9, /*steps=*/7);
   MreNetwork network(problem.config);
