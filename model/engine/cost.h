@@ -24,7 +24,8 @@ struct Cost {
   uint64_t Expert(int64_t e) const { return each.empty() ? expert : each[e]; }
   // Spent by a row once it has run `steps` steps; adak, raytracing: at most.
   uint64_t After(uint64_t steps) const {
-    return stem + head + steps * OneStep();
+    // Engines ask for step 0 of each row: no sum over blocks for that.
+    return stem + head + (steps == 0 ? 0 : steps * OneStep());
   }
   // What one more step spends; adak, raytracing: at most.
   uint64_t OneStep() const {

@@ -4,6 +4,7 @@
 
 #include "gtest/gtest.h"
 #include "model/net/mre_params.h"
+#include "model/net/raytracing_params.h"
 #include "tests/support/random_model.h"
 
 namespace mre {
@@ -65,6 +66,26 @@ TEST(CostTest, StepsAddAnExpertAndAHeadEach) {
   EXPECT_EQ(cost.After(0), 107u);
   for (uint64_t step = 0; step < 40; ++step) {
     EXPECT_EQ(cost.After(step + 1), cost.After(step) + cost.OneStep());
+  }
+}
+
+// Which blocks of a raytracing wake is not known before: a step may run all.
+TEST(CostTest, NoBlockRunsInStepZeroAndAllMayInAnyOther) {
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    SCOPED_TRACE(seed);
+    const ModelConfig config = RandomConfigOf(Kind::kRaytracing, seed);
+    const RaytracingParams parts(config);
+    const Cost cost = CostOf(config);
+    uint64_t stem = 0;
+    for (const RayLinear& module : parts.modules) stem += module.weight.size;
+    uint64_t blocks = 0;
+    for (const RayLinear& block : parts.blocks) blocks += block.weight.size;
+    const uint64_t head = parts.head.weight.size;
+    EXPECT_EQ(cost.After(0), stem + head);
+    EXPECT_EQ(cost.OneStep(), blocks + head);
+    for (uint64_t step = 1; step < 5; ++step) {
+      EXPECT_EQ(cost.After(step), stem + head + step * (blocks + head));
+    }
   }
 }
 
