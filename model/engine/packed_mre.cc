@@ -47,26 +47,12 @@ int64_t PackedMre::RowBytes() const {
 
 void PackedMre::Router(const float* h, int64_t rows,
                        std::vector<float>& scratch, float* logits) const {
-  const Features& features = parts_.features();
-  const int64_t padded = LinearOp::PaddedRows(rows);
-  const int64_t read = features.identity() ? 0 : padded * features.size();
-  const int64_t wanted = read + padded * config().context;
-  if (static_cast<int64_t>(scratch.size()) < wanted) scratch.resize(wanted);
-  float* context = scratch.data() + read;
-  const float* x = h;
-  if (!features.identity()) {
-    float stats[2];
-    for (int64_t i = 0; i < rows; ++i) {
-      features.Forward(h + i * config().stream_size(),
-                       scratch.data() + i * features.size(), stats);
-    }
-    x = scratch.data();
-  }
-  context_.Apply(0, x, rows, context);
+  std::vector<float> context(LinearOp::PaddedRows(rows) * config().context);
+  parts_.RunRouter(context_, 0, h, rows, scratch, context.data());
   for (int64_t i = 0; i < rows * config().context; ++i) {
     context[i] = std::tanh(context[i]);
   }
-  gates_.Apply(0, context, rows, logits);
+  gates_.Apply(0, context.data(), rows, logits);
   if (config().sharing == 1) return;
   // From a gate a group to one a layer, from the end, so that nothing is
   // overwritten before it has been read.

@@ -142,6 +142,21 @@ void PackedParts::RunExpert(int64_t expert, const float* x, int64_t rows,
   }
 }
 
+void PackedParts::RunRouter(const PackedLinear& router, int64_t i,
+                            const float* x, int64_t rows,
+                            std::vector<float>& scratch, float* y) const {
+  if (!features_.identity()) {
+    Grow(scratch, LinearOp::PaddedRows(rows) * features_.size());
+    float stats[2];
+    for (int64_t r = 0; r < rows; ++r) {
+      features_.Forward(x + r * config_.stream_size(),
+                        scratch.data() + r * features_.size(), stats);
+    }
+    x = scratch.data();
+  }
+  router.Apply(i, x, rows, y);
+}
+
 void PackedParts::NormaliseForHead(const float* z, float* y) const {
   Normalise(config_.layers, z, y);
   if (conv()) Relu(config_.stream_size(), y);

@@ -30,7 +30,6 @@ class PackedParts {
                     const std::vector<ExpertLayer>& layers, const Head& head,
                     std::span<const float> params);
 
-  const Features& features() const { return features_; }
   // Rows of a buffer that holds `rows` streams for a product.
   int64_t PaddedStreams(int64_t rows) const;
 
@@ -46,6 +45,10 @@ class PackedParts {
   // y = expert l*N+i of x [rows,stream], which has been normalised.
   void RunExpert(int64_t expert, const float* x, int64_t rows,
                  std::vector<float>& scratch, float* y) const;
+  // y = product i of `router` with the features (net/features.h) of streams x
+  // [rows,stream].
+  void RunRouter(const PackedLinear& router, int64_t i, const float* x,
+                 int64_t rows, std::vector<float>& scratch, float* y) const;
   // One output stream -> what the head's product reads; and that product.
   void NormaliseForHead(const float* z, float* y) const;
   void RunHead(const float* x, int64_t rows, float* logits) const {

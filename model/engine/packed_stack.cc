@@ -37,18 +37,7 @@ int64_t PackedStack::RowBytes() const {
 
 void PackedStack::Router(int64_t layer, const float* x, int64_t rows,
                          std::vector<float>& scratch, float* logits) const {
-  const Features& features = parts_.features();
-  if (!features.identity()) {
-    const int64_t wanted = LinearOp::PaddedRows(rows) * features.size();
-    if (static_cast<int64_t>(scratch.size()) < wanted) scratch.resize(wanted);
-    float stats[2];
-    for (int64_t i = 0; i < rows; ++i) {
-      features.Forward(x + i * config().stream_size(),
-                       scratch.data() + i * features.size(), stats);
-    }
-    x = scratch.data();
-  }
-  gates_.Apply(layer / config().sharing, x, rows, logits);
+  parts_.RunRouter(gates_, layer / config().sharing, x, rows, scratch, logits);
 }
 
 }  // namespace mre
