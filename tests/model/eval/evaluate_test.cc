@@ -3,14 +3,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <vector>
 
 #include "model/data/batches.h"
 #include "model/eval/eval_report.h"
 #include "model/net/kinds.h"
 #include "model/net/router_noise.h"
+#include "model/net/wiring.h"
 #include "tests/model/data/tiny_data.h"
 #include "tests/support/random_model.h"
 
@@ -27,12 +31,27 @@ Model TinyModel(Kind kind, const Dataset& data) {
   config.classes = data.classes;
   config.layers = 3;
   config.experts = kind == Kind::kMlp ? 1 : 4;
-  config.top_k = kind == Kind::kTopk ? 2 : 1;
+  config.top_k = kind == Kind::kTopk ? 2 : kind == Kind::kAdak ? 3 : 1;
   config.width = 12;
   config.hidden = 8;
   config.context = 6;
   return RandomModel(config, 3);
 }
+
+// A pass over all of a split, as the trainer makes it.
+struct Pass {
+  Pass(const Model& model, const Split& split, int64_t steps)
+      : batches(split, model.config.input, {}),
+        network(NewNetwork(model.config)) {
+    batches.LoadRange(0, split.size());
+    exits = network->Forward(model.params, batches.x(), split.size(),
+                             {.steps = steps});
+  }
+
+  Batches batches;
+  std::unique_ptr<Network> network;
+  Exits exits;
+};
 
 TEST(EvaluateTest, SharesAndCoverageEndWhereAllExpertsRan) {
   ModelConfig config;
@@ -77,17 +96,14 @@ TEST(EvaluateTest, LossIsThatOfTraining) {
   const Dataset data = TinyDataset();
   const Model model = TinyModel(Kind::kTopk, data);
   const Evaluation evaluation = Evaluate(model, data.test, 3);
-  Batches batches(data.test, model.config.input, {});
-  batches.LoadRange(0, data.test.size());
-  const auto network = NewNetwork(model.config);
-  const Exits exits = network->Forward(model.params, batches.x(),
-                                       data.test.size(), {.steps = 3});
+  const Pass pass(model, data.test, 3);
   for (int t = 0; t <= 3; ++t) {
     std::vector<float> weights(4);
     weights[t] = 1;
-    EXPECT_NEAR(evaluation.steps[t].loss,
-                ExitLoss(exits, 4, batches.labels().data(), weights, nullptr),
-                1e-5);
+    EXPECT_NEAR(
+        evaluation.steps[t].loss,
+        ExitLoss(pass.exits, 4, pass.batches.labels().data(), weights, nullptr),
+        1e-5);
   }
 }
 
@@ -100,6 +116,79 @@ TEST(EvaluateTest, ParametersEndAtTheWholeModelOnlyWhereAllExpertsRan) {
   const Model mlp = TinyModel(Kind::kMlp, data);
   EXPECT_EQ(Evaluate(mlp, data.test, 3).steps.back().parameters,
             static_cast<double>(mlp.params.size()));
+}
+
+// Width 12, hidden 8, 64 inputs, 4 classes; 1 to 3 of 4 experts a layer.
+TEST(EvaluateTest, AnAdakCountsTheExpertsThatEachInputRan) {
+  const Dataset data = TinyDataset();
+  const Model model = TinyModel(Kind::kAdak, data);
+  const Evaluation evaluation = Evaluate(model, data.test, 3);
+  const Pass pass(model, data.test, 3);
+  std::vector<int64_t> ran(50);  // by input
+  double parameters = 50 * ((12 * 64 + 12) + (24 + 4 * 12 + 4));
+  double macs = 50 * (12 * 64 + 4 * 12);
+  for (int64_t t = 0;; ++t) {
+    EXPECT_DOUBLE_EQ(evaluation.steps[t].parameters, parameters / 50);
+    EXPECT_DOUBLE_EQ(evaluation.steps[t].macs, macs / 50);
+    if (t == 3) break;
+    for (int64_t b = 0; b < 50; ++b) {
+      // LayerNorm, router, allocator; the head again.
+      parameters += 24 + (4 * 12 + 4) + (3 * 12 + 3);
+      macs += 4 * 12 + 3 * 12 + 4 * 12;
+      for (const int32_t expert :
+           pass.exits.experts.subspan((b * 3 + t) * 3, 3)) {
+        if (expert < 0) continue;
+        ++ran[b];
+        parameters += (8 * 12 + 8) + (12 * 8 + 12);
+        macs += 2 * 8 * 12;
+      }
+    }
+  }
+  const auto [fewest, most] = std::minmax_element(ran.begin(), ran.end());
+  EXPECT_LT(*fewest, *most);  // else nothing is tested
+  EXPECT_EQ(evaluation.experts.fewest, *fewest);
+  EXPECT_EQ(evaluation.experts.most, *most);
+  EXPECT_DOUBLE_EQ(evaluation.experts.mean,
+                   std::accumulate(ran.begin(), ran.end(), 0) / 50.0);
+  EXPECT_EQ(evaluation.experts.steps, 3);
+}
+
+// 6 modules of 12 units that see 16 of the 64 inputs each; 4 blocks of 8 units
+// in each of 3 layers.
+TEST(EvaluateTest, ARaytracingCountsTheBlocksThatEachInputWoke) {
+  const Dataset data = TinyDataset();
+  const Model model = TinyModel(Kind::kRaytracing, data);
+  const int64_t steps = model.config.raytracing.max_steps;
+  const Wiring wiring(model.config);
+  const Evaluation evaluation = Evaluate(model, data.test, steps);
+  const Pass pass(model, data.test, steps);
+  std::vector<int64_t> woke(50);  // by input
+  double last = 0;
+  const auto output = static_cast<double>(wiring.output.size());
+  double parameters = 50 * (6 * (12 * 16 + 12) + 4 * output + 4);
+  for (int64_t t = 0;; ++t) {
+    EXPECT_DOUBLE_EQ(evaluation.steps[t].parameters, parameters / 50) << t;
+    if (t == steps) break;
+    for (int64_t b = 0; b < 50; ++b) {
+      const int64_t* begin = &pass.exits.expert_begin[b * steps + t];
+      for (int64_t i = begin[0]; i < begin[1]; ++i) {
+        ++woke[b];
+        const auto& wires = wiring.wires[pass.exits.experts[i]];
+        parameters += 8 * static_cast<double>(wires.size()) + 8;
+      }
+      if (pass.exits.weights[b * (steps + 1) + t + 1] > 0) {
+        last += static_cast<double>(t + 1);
+      }
+    }
+  }
+  const auto [fewest, most] = std::minmax_element(woke.begin(), woke.end());
+  EXPECT_LT(*fewest, *most);  // else nothing is tested
+  EXPECT_EQ(evaluation.experts.fewest, *fewest);
+  EXPECT_EQ(evaluation.experts.most, *most);
+  EXPECT_DOUBLE_EQ(evaluation.experts.mean,
+                   std::accumulate(woke.begin(), woke.end(), 0) / 50.0);
+  EXPECT_DOUBLE_EQ(evaluation.experts.steps, last / 50);
+  EXPECT_LT(evaluation.experts.steps, steps);
 }
 
 TEST(EvaluateTest, EarlyUseEndsAtAsManyStepsAsLayers) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "model/net/kinds.h"
+#include "model/net/wiring.h"
 
 namespace mre {
 namespace {
@@ -65,8 +66,41 @@ TEST(TouchedParametersTest, ASharedRouterCountsOnce) {
                             kStemAndHead + gate + 2 * kNorm + 2 * kExpert}));
 }
 
+TEST(TouchedParametersTest, AnAdakMeetsAnAllocatorWithEachRouter) {
+  ModelConfig config = SmallConfig(Kind::kAdak);
+  config.experts = 3;
+  config.top_k = 2;
+  const int64_t layer = (3 * 3 + 3) + (2 * 3 + 2) + kNorm;
+  // One expert of layer 0, then two of layer 1.
+  const std::vector<int32_t> experts = {1, 3, 5};
+  EXPECT_EQ(TouchedParameters(PartsOf(config, ParamsOf(config)), experts,
+                              std::vector<int64_t>{0, 1, 3}),
+            (std::vector<int64_t>{kStemAndHead, kStemAndHead + layer + kExpert,
+                                  kStemAndHead + 2 * layer + 3 * kExpert}));
+}
+
+TEST(TouchedParametersTest, ARaytracingNeedsItsModulesFromTheStart) {
+  ModelConfig config = SmallConfig(Kind::kRaytracing);
+  config.raytracing.modules = 2;
+  config.raytracing.sparsity = 0.5;  // a module sees 2 of the 4 inputs
+  ASSERT_TRUE(Validate(config).ok());
+  const Wiring wiring(config);
+  const auto block = [&](int64_t e) {
+    return 5 * static_cast<int64_t>(wiring.wires[e].size()) + 5;
+  };
+  const int64_t start =
+      2 * (3 * 2 + 3) + (2 * static_cast<int64_t>(wiring.output.size()) + 2);
+  // Block 1 wakes, none, then blocks 0 and 3.
+  const std::vector<int32_t> woken = {1, 0, 3};
+  EXPECT_EQ(TouchedParameters(PartsOf(config, ParamsOf(config)), woken,
+                              std::vector<int64_t>{0, 1, 1, 3}),
+            (std::vector<int64_t>{start, start + block(1), start + block(1),
+                                  start + block(1) + block(0) + block(3)}));
+}
+
 TEST(TouchedParametersTest, AllExpertsAreAllParameters) {
-  for (const Kind kind : {Kind::kMre, Kind::kTopk, Kind::kMlp}) {
+  for (const Kind kind :
+       {Kind::kMre, Kind::kTopk, Kind::kAdak, Kind::kMlp, Kind::kRaytracing}) {
     ModelConfig config = SmallConfig(kind);
     config.top_k = config.experts;
     std::vector<int32_t> all;
