@@ -232,9 +232,9 @@ absl::Status RunConvert(const ConvertCommand& command) {
   }
   RETURN_IF_ERROR(CheckOut(command.out, command.overwrite));
   ASSIGN_OR_RETURN(const Model model, LoadCheckpoint(command.checkpoint));
-  RETURN_IF_ERROR(SaveCheckpoint(
-      model, command.out,
-      command.dtype == "bf16" ? Storage::kBf16 : Storage::kF32));
+  RETURN_IF_ERROR(
+      SaveCheckpoint(model, command.out,
+                     command.dtype == "bf16" ? Storage::kBf16 : Storage::kF32));
   Print(absl::StrCat("wrote ", command.out, "\n"));
   return absl::OkStatus();
 }

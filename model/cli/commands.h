@@ -1,4 +1,5 @@
-// What `mre-train fit`, `eval`, `info` and `convert` do once their flags are read.
+// What `mre-train fit`, `eval`, `info` and `convert` do once their flags are
+// read.
 #ifndef MRE_MODEL_CLI_COMMANDS_H_
 #define MRE_MODEL_CLI_COMMANDS_H_
 

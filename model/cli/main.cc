@@ -180,8 +180,8 @@ void AddInfoFlags(CLI::App& info, InfoCommand& command) {
 }
 
 void AddConvertFlags(CLI::App& convert, ConvertCommand& command) {
-  convert.add_option("FILE,--checkpoint", command.checkpoint,
-                     "model.safetensors")
+  convert
+      .add_option("FILE,--checkpoint", command.checkpoint, "model.safetensors")
       ->required();
   convert.add_option("OUT,--out", command.out, "checkpoint to write")
       ->required();
