@@ -49,9 +49,10 @@ struct CallOptions {
 // What grpc.health.v1 says of a service.
 enum class ServingStatus { kUnknown, kServing, kNotServing };
 
-// One connection. Thread-safe: any number of calls may run at once on it. It
-// reconnects by itself when the connection is lost; calls made meanwhile fail
-// with UNAVAILABLE.
+// One connection, shared with no other client. Thread-safe: any number of calls
+// may run at once on it (async_calls.h: without a thread each). It reconnects
+// by itself when the connection is lost; calls made meanwhile fail with
+// UNAVAILABLE.
 class Client {
  public:
   // UNAVAILABLE, with the reason as far as gRPC gives it, when no connection
@@ -96,6 +97,8 @@ class Client {
                                        const CallOptions& call = {}) const;
 
  private:
+  friend class AsyncCalls;
+
   explicit Client(std::unique_ptr<Connection> connection);
 
   const std::unique_ptr<Connection> connection_;

@@ -37,6 +37,13 @@ TEST_F(ClientTest, PredictReturnsTheUpdate) {
   EXPECT_EQ(update->predictions(0).step(), 3u);
 }
 
+TEST_F(ClientTest, HasAConnectionOfItsOwn) {
+  const auto other = server_.Connect();
+  ASSERT_TRUE(client_->Predict(Request("fake", 1)).ok());
+  ASSERT_TRUE(other->Predict(Request("fake", 1)).ok());
+  EXPECT_EQ(server_.service().connections(), 2u);
+}
+
 TEST_F(ClientTest, StreamGivesEveryUpdateInOrder) {
   uint32_t next = 0;
   const absl::Status status =

@@ -7,9 +7,12 @@
 
 #include <atomic>
 #include <memory>
+#include <set>
 #include <string>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "client/cc/client.h"
 #include "proto/mre/v1/anytime.grpc.pb.h"
 
@@ -23,6 +26,11 @@ class FakeService final : public v1::AnytimeInference::Service {
  public:
   // Streams that have seen their client go.
   int cancelled() const { return cancelled_; }
+  // The connections that predictions were asked on.
+  size_t connections() const {
+    absl::MutexLock lock(&mu_);
+    return peers_.size();
+  }
 
   grpc::Status Predict(grpc::ServerContext* context,
                        const v1::PredictRequest* request,
@@ -93,8 +101,12 @@ class FakeService final : public v1::AnytimeInference::Service {
   }
 
  private:
-  static grpc::Status Check(grpc::ServerContext& context,
-                            const v1::PredictRequest& request) {
+  grpc::Status Check(grpc::ServerContext& context,
+                     const v1::PredictRequest& request) {
+    {
+      absl::MutexLock lock(&mu_);
+      peers_.insert(context.peer());
+    }
     if (request.model_name() == "busy") {
       context.AddTrailingMetadata("grpc-retry-pushback-ms", "20");
       return {grpc::StatusCode::RESOURCE_EXHAUSTED, "the queue is full"};
@@ -115,6 +127,8 @@ class FakeService final : public v1::AnytimeInference::Service {
   }
 
   std::atomic<int> cancelled_ = 0;
+  mutable absl::Mutex mu_;
+  std::set<std::string> peers_ ABSL_GUARDED_BY(mu_);
 };
 
 // The service on a free port of 127.0.0.1, with health.
