@@ -3,8 +3,9 @@
 #define MRE_CLIENT_CLI_FLAGS_H_
 
 #include <cstdint>
-#include <optional>
 #include <string>
+
+#include "client/console/budget_flags.h"
 
 namespace mre {
 
@@ -19,18 +20,6 @@ struct InputFlags {
   std::string image;   // PNG file.
   std::string raw;     // File of the bytes of one input.
   std::string text;    // What the next character is asked for.
-};
-
-// One of each field of mre.v1.Budget; 0: no limit.
-struct BudgetFlags {
-  uint32_t max_steps = 0;
-  uint64_t max_macs = 0;
-  std::string max_time;  // "5ms"; empty, like "0": no limit.
-  float min_confidence = 0;
-  float min_ray_coverage = 0;
-  uint32_t stable_steps = 0;
-  float theta_out = 0;  // 0: the model's, as theta_decay.
-  float theta_decay = 0;
 };
 
 struct Flags {

@@ -1,4 +1,4 @@
-// mre: the command line client. CLI11, and the exceptions it throws, stay in
+// mre: the command line client. The exceptions that CLI11 throws stay in
 // this file.
 #include <CLI/CLI.hpp>
 #include <exception>
@@ -7,6 +7,8 @@
 
 #include "client/cli/commands.h"
 #include "client/cli/flags.h"
+#include "client/console/budget_flags.h"
+#include "client/console/usage.h"
 #include "model/base/version.h"
 
 namespace {
@@ -27,7 +29,6 @@ that cannot be read or does not fit the model.
 
 constexpr char kInput[] =
     "Input (exactly one of --idx, --image, --raw, --text)";
-constexpr char kBudget[] = "Budget (the first limit that holds stops a row)";
 constexpr char kOutput[] = "Output";
 constexpr char kConnection[] = "Connection";
 
@@ -83,52 +84,9 @@ void AddInput(CLI::App& app, mre::InputFlags& input) {
       ->group(kInput);
 }
 
-void AddBudget(CLI::App& app, mre::BudgetFlags& budget) {
-  app.add_option("--max_steps", budget.max_steps,
-                 "Steps to run at most: experts of an mre, thresholds of a "
-                 "raytracing, layers of other kinds; 0: no limit")
-      ->type_name("N")
-      ->group(kBudget);
-  app.add_option("--max_macs", budget.max_macs,
-                 "Multiply-accumulates to spend at most; 0: no limit; what "
-                 "`mre models` gives for step 0 runs the stem alone")
-      ->type_name("N")
-      ->group(kBudget);
-  app.add_option("--max_time", budget.max_time,
-                 "The best answer within this time, such as 5ms; 0s: no "
-                 "limit")
-      ->type_name("TIME")
-      ->group(kBudget);
-  app.add_option("--min_confidence", budget.min_confidence,
-                 "Stop when the largest probability reaches this; 0: no "
-                 "limit")
-      ->type_name("0..1")
-      ->group(kBudget);
-  app.add_option("--min_ray_coverage", budget.min_ray_coverage,
-                 "Stop when this share of the rays reaches the output; 0: no "
-                 "limit")
-      ->type_name("0..1")
-      ->group(kBudget);
-  app.add_option("--stable_steps", budget.stable_steps,
-                 "Stop when the answer has stayed for this many steps; 0: no "
-                 "limit")
-      ->type_name("N")
-      ->group(kBudget);
-  app.add_option("--theta_out", budget.theta_out,
-                 "Mass at the output that ends a relaxation; 0: the model's "
-                 "(kind raytracing only)")
-      ->type_name("MASS")
-      ->group(kBudget);
-  app.add_option("--theta_decay", budget.theta_decay,
-                 "From one threshold to the next; 0: the model's (kind "
-                 "raytracing only)")
-      ->type_name("0..1")
-      ->group(kBudget);
-}
-
 void AddPrediction(CLI::App& app, mre::Flags& flags) {
   AddInput(app, flags.input);
-  AddBudget(app, flags.budget);
+  mre::AddBudgetFlags(app, flags.budget);
   app.add_option("--model", flags.model,
                  "Name of the model; the first that is ready by default")
       ->type_name("NAME");
@@ -172,18 +130,6 @@ void AddStream(CLI::App& app, mre::Flags& flags) {
       ->group(kOutput);
 }
 
-// What CLI11 found wrong. An argument that it does not know says more than what
-// is missing because of it.
-std::string FailureMessage(const CLI::App* app, const CLI::Error& error) {
-  const auto unknown = app->remaining(/*recurse=*/true);
-  std::string text = error.what();
-  if (!unknown.empty()) {
-    text = app->get_subcommands().empty() ? "command" : "argument";
-    text = "unknown " + text + " \"" + unknown.front() + "\"";
-  }
-  return "mre: " + text + "\nRun with --help for more information.\n";
-}
-
 int Run(int argc, char** argv) {
   mre::Flags flags;
   CLI::App app{
@@ -192,7 +138,7 @@ int Run(int argc, char** argv) {
       "mre"};
   app.footer(kExamples);
   app.require_subcommand(1);
-  app.failure_message(FailureMessage);
+  app.failure_message(mre::UsageErrorText);
   app.set_version_flag("--version", std::string("mre ") + mre::kVersion);
   auto* stream =
       app.add_subcommand("stream", "Watch a prediction improve step by step");

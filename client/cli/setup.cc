@@ -7,6 +7,8 @@
 #include "client/cli/commands.h"
 #include "client/cli/request.h"
 #include "client/cli/text.h"
+#include "client/console/duration_flag.h"
+#include "client/console/words.h"
 #include "model/base/status_macros.h"
 
 namespace mre {

@@ -17,6 +17,7 @@
 #include "client/cli/screen.h"
 #include "client/cli/setup.h"
 #include "client/cli/text.h"
+#include "client/console/duration_flag.h"
 #include "model/base/status_macros.h"
 
 namespace mre {

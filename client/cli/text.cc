@@ -39,28 +39,6 @@ double MacsShare(uint64_t macs, const v1::ModelInfo& model) {
 
 }  // namespace
 
-std::string Printable(absl::string_view text) {
-  std::string out(text);
-  for (size_t i = 0; i < out.size(); ++i) {
-    const auto byte = static_cast<uint8_t>(out[i]);
-    const bool control = byte < 0x20 || byte == 0x7f;
-    // U+0080 to U+009F, which some terminals obey like their 7-bit forms.
-    const bool c1 = byte == 0xc2 && i + 1 < out.size() &&
-                    static_cast<uint8_t>(out[i + 1]) < 0xa0;
-    if (control || c1) out[i] = '?';
-    if (c1) out[i + 1] = '?';
-  }
-  return out;
-}
-
-std::string WithCommas(uint64_t value) {
-  std::string digits = absl::StrCat(value);
-  for (int i = static_cast<int>(digits.size()) - 3; i > 0; i -= 3) {
-    digits.insert(static_cast<size_t>(i), 1, ',');
-  }
-  return digits;
-}
-
 std::string DurationText(const google::protobuf::Duration& duration) {
   const double seconds =
       static_cast<double>(duration.seconds()) + duration.nanos() * 1e-9;
@@ -244,11 +222,6 @@ std::string ModelText(const v1::ModelInfo& model) {
       WithCommas(model.macs().stem() + model.macs().head()),
       WithCommas(FullMacs(model)));
   return text;
-}
-
-std::string ErrorText(const absl::Status& status) {
-  return absl::StrCat(absl::StatusCodeToString(status.code()), ": ",
-                      Printable(status.message()));
 }
 
 }  // namespace mre

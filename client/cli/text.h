@@ -8,18 +8,12 @@
 #include <cstdint>
 #include <string>
 
-#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "client/cli/input.h"
+#include "client/console/words.h"
 #include "proto/mre/v1/anytime.pb.h"
 
 namespace mre {
-
-// `text` with control characters (and so escape sequences) replaced by '?'.
-std::string Printable(absl::string_view text);
-
-// "1,234,567".
-std::string WithCommas(uint64_t value);
 
 // "12.3us", "4.56ms", "1.23s": three digits.
 std::string DurationText(const google::protobuf::Duration& duration);
@@ -81,9 +75,6 @@ std::string ToJson(const google::protobuf::Message& message);
 
 // A model in a few lines, each ended by a newline.
 std::string ModelText(const v1::ModelInfo& model);
-
-// "NOT_FOUND: no model named x".
-std::string ErrorText(const absl::Status& status);
 
 }  // namespace mre
 

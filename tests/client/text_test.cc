@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "absl/status/status.h"
-
 namespace mre {
 namespace {
 
@@ -43,24 +41,6 @@ v1::Prediction Final() {
   prediction.set_final(true);
   prediction.set_stop_reason(v1::STOP_REASON_CONFIDENCE);
   return prediction;
-}
-
-TEST(TextTest, DisarmsEscapeSequences) {
-  EXPECT_EQ(Printable("a\x1b[2Jb\n\x7f"), "a?[2Jb??");
-  EXPECT_EQ(Printable("\xc2\x9b"
-                      "31m"),
-            "??31m");  // CSI in eight bits.
-  EXPECT_EQ(Printable("Stra\xc3\x9f"
-                      "e \xc2\xa0"),
-            "Stra\xc3\x9f"
-            "e \xc2\xa0");
-}
-
-TEST(TextTest, GroupsDigits) {
-  EXPECT_EQ(WithCommas(0), "0");
-  EXPECT_EQ(WithCommas(999), "999");
-  EXPECT_EQ(WithCommas(1000), "1,000");
-  EXPECT_EQ(WithCommas(1234567), "1,234,567");
 }
 
 TEST(TextTest, ChoosesTheUnitOfTime) {
@@ -171,11 +151,6 @@ TEST(TextTest, DescribesModels) {
   failed.set_error("stem.weight is missing");
   EXPECT_EQ(ModelText(failed),
             "boots  version 1  FAILED: stem.weight is missing\n");
-}
-
-TEST(TextTest, ErrorsShowTheCodesName) {
-  EXPECT_EQ(ErrorText(absl::NotFoundError("no model \x1b[31mx")),
-            "NOT_FOUND: no model ?[31mx");
 }
 
 TEST(TextTest, EveryStopReasonHasWords) {

@@ -1,0 +1,97 @@
+#include "client/console/budget_flags.h"
+
+#include <CLI/CLI.hpp>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "client/console/duration_flag.h"
+#include "model/base/status_macros.h"
+
+namespace mre {
+namespace {
+
+constexpr char kBudget[] = "Budget (the first limit that holds stops a row)";
+
+// What the model bounds from above is the server's to check.
+absl::Status CheckNotNegative(absl::string_view flag, float value) {
+  if (value >= 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("--", flag, " is ", value, ", not 0 or above"));
+}
+
+// Not `value < 0 || value > 1`: that would let NaN pass.
+absl::Status CheckShare(absl::string_view flag, float value) {
+  if (value >= 0 && value <= 1) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("--", flag, " is ", value, ", not between 0 and 1"));
+}
+
+}  // namespace
+
+void AddBudgetFlags(CLI::App& app, BudgetFlags& budget) {
+  app.add_option("--max_steps", budget.max_steps,
+                 "Steps to run at most: experts of an mre, thresholds of a "
+                 "raytracing, layers of other kinds; 0: no limit")
+      ->type_name("N")
+      ->group(kBudget);
+  app.add_option("--max_macs", budget.max_macs,
+                 "Multiply-accumulates to spend at most; 0: no limit; what "
+                 "`mre models` gives for step 0 runs the stem alone")
+      ->type_name("N")
+      ->group(kBudget);
+  app.add_option("--max_time", budget.max_time,
+                 "The best answer within this time, such as 5ms; 0s: no "
+                 "limit")
+      ->type_name("TIME")
+      ->group(kBudget);
+  app.add_option("--min_confidence", budget.min_confidence,
+                 "Stop when the largest probability reaches this; 0: no "
+                 "limit")
+      ->type_name("0..1")
+      ->group(kBudget);
+  app.add_option("--min_ray_coverage", budget.min_ray_coverage,
+                 "Stop when this share of the rays reaches the output; 0: no "
+                 "limit")
+      ->type_name("0..1")
+      ->group(kBudget);
+  app.add_option("--stable_steps", budget.stable_steps,
+                 "Stop when the answer has stayed for this many steps; 0: no "
+                 "limit")
+      ->type_name("N")
+      ->group(kBudget);
+  app.add_option("--theta_out", budget.theta_out,
+                 "Mass at the output that ends a relaxation; 0: the model's "
+                 "(kind raytracing only)")
+      ->type_name("MASS")
+      ->group(kBudget);
+  app.add_option("--theta_decay", budget.theta_decay,
+                 "From one threshold to the next; 0: the model's (kind "
+                 "raytracing only)")
+      ->type_name("0..1")
+      ->group(kBudget);
+}
+
+absl::StatusOr<v1::Budget> MakeBudget(const BudgetFlags& flags) {
+  RETURN_IF_ERROR(CheckShare("min_confidence", flags.min_confidence));
+  RETURN_IF_ERROR(CheckShare("min_ray_coverage", flags.min_ray_coverage));
+  RETURN_IF_ERROR(CheckNotNegative("theta_out", flags.theta_out));
+  RETURN_IF_ERROR(CheckShare("theta_decay", flags.theta_decay));
+  v1::Budget budget;
+  budget.set_max_steps(flags.max_steps);
+  budget.set_max_macs(flags.max_macs);
+  if (!flags.max_time.empty()) {
+    ASSIGN_OR_RETURN(const absl::Duration time,
+                     ParseDurationFlag("max_time", flags.max_time));
+    const int64_t ns = absl::ToInt64Nanoseconds(time);
+    budget.mutable_max_time()->set_seconds(ns / 1'000'000'000);
+    budget.mutable_max_time()->set_nanos(ns % 1'000'000'000);
+  }
+  budget.set_min_confidence(flags.min_confidence);
+  budget.set_min_ray_coverage(flags.min_ray_coverage);
+  budget.set_stable_steps(flags.stable_steps);
+  budget.set_theta_out(flags.theta_out);
+  budget.set_theta_decay(flags.theta_decay);
+  return budget;
+}
+
+}  // namespace mre

@@ -1,0 +1,104 @@
+// What the programs share: flags and words.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "client/console/budget_flags.h"
+#include "client/console/duration_flag.h"
+#include "client/console/words.h"
+
+namespace mre {
+namespace {
+
+TEST(BudgetFlagsTest, FillsEveryBudgetField) {
+  BudgetFlags flags;
+  flags.max_steps = 3;
+  flags.max_macs = uint64_t{1} << 40;
+  flags.max_time = "1.0025s";
+  flags.min_confidence = 0.9f;
+  flags.min_ray_coverage = 1;
+  flags.stable_steps = 2;
+  flags.theta_out = 2.5f;
+  flags.theta_decay = 0.75f;
+  const auto budget = MakeBudget(flags);
+  ASSERT_TRUE(budget.ok()) << budget.status();
+  EXPECT_EQ(budget->max_steps(), 3u);
+  EXPECT_EQ(budget->max_macs(), uint64_t{1} << 40);
+  EXPECT_EQ(budget->max_time().seconds(), 1);
+  EXPECT_EQ(budget->max_time().nanos(), 2'500'000);
+  EXPECT_EQ(budget->min_confidence(), 0.9f);
+  EXPECT_EQ(budget->min_ray_coverage(), 1.0f);
+  EXPECT_EQ(budget->stable_steps(), 2u);
+  EXPECT_EQ(budget->theta_out(), 2.5f);
+  EXPECT_EQ(budget->theta_decay(), 0.75f);
+}
+
+TEST(BudgetFlagsTest, LeavesAbsentLimitsUnset) {
+  const auto budget = MakeBudget({});
+  ASSERT_TRUE(budget.ok()) << budget.status();
+  EXPECT_FALSE(budget->has_max_time());
+  EXPECT_EQ(budget->ByteSizeLong(), 0u);
+}
+
+TEST(BudgetFlagsTest, RefusesSharesOutsideZeroToOne) {
+  for (const float value : {-0.1f, 1.1f, NAN, INFINITY}) {
+    BudgetFlags confidence;
+    confidence.min_confidence = value;
+    const auto budget = MakeBudget(confidence);
+    EXPECT_EQ(budget.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_NE(budget.status().message().find("--min_confidence"),
+              absl::string_view::npos);
+    BudgetFlags coverage;
+    coverage.min_ray_coverage = value;
+    EXPECT_FALSE(MakeBudget(coverage).ok());
+    BudgetFlags decay;
+    decay.theta_decay = value;
+    EXPECT_FALSE(MakeBudget(decay).ok());
+  }
+  for (const float value : {-0.1f, NAN}) {
+    BudgetFlags out;
+    out.theta_out = value;
+    const auto budget = MakeBudget(out);
+    EXPECT_NE(budget.status().message().find("--theta_out"),
+              absl::string_view::npos);
+  }
+}
+
+TEST(DurationFlagTest, RefusesWhatIsNoLengthOfTime) {
+  for (const char* text : {"5", "-5ms", "fast", "inf", "5 ms", "9000000h"}) {
+    const auto time = ParseDurationFlag("max_time", text);
+    EXPECT_EQ(time.status().code(), absl::StatusCode::kInvalidArgument) << text;
+    EXPECT_NE(time.status().message().find("--max_time"),
+              absl::string_view::npos);
+  }
+  EXPECT_EQ(ParseDurationFlag("pace", "0").value(), absl::ZeroDuration());
+  EXPECT_EQ(ParseDurationFlag("pace", "1m30s").value(), absl::Seconds(90));
+}
+
+TEST(WordsTest, DisarmsEscapeSequences) {
+  EXPECT_EQ(Printable("a\x1b[2Jb\n\x7f"), "a?[2Jb??");
+  EXPECT_EQ(Printable("\xc2\x9b"
+                      "31m"),
+            "??31m");  // CSI in eight bits.
+  EXPECT_EQ(Printable("Stra\xc3\x9f"
+                      "e \xc2\xa0"),
+            "Stra\xc3\x9f"
+            "e \xc2\xa0");
+}
+
+TEST(WordsTest, GroupsDigits) {
+  EXPECT_EQ(WithCommas(0), "0");
+  EXPECT_EQ(WithCommas(999), "999");
+  EXPECT_EQ(WithCommas(1000), "1,000");
+  EXPECT_EQ(WithCommas(1234567), "1,234,567");
+}
+
+TEST(WordsTest, ErrorsShowTheCodesName) {
+  EXPECT_EQ(ErrorText(absl::NotFoundError("no model \x1b[31mx")),
+            "NOT_FOUND: no model ?[31mx");
+}
+
+}  // namespace
+}  // namespace mre
