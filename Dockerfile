@@ -1,4 +1,5 @@
-# The serving image: mre-server, mre, and the checkpoints in model/zoo.
+# The serving image: mre-server, mre, mre-loadtest, and the checkpoints in
+# model/zoo.
 #   docker build -t mre-serving .      (or podman build --format docker)
 # How to run it: deploy/README.md. Sources come after the package layers, so
 # that a change to the code does not install the packages again.
@@ -13,10 +14,11 @@ COPY model model
 COPY client client
 COPY server server
 RUN cmake --preset release -DMRE_TESTS=OFF \
-    && cmake --build --preset release --target mre-server mre \
+    && cmake --build --preset release --target mre-server mre mre-loadtest \
     && mkdir /out \
     && strip -o /out/mre-server build/release/server/mre-server \
-    && strip -o /out/mre build/release/client/cli/mre
+    && strip -o /out/mre build/release/client/cli/mre \
+    && strip -o /out/mre-loadtest build/release/client/loadtest/mre-loadtest
 
 FROM debian:bookworm-slim
 COPY deploy/install-deps.sh /tmp/install-deps.sh

@@ -147,6 +147,12 @@ print("ok: prediction after 4 experts:", best["label"],
       round(best["probability"], 3))
 EOF
 
+inside mre-loadtest --dataset_dir=/data --requests=200 --warmup=0s --quiet \
+  --max_steps=4 >"$work/load" || fail "mre-loadtest: $(cat "$work/load")"
+grep -q 'stopped by max_steps .* 200 ' "$work/load" ||
+  fail "mre-loadtest: $(cat "$work/load")"
+ok "mre-loadtest: 200 requests"
+
 # The host's curl, in the container's network.
 pid=$(podman inspect "$container" --format '{{.State.Pid}}')
 nsenter --net="/proc/$pid/ns/net" \

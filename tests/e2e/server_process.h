@@ -60,6 +60,8 @@ class ServerProcess {
   ~ServerProcess();
 
   const std::string& target() const { return grpc_; }
+  // HOST:PORT of the metrics page.
+  const std::string& metrics_target() const { return metrics_; }
   std::unique_ptr<Client> Connect() const;
   MetricsPage Metrics() const;
 

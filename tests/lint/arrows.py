@@ -61,9 +61,10 @@ HOMES = [
     ("protobuf", r"google/|.*\.pb\.h$", r"server/service/.*|client/.*"),
     ("JSON", r"nlohmann/",
      r"model/io/safetensors\.cc|model/net/config_json\.cc|"
-     r"model/(cli|compare|eval|train)/.*\.cc|model/compare/json_fields\.h"),
+     r"model/(cli|compare|eval|train)/.*\.cc|model/compare/json_fields\.h|"
+     r"client/loadtest/report_json\.cc"),
     ("CLI11", r"CLI/",
-     r"client/cli/main\.cc|client/console/(budget_flags|usage)\.cc|"
+     r"client/(cli|loadtest)/main\.cc|client/console/(budget_flags|usage)\.cc|"
      r"model/cli/main\.cc|server/config\.cc"),
 ]
 
@@ -267,6 +268,8 @@ def self_test():
                                   "#include <nlohmann/json.hpp>\n",
                                   ["client/loadtest may not include client/cli",
                                    "JSON may not be included here"]),
+        "client/loadtest/report_json.cc": ("#include <nlohmann/json.hpp>\n",
+                                           []),
         "client/cli/up.cc": ('#include "model/io/idx.h"\n',
                              ["client/cli may not include model/io"]),
         "client/cc/near.h": ("", []),

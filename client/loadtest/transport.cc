@@ -1,0 +1,55 @@
+#include "client/loadtest/transport.h"
+
+#include <utility>
+
+#include "absl/memory/memory.h"
+#include "model/base/status_macros.h"
+
+namespace mre {
+
+absl::StatusOr<std::unique_ptr<Transport>> Transport::Connect(
+    const TransportOptions& options) {
+  auto transport = absl::WrapUnique(new Transport(options));
+  ClientOptions client;
+  client.target = options.server;
+  client.connect_timeout = options.connect_timeout;
+  for (int i = 0; i < options.connections; ++i) {
+    ASSIGN_OR_RETURN(auto connected, Client::Connect(client));
+    transport->clients_.push_back(std::move(connected));
+    transport->calls_.push_back(
+        std::make_unique<AsyncCalls>(transport->clients_.back().get()));
+  }
+  if (options.method == Method::kInteractive) {
+    for (int i = 0; i < options.sessions; ++i) {
+      transport->lanes_.push_back(std::make_unique<SessionLane>(
+          transport->calls_[i % options.connections].get()));
+    }
+  }
+  return transport;
+}
+
+Transport::~Transport() {
+  lanes_.clear();
+  calls_.clear();
+}
+
+void Transport::Start(uint64_t index, v1::PredictRequest request,
+                      CallListener* listener) {
+  if (options_.method == Method::kInteractive) {
+    lanes_[index % lanes_.size()]->Start(request, listener);
+    return;
+  }
+  AsyncCalls& calls = *calls_[index % calls_.size()];
+  if (options_.method == Method::kPredict) {
+    calls.Predict(std::move(request), options_.call, listener);
+  } else {
+    calls.Stream(std::move(request), options_.call, listener);
+  }
+}
+
+void Transport::CancelAll() {
+  for (const auto& lane : lanes_) lane->Cancel();
+  for (const auto& calls : calls_) calls->CancelAll();
+}
+
+}  // namespace mre
