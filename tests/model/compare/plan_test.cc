@@ -6,8 +6,10 @@
 #include <filesystem>
 #include <string>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "model/base/file.h"
+#include "model/math/kernels.h"
 
 namespace mre {
 namespace {
@@ -61,8 +63,12 @@ TEST(PlanTest, ThePlansInTheTreeAreGood) {
   int plans = 0;
   for (const auto& file : std::filesystem::directory_iterator(MRE_PLANS)) {
     const auto plan = ParsePlan(*ReadFile(file.path()));
-    EXPECT_TRUE(plan.ok()) << file.path() << ": " << plan.status();
     ++plans;
+    if (!CpuHasBf16() &&
+        absl::StrContains(plan.status().message(), "no bf16 products")) {
+      continue;
+    }
+    EXPECT_TRUE(plan.ok()) << file.path() << ": " << plan.status();
   }
   EXPECT_GT(plans, 0);
 }
