@@ -4,9 +4,11 @@
 #include <cmath>
 
 #include "model/base/status_macros.h"
+#include "model/engine/engine.h"
 #include "model/net/mre_params.h"
 
 namespace mre {
+
 absl::StatusOr<std::unique_ptr<const PackedModel>> PackedMre::Create(
     const Model& model, Precision precision) {
   std::unique_ptr<PackedMre> packed(new PackedMre(model.config, precision));
@@ -41,7 +43,8 @@ absl::Status PackedMre::Pack(std::span<const float> params) {
 int64_t PackedMre::RowBytes() const {
   const int64_t floats =
       config().input.size() + (config().layers + 1) * config().stream_size() +
-      routing().probabilities() + config().num_classes() + parts_.WorkFloats();
+      routing().probabilities() +
+      (1 + Engine::kMostAhead) * config().num_classes() + parts_.WorkFloats();
   return floats * static_cast<int64_t>(sizeof(float)) + routing().total();
 }
 
