@@ -143,6 +143,18 @@ absl::StatusOr<v1::ModelInfo> Client::GetModel(const std::string& name,
   return info;
 }
 
+absl::StatusOr<v1::ModelInfo> Client::FindModel(const std::string& name,
+                                                int64_t version,
+                                                const CallOptions& call) const {
+  if (!name.empty()) return GetModel(name, version, call);
+  ASSIGN_OR_RETURN(const v1::ListModelsResponse list, ListModels(call));
+  for (const v1::ModelInfo& model : list.models()) {
+    if (model.state() != v1::MODEL_STATE_READY) continue;
+    return GetModel(model.model_name(), version, call);
+  }
+  return absl::NotFoundError("the server has no model that is ready");
+}
+
 absl::StatusOr<ServingStatus> Client::Health(const std::string& service,
                                              const CallOptions& call) const {
   return CheckHealth(*connection_, service, call);

@@ -91,6 +91,12 @@ class Client {
                                          int64_t version = 0,
                                          const CallOptions& call = {}) const;
 
+  // The same for a client that need not care which: with an empty name, the
+  // first model that is ready. NOT_FOUND when there is none.
+  absl::StatusOr<v1::ModelInfo> FindModel(const std::string& name,
+                                          int64_t version = 0,
+                                          const CallOptions& call = {}) const;
+
   // The health of `service` ("": the server as a whole). NOT_FOUND when the
   // server knows no such service.
   absl::StatusOr<ServingStatus> Health(const std::string& service = "",

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "client/console/budget_flags.h"
+#include "client/console/request_flags.h"
 
 namespace mre {
 
@@ -22,23 +22,14 @@ struct InputFlags {
   std::string text;    // What the next character is asked for.
 };
 
-struct Flags {
-  std::string server = "127.0.0.1:8001";
-  std::string connect_timeout = "5s";
-  std::string deadline;  // "1s"; empty: none.
-
-  std::string model;  // Empty: the first that is ready.
-  int64_t model_version = 0;
+struct Flags : ServerFlags, OutputFlags {
   std::string service;  // health: whose.
 
   InputFlags input;
   BudgetFlags budget;
   bool sampled = false;
   uint64_t seed = 0;
-  uint32_t top_k = 0;
   bool probabilities = false;
-  uint32_t every = 0;
-  std::string delivery = "all";  // Or "latest".
 
   bool json = false;
   bool plain = false;

@@ -7,7 +7,7 @@
 
 #include "client/cli/commands.h"
 #include "client/cli/flags.h"
-#include "client/console/budget_flags.h"
+#include "client/console/request_flags.h"
 #include "client/console/usage.h"
 #include "model/base/version.h"
 
@@ -30,23 +30,7 @@ that cannot be read or does not fit the model.
 constexpr char kInput[] =
     "Input (exactly one of --idx, --image, --raw, --text)";
 constexpr char kOutput[] = "Output";
-constexpr char kConnection[] = "Connection";
-
-void AddConnection(CLI::App& app, mre::Flags& flags) {
-  app.add_option("--server", flags.server, "Where mre-server listens")
-      ->type_name("HOST:PORT")
-      ->capture_default_str()
-      ->group(kConnection);
-  app.add_option("--connect_timeout", flags.connect_timeout,
-                 "How long to try to connect")
-      ->type_name("TIME")
-      ->capture_default_str()
-      ->group(kConnection);
-  app.add_option("--deadline", flags.deadline,
-                 "Fail with DEADLINE_EXCEEDED after this; none by default")
-      ->type_name("TIME")
-      ->group(kConnection);
-}
+constexpr char kOptions[] = "Options";  // CLI11's own
 
 void AddInput(CLI::App& app, mre::InputFlags& input) {
   auto* idx =
@@ -87,21 +71,14 @@ void AddInput(CLI::App& app, mre::InputFlags& input) {
 void AddPrediction(CLI::App& app, mre::Flags& flags) {
   AddInput(app, flags.input);
   mre::AddBudgetFlags(app, flags.budget);
-  app.add_option("--model", flags.model,
-                 "Name of the model; the first that is ready by default")
-      ->type_name("NAME");
-  app.add_option("--model_version", flags.model_version,
-                 "0: the newest that is ready")
-      ->type_name("N");
+  mre::AddModelFlags(app, flags, kOptions);
   auto* sampled =
       app.add_flag("--sampled", flags.sampled,
                    "Draw the order of experts instead of the likeliest one");
   app.add_option("--seed", flags.seed, "Seed of --sampled")
       ->type_name("N")
       ->needs(sampled);
-  app.add_option("--top_k", flags.top_k, "Classes to send; 0: 5")
-      ->type_name("N")
-      ->group(kOutput);
+  mre::AddTopKFlag(app, flags, kOutput);
   app.add_flag("--probabilities", flags.probabilities,
                "Send the probability of every class")
       ->group(kOutput);
@@ -111,15 +88,7 @@ void AddPrediction(CLI::App& app, mre::Flags& flags) {
 
 // What only `mre stream` has.
 void AddStream(CLI::App& app, mre::Flags& flags) {
-  app.add_option("--every", flags.every, "Send each n-th step and the last")
-      ->type_name("N")
-      ->group(kOutput);
-  app.add_option("--delivery", flags.delivery,
-                 "When the reader is slow: all steps, or latest: those that "
-                 "wait may be skipped for newer ones")
-      ->check(CLI::IsMember({"all", "latest"}))
-      ->capture_default_str()
-      ->group(kOutput);
+  mre::AddStepFlags(app, flags, kOutput);
   app.add_flag("--plain", flags.plain,
                "Lines of text on a terminal too (so does NO_COLOR)")
       ->group(kOutput);
@@ -147,7 +116,7 @@ int Run(int argc, char** argv) {
   auto* models = app.add_subcommand("models", "The models of the server");
   auto* health = app.add_subcommand("health", "Whether the server serves");
   for (auto* command : {stream, predict, models, health}) {
-    AddConnection(*command, flags);
+    mre::AddConnectionFlags(*command, flags);
     command->footer(kExamples);
   }
   for (auto* command : {stream, predict}) AddPrediction(*command, flags);

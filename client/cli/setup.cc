@@ -12,25 +12,6 @@
 #include "model/base/status_macros.h"
 
 namespace mre {
-namespace {
-
-// The model that the flags name; without a name, the first that is ready.
-absl::StatusOr<v1::ModelInfo> FindModel(const Flags& flags,
-                                        const Client& client,
-                                        const CallOptions& call) {
-  if (!flags.model.empty()) {
-    return client.GetModel(flags.model, flags.model_version, call);
-  }
-  ASSIGN_OR_RETURN(const v1::ListModelsResponse list, client.ListModels(call));
-  for (const v1::ModelInfo& model : list.models()) {
-    if (model.state() != v1::MODEL_STATE_READY) continue;
-    return client.GetModel(model.model_name(), flags.model_version, call);
-  }
-  return absl::NotFoundError(
-      absl::StrCat(flags.server, " has no model that is ready"));
-}
-
-}  // namespace
 
 int FailCall(const absl::Status& status) {
   std::cerr << "mre: " << ErrorText(status) << std::endl;
@@ -78,7 +59,8 @@ int Prepare(const Flags& flags, Setup& setup) {
   if (const int exit = Connect(flags, setup.client); exit != kExitOk) {
     return exit;
   }
-  auto model = FindModel(flags, *setup.client, setup.call);
+  auto model =
+      setup.client->FindModel(flags.model, flags.model_version, setup.call);
   if (!model.ok()) return FailCall(model.status());
   setup.model = *std::move(model);
   setup.request.set_model_name(setup.model.model_name());

@@ -10,7 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "client/console/budget_flags.h"
+#include "client/console/request_flags.h"
 #include "proto/mre/v1/anytime.pb.h"
 
 namespace mre {

@@ -6,21 +6,16 @@
 #include <string>
 #include <vector>
 
-#include "client/console/budget_flags.h"
+#include "client/console/request_flags.h"
 
 namespace mre {
 
-struct LoadtestFlags {
-  std::string server = "127.0.0.1:8001";
+struct LoadtestFlags : ServerFlags, OutputFlags {
   std::string metrics;  // HOST:PORT; empty: the server's usage is not known.
-  std::string connect_timeout = "5s";
   int connections = 1;
   int sessions = 0;  // interactive; 0: one a connection.
 
-  std::string model;  // Empty: the first that is ready.
-  int64_t model_version = 0;
   std::string method = "stream";  // Or "predict", "interactive".
-  std::string deadline;           // "1s"; empty: none.
 
   double rate = 0;  // Above 0: an open loop.
   int concurrency = 1;
@@ -37,9 +32,6 @@ struct LoadtestFlags {
 
   std::vector<std::string> classes;
   BudgetFlags budget;
-  uint32_t top_k = 0;
-  uint32_t every = 0;
-  std::string delivery = "all";  // Or "latest".
 
   double confidence = 0.9;
   double objective_ms = 0;  // 0: no goodput.

@@ -15,6 +15,7 @@
 #include "client/loadtest/plan.h"
 #include "client/loadtest/progress.h"
 #include "client/loadtest/report.h"
+#include "model/base/cpus.h"
 #include "model/base/status_macros.h"
 
 namespace mre {
@@ -36,21 +37,6 @@ int Fail(const absl::Status& status) {
             << (usage ? Printable(status.message()) : ErrorText(status))
             << std::endl;
   return usage ? kExitUsage : kExitFailed;
-}
-
-// The model that the flags name; without a name, the first that is ready.
-absl::StatusOr<v1::ModelInfo> FindModel(const LoadtestFlags& flags,
-                                        const Client& client) {
-  if (!flags.model.empty()) {
-    return client.GetModel(flags.model, flags.model_version);
-  }
-  ASSIGN_OR_RETURN(const v1::ListModelsResponse list, client.ListModels());
-  for (const v1::ModelInfo& model : list.models()) {
-    if (model.state() != v1::MODEL_STATE_READY) continue;
-    return client.GetModel(model.model_name(), flags.model_version);
-  }
-  return absl::NotFoundError(
-      absl::StrCat(flags.server, " has no model that is ready"));
 }
 
 // Whatever is wrong with the files is for who typed their name to put right.
@@ -109,7 +95,7 @@ class Run {
       report.server = UsageBetween(before_.server, after->server);
     }
     report.client = UsageBetween(before_.client, after->client);
-    report.client_cores = UsableCores();
+    report.client_cores = AvailableThreads();
   }
 
  private:
@@ -240,7 +226,8 @@ int RunLoadtest(LoadtestFlags flags) {
   }
   auto transport = Transport::Connect(plan->transport);
   if (!transport.ok()) return Fail(transport.status());
-  auto model = FindModel(flags, (*transport)->client());
+  auto model =
+      (*transport)->client().FindModel(flags.model, flags.model_version);
   if (!model.ok()) return Fail(model.status());
   plan->load.request.set_model_name(model->model_name());
   plan->load.request.set_model_version(model->model_version());

@@ -4,7 +4,7 @@
 #include <iostream>
 #include <string>
 
-#include "client/console/budget_flags.h"
+#include "client/console/request_flags.h"
 #include "client/console/usage.h"
 #include "client/loadtest/flags.h"
 #include "client/loadtest/loadtest.h"
@@ -39,7 +39,6 @@ usage, or input that cannot be read or does not fit the model.
 constexpr char kLoad[] = "Load";
 constexpr char kRequests[] = "Requests";
 constexpr char kReport[] = "Report";
-constexpr char kConnection[] = "Connection";
 
 void AddLoad(CLI::App& app, mre::LoadtestFlags& flags) {
   auto* concurrency =
@@ -104,14 +103,7 @@ void AddRequests(CLI::App& app, mre::LoadtestFlags& flags) {
       ->check(CLI::IsMember({"predict", "stream", "interactive"}))
       ->capture_default_str()
       ->group(kRequests);
-  app.add_option("--model", flags.model,
-                 "Name of the model; the first that is ready by default")
-      ->type_name("NAME")
-      ->group(kRequests);
-  app.add_option("--model_version", flags.model_version,
-                 "0: the newest that is ready")
-      ->type_name("N")
-      ->group(kRequests);
+  mre::AddModelFlags(app, flags, kRequests);
   auto* dir = app.add_option("--dataset_dir", flags.dataset_dir,
                              "Where the IDX files t10k-images-idx3-ubyte and "
                              "t10k-labels-idx1-ubyte are, gzipped or not")
@@ -130,18 +122,8 @@ void AddRequests(CLI::App& app, mre::LoadtestFlags& flags) {
       ->type_name("NAME:SHARE[:FIELD=VALUE,...]")
       ->take_all()
       ->group(kRequests);
-  app.add_option("--top_k", flags.top_k, "Classes to send; 0: 5")
-      ->type_name("N")
-      ->group(kRequests);
-  app.add_option("--every", flags.every, "Send each n-th step and the last")
-      ->type_name("N")
-      ->group(kRequests);
-  app.add_option("--delivery", flags.delivery,
-                 "When this client is slow: all steps, or latest: those that "
-                 "wait may be skipped for newer ones")
-      ->check(CLI::IsMember({"all", "latest"}))
-      ->capture_default_str()
-      ->group(kRequests);
+  mre::AddTopKFlag(app, flags, kRequests);
+  mre::AddStepFlags(app, flags, kRequests);
 }
 
 void AddReport(CLI::App& app, mre::LoadtestFlags& flags) {
@@ -167,30 +149,17 @@ void AddReport(CLI::App& app, mre::LoadtestFlags& flags) {
 }
 
 void AddConnection(CLI::App& app, mre::LoadtestFlags& flags) {
-  app.add_option("--server", flags.server, "Where mre-server listens")
-      ->type_name("HOST:PORT")
-      ->capture_default_str()
-      ->group(kConnection);
+  mre::AddConnectionFlags(app, flags);
   app.add_option("--connections", flags.connections,
                  "So many connections; requests take turns on them")
       ->type_name("N")
       ->capture_default_str()
-      ->group(kConnection);
+      ->group(mre::kConnectionGroup);
   app.add_option("--sessions", flags.sessions,
                  "interactive: streams that stay open, spread over the "
                  "connections; 0: one a connection")
       ->type_name("N")
-      ->group(kConnection);
-  app.add_option("--connect_timeout", flags.connect_timeout,
-                 "How long to try to connect")
-      ->type_name("TIME")
-      ->capture_default_str()
-      ->group(kConnection);
-  app.add_option("--deadline", flags.deadline,
-                 "A request fails with DEADLINE_EXCEEDED after this; none by "
-                 "default")
-      ->type_name("TIME")
-      ->group(kConnection);
+      ->group(mre::kConnectionGroup);
 }
 
 int Run(int argc, char** argv) {

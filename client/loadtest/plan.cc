@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "client/console/duration_flag.h"
+#include "client/console/request_flags.h"
 #include "model/base/status_macros.h"
 
 namespace mre {
@@ -37,17 +38,10 @@ absl::StatusOr<Arrival> ParseArrival(const std::string& text) {
       absl::StrCat("--arrival is \"", text, "\", not poisson or uniform"));
 }
 
-absl::StatusOr<v1::Delivery> ParseDelivery(const std::string& text) {
-  if (text == "all") return v1::DELIVERY_ALL;
-  if (text == "latest") return v1::DELIVERY_LATEST;
-  return absl::InvalidArgumentError(
-      absl::StrCat("--delivery is \"", text, "\", not all or latest"));
-}
-
 absl::StatusOr<TransportOptions> MakeTransport(LoadtestFlags& flags) {
   TransportOptions options;
-  options.server = flags.server;
-  ASSIGN_OR_RETURN(options.connect_timeout,
+  options.client.target = flags.server;
+  ASSIGN_OR_RETURN(options.client.connect_timeout,
                    ParseDurationFlag("connect_timeout", flags.connect_timeout));
   RETURN_IF_ERROR(
       CheckCount("connections", flags.connections, kMaxConnections));
@@ -100,11 +94,7 @@ absl::StatusOr<LoadOptions> MakeLoad(const LoadtestFlags& flags) {
   }
   options.requests = flags.requests;
   options.seed = flags.seed;
-  v1::Output& output = *options.request.mutable_output();
-  output.set_top_k(flags.top_k);
-  output.set_every(flags.every);
-  ASSIGN_OR_RETURN(const v1::Delivery delivery, ParseDelivery(flags.delivery));
-  output.set_delivery(delivery);
+  ASSIGN_OR_RETURN(*options.request.mutable_output(), MakeOutput(flags));
   return options;
 }
 

@@ -1,13 +1,11 @@
 #include "client/loadtest/process_usage.h"
 
 #include <netdb.h>
-#include <sched.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -147,13 +145,6 @@ Usage UsageBetween(const UsageSample& before, const UsageSample& after) {
     if (seconds > 0) usage.cores = *usage.cpu_seconds / seconds;
   }
   return usage;
-}
-
-int UsableCores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof(set), &set) != 0) return 1;
-  return std::max(CPU_COUNT(&set), 1);
 }
 
 }  // namespace mre

@@ -38,9 +38,6 @@ struct Usage {
 };
 Usage UsageBetween(const UsageSample& before, const UsageSample& after);
 
-// CPUs that this process may use.
-int UsableCores();
-
 }  // namespace mre
 
 #endif  // MRE_CLIENT_LOADTEST_PROCESS_USAGE_H_

@@ -10,11 +10,8 @@ namespace mre {
 absl::StatusOr<std::unique_ptr<Transport>> Transport::Connect(
     const TransportOptions& options) {
   auto transport = absl::WrapUnique(new Transport(options));
-  ClientOptions client;
-  client.target = options.server;
-  client.connect_timeout = options.connect_timeout;
   for (int i = 0; i < options.connections; ++i) {
-    ASSIGN_OR_RETURN(auto connected, Client::Connect(client));
+    ASSIGN_OR_RETURN(auto connected, Client::Connect(options.client));
     transport->clients_.push_back(std::move(connected));
     transport->calls_.push_back(
         std::make_unique<AsyncCalls>(transport->clients_.back().get()));

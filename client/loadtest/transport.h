@@ -25,8 +25,7 @@ enum class Method {
 };
 
 struct TransportOptions {
-  std::string server;
-  absl::Duration connect_timeout = absl::Seconds(5);
+  ClientOptions client;
   int connections = 1;
   Method method = Method::kStream;
   // kInteractive: the streams that stay open, spread over the connections.

@@ -11,6 +11,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "model/base/cpus.h"
 #include "model/base/file.h"
 #include "model/base/peak_memory.h"
 #include "model/base/status_macros.h"

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "model/base/cpus.h"
 #include "model/base/status_macros.h"
 #include "model/cli/commands.h"
 #include "model/data/dataset.h"

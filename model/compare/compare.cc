@@ -14,6 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "model/base/cpus.h"
 #include "model/base/file.h"
 #include "model/base/status_macros.h"
 #include "model/compare/gnuplot.h"

@@ -29,8 +29,7 @@ Cost CostOf(const ModelConfig& config) {
   Cost cost;
   for (const ConvShape& conv : StemConvs(config)) cost.stem += conv.macs();
   if (config.expert == ExpertKind::kMlp) {
-    cost.stem = config.width * config.input.size() *
-                (config.text() ? config.embedding : 1);
+    cost.stem = config.width * config.linear_stem_inputs();
   }
   switch (config.kind) {
     case Kind::kMre:

@@ -99,21 +99,6 @@ float MreEngine::Route(int row, uint32_t step) {
   return coverage;
 }
 
-void MreEngine::SortByExpert(std::span<const int> rows) {
-  begin_.assign(routing_.total() + 1, 0);
-  const auto for_steps = [&](auto body) {
-    for (const int row : rows) {
-      const Wave& wave = waves_[row];
-      for (int64_t t = 0; t < wave.size; ++t) body(wave.steps[t].expert);
-    }
-  };
-  for_steps([&](int64_t expert) { ++begin_[expert + 1]; });
-  for (int64_t e = 0; e < routing_.total(); ++e) begin_[e + 1] += begin_[e];
-  next_place_.assign(begin_.begin(), begin_.end() - 1);
-  place_.clear();
-  for_steps([&](int64_t expert) { place_.push_back(next_place_[expert]++); });
-}
-
 template <typename Body>
 void MreEngine::ForSteps(std::span<const int> rows, int64_t layer, Body body) {
   int64_t k = 0;  // among all waves' steps
@@ -122,7 +107,8 @@ void MreEngine::ForSteps(std::span<const int> rows, int64_t layer, Body body) {
     float* z = stream(row, layer);
     for (int64_t t = 0; t < wave.size; ++t, ++k) {
       const int64_t wrote = wave.steps[t].expert / experts_;
-      if (wrote < layer) Add(out_.data() + place_[k] * size_, size_, z);
+      if (wrote < layer)
+        Add(out_.data() + sorted_.position[k] * size_, size_, z);
       if (wrote == layer || layer == layers_) body(k, z);
     }
   }
@@ -130,25 +116,33 @@ void MreEngine::ForSteps(std::span<const int> rows, int64_t layer, Body body) {
 
 void MreEngine::RunWaves(std::span<const int> rows) {
   const PackedParts& parts = model_->parts();
-  SortByExpert(rows);
-  const int64_t steps = begin_.back();
+  uses_.clear();
+  for (const int row : rows) {
+    const Wave& wave = waves_[row];
+    for (int64_t t = 0; t < wave.size; ++t) {
+      uses_.push_back(static_cast<int32_t>(wave.steps[t].expert));
+    }
+  }
+  sorted_.Sort(uses_, routing_.total());
+  const std::vector<int64_t>& first = sorted_.expert_begin;
+  const int64_t steps = first.back();
   int64_t padded = LinearOp::PaddedRows(steps);  // for the head
   for (int64_t e = 0; e < routing_.total(); ++e) {
-    padded = std::max(
-        padded, begin_[e] + parts.PaddedStreams(begin_[e + 1] - begin_[e]));
+    padded = std::max(padded,
+                      first[e] + parts.PaddedStreams(first[e + 1] - first[e]));
   }
   Ensure(in_, padded * size_);
   Ensure(out_, padded * size_);
   for (int64_t layer = 0; layer < layers_; ++layer) {
     ForSteps(rows, layer, [&](int64_t k, const float* z) {
-      parts.Normalise(layer, z, in_.data() + place_[k] * size_);
+      parts.Normalise(layer, z, in_.data() + sorted_.position[k] * size_);
     });
     for (int64_t e = layer * experts_; e < (layer + 1) * experts_; ++e) {
-      const int64_t count = begin_[e + 1] - begin_[e];
+      const int64_t count = first[e + 1] - first[e];
       if (count == 0) continue;
       // What padding writes past them is overwritten by the next experts.
-      parts.RunExpert(e, in_.data() + begin_[e] * size_, count, mid_,
-                      out_.data() + begin_[e] * size_);
+      parts.RunExpert(e, in_.data() + first[e] * size_, count, mid_,
+                      out_.data() + first[e] * size_);
       ExpertRan(e, count);
     }
   }

@@ -14,6 +14,7 @@
 
 #include "model/engine/engine.h"
 #include "model/engine/packed_mre.h"
+#include "model/net/expert_sort.h"
 
 namespace mre {
 
@@ -53,8 +54,6 @@ class MreEngine : public Engine {
   void Plan(int row, int most);
   // Runs the waves of rows that have none left.
   void RunWaves(std::span<const int> rows);
-  // Places each step of the waves in order of its expert.
-  void SortByExpert(std::span<const int> rows);
   // Brings the rows' streams of a layer up to the end of their waves; `body` is
   // called with each step of that layer, and the stream as it reads it.
   template <typename Body>
@@ -85,10 +84,9 @@ class MreEngine : public Engine {
   std::vector<float> wave_logits_;  // [rows, kMostAhead, C]
 
   // Scratch of one Step.
-  std::vector<int> waiting_;         // rows without a computed step
-  std::vector<int64_t> place_;       // of the waves' steps, row by row
-  std::vector<int64_t> begin_;       // where an expert's steps begin, [L*N+1]
-  std::vector<int64_t> next_place_;  // [L*N]
+  std::vector<int> waiting_;   // rows without a computed step
+  std::vector<int32_t> uses_;  // experts of the waves' steps, row by row
+  ExpertSort sorted_;          // of those
   std::vector<float> in_, mid_, out_, logits_;
   std::vector<float> rates_;
 };

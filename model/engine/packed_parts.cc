@@ -94,8 +94,7 @@ void PackedParts::RunStem(const float* x, int64_t rows,
     return;
   }
   const int64_t inputs = rows * config_.input.size();
-  Grow(scratch,
-       LinearOp::PaddedRows(rows) * config_.input.size() * config_.embedding);
+  Grow(scratch, LinearOp::PaddedRows(rows) * config_.linear_stem_inputs());
   Embed(table_.data(), config_.embedding, x, inputs, scratch.data());
   stem_.Apply(0, scratch.data(), rows, h);
 }

@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "model/base/status_macros.h"
 #include "model/math/conv.h"
 #include "model/math/elementwise.h"
 #include "model/math/onednn.h"
@@ -26,10 +27,6 @@ using dnnl::memory;
 constexpr int64_t kBlocks[] = {32, 8, 1};  // rows, the largest first
 constexpr auto kF32 = memory::data_type::f32;
 constexpr auto kDirect = dnnl::algorithm::convolution_auto;
-
-memory::data_type TypeOf(Precision precision) {
-  return precision == Precision::kBf16 ? memory::data_type::bf16 : kF32;
-}
 
 memory::dims WeightDims(const ConvShape& s) {
   return {s.out, s.from.channels, s.patch.size, s.patch.size};
@@ -63,15 +60,9 @@ struct Maps {
 
 dnnl::convolution_forward::primitive_desc DescribeForward(
     const Maps& m, Activation activation) {
-  dnnl::primitive_attr attributes;
-  if (activation == Activation::kRelu) {
-    dnnl::post_ops relu;
-    relu.append_eltwise(1.0f, dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);
-    attributes.set_post_ops(relu);
-  }
   return {{dnnl::prop_kind::forward_training, kDirect, m.x, m.weight, m.bias,
            m.y_f32, m.strides, m.padding, m.padding},
-          attributes,
+          FollowedBy(activation),
           Cpu()};
 }
 
@@ -257,10 +248,7 @@ absl::StatusOr<PackedConv> PackedConv::Create(const ConvShape& shape,
                                               Activation activation,
                                               std::span<const float> weight,
                                               std::span<const float> bias) try {
-  if (shape.precision == Precision::kBf16 && !CpuHasBf16()) {
-    return absl::UnimplementedError(
-        "this CPU has no bf16 products (AVX512-BF16 or AMX)");
-  }
+  RETURN_IF_ERROR(CheckPrecision(shape.precision));
   const OneThread one_thread;
   auto rep = std::make_unique<Rep>();
   const memory plain = View(PlainWeights(shape), weight.data());

@@ -28,6 +28,9 @@ absl::string_view PrecisionName(Precision precision);  // "f32", "bf16"
 bool CpuHasBf16();
 bool CpuPrefersBf16();
 
+// UNIMPLEMENTED when the CPU cannot multiply in `precision`.
+absl::Status CheckPrecision(Precision precision);
+
 enum class Activation { kNone, kRelu };
 
 // y = activation(x W^T + bias) for one shape of W and any number of rows, with

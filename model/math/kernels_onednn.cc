@@ -25,6 +25,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "model/base/status_macros.h"
 #include "model/math/elementwise.h"
 #include "model/math/kernels.h"
 #include "model/math/onednn.h"
@@ -44,11 +45,6 @@ constexpr int64_t kLargestBlock = kBlocks.back();
 // Where the implementation is not known to be independent of the row count.
 constexpr int64_t kOnlyBlock = 16;
 static_assert(kLargestBlock % kOnlyBlock == 0);
-
-memory::data_type TypeOf(Precision precision) {
-  return precision == Precision::kBf16 ? memory::data_type::bf16
-                                       : memory::data_type::f32;
-}
 
 memory::desc RowMajor(int64_t rows, int64_t cols, memory::data_type type) {
   return memory::desc({rows, cols}, type, memory::format_tag::ab);
@@ -73,14 +69,9 @@ dnnl_memory_t Buffer(const memory::desc& desc, int argument, const void* data) {
 dnnl::inner_product_forward::primitive_desc Describe(
     const LinearOp::Shape& shape, int64_t rows, const memory::desc& weights) {
   const memory::data_type type = TypeOf(shape.precision);
-  dnnl::primitive_attr attributes;
+  dnnl::primitive_attr attributes = FollowedBy(shape.activation);
   // The library's own scratchpad belongs to the thread that made the primitive.
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  if (shape.activation == Activation::kRelu) {
-    dnnl::post_ops relu;
-    relu.append_eltwise(1.0f, dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);
-    attributes.set_post_ops(relu);
-  }
   const dnnl::inner_product_forward::desc desc(
       dnnl::prop_kind::forward_inference, RowMajor(rows, shape.in, type),
       weights,
@@ -101,10 +92,6 @@ bool IsBatchReduce(const dnnl::inner_product_forward::primitive_desc& pd) {
 }
 
 }  // namespace
-
-absl::string_view PrecisionName(Precision precision) {
-  return precision == Precision::kBf16 ? "bf16" : "f32";
-}
 
 bool CpuHasBf16() { return Supports(dnnl::cpu_isa::avx512_core_bf16); }
 
@@ -144,10 +131,7 @@ LinearOp::LinearOp(const Shape& shape, std::unique_ptr<Rep> rep)
 LinearOp::~LinearOp() = default;
 
 absl::StatusOr<std::unique_ptr<LinearOp>> LinearOp::Create(const Shape& shape) {
-  if (shape.precision == Precision::kBf16 && !CpuHasBf16()) {
-    return absl::UnimplementedError(
-        "this CPU has no bf16 products (AVX512-BF16 or AMX)");
-  }
+  RETURN_IF_ERROR(CheckPrecision(shape.precision));
   const OneThread one_thread;
   try {
     auto rep = std::make_unique<Rep>();

@@ -7,10 +7,6 @@
 
 namespace mre {
 
-absl::string_view PrecisionName(Precision precision) {
-  return precision == Precision::kBf16 ? "bf16" : "f32";
-}
-
 bool CpuHasBf16() { return true; }
 bool CpuPrefersBf16() { return false; }
 

@@ -4,6 +4,8 @@
 
 #include <dnnl.hpp>
 
+#include "model/math/kernels.h"
+
 #ifdef _OPENMP
 #include <omp.h>
 #endif
@@ -27,6 +29,22 @@ class OneThread {
   OneThread(const OneThread&) = delete;
   OneThread& operator=(const OneThread&) = delete;
 };
+
+inline dnnl::memory::data_type TypeOf(Precision precision) {
+  return precision == Precision::kBf16 ? dnnl::memory::data_type::bf16
+                                       : dnnl::memory::data_type::f32;
+}
+
+// Has a primitive apply `activation` to what it made.
+inline dnnl::primitive_attr FollowedBy(Activation activation) {
+  dnnl::primitive_attr attributes;
+  if (activation == Activation::kRelu) {
+    dnnl::post_ops relu;
+    relu.append_eltwise(1.0f, dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);
+    attributes.set_post_ops(relu);
+  }
+  return attributes;
+}
 
 inline const dnnl::engine& Cpu() {
   static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);

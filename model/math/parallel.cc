@@ -1,7 +1,5 @@
 #include "model/math/parallel.h"
 
-#include <sched.h>
-
 #include <algorithm>
 
 #ifdef _OPENMP
@@ -14,12 +12,6 @@
 #endif
 
 namespace mre {
-
-int AvailableThreads() {
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof(set), &set) != 0) return 1;
-  return std::max(CPU_COUNT(&set), 1);
-}
 
 #ifdef _OPENMP
 

@@ -13,9 +13,6 @@ namespace mre {
 // in a build without OpenMP.
 void SetThreads(int threads);
 
-// The threads that the process may use: its CPU affinity, at least 1.
-int AvailableThreads();
-
 // Calls body(i) for i in [0, n), in any order, on up to SetThreads' number of
 // threads; returns when all are done. Products called within run on one thread
 // each. `body` must not throw.

@@ -101,6 +101,11 @@ struct ModelConfig {
   // Floats of a stream, and of an expert's hidden layer.
   int64_t stream_size() const { return positions() * width; }
   int64_t hidden_size() const { return positions() * hidden; }
+  // What a stem without convolutions reads of a row: its elements, or the
+  // vectors of its bytes.
+  int64_t linear_stem_inputs() const {
+    return input.size() * (text() ? embedding : 1);
+  }
   // What a router reads of a stream (features.h).
   int64_t features() const {
     return expert == ExpertKind::kConv ? 10 * width : width;

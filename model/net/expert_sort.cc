@@ -12,10 +12,10 @@ void ExpertSort::Sort(std::span<const int32_t> expert, int64_t experts) {
   for (int64_t e = 0; e < experts; ++e) {
     expert_begin[e + 1] += expert_begin[e];
   }
-  std::vector<int64_t> next(expert_begin.begin(), expert_begin.end() - 1);
+  next_.assign(expert_begin.begin(), expert_begin.end() - 1);
   position.resize(expert.size());
   for (size_t i = 0; i < expert.size(); ++i) {
-    position[i] = expert[i] < 0 ? -1 : next[expert[i]]++;
+    position[i] = expert[i] < 0 ? -1 : next_[expert[i]]++;
   }
 }
 

@@ -16,6 +16,9 @@ struct ExpertSort {
 
   std::vector<int64_t> position;      // of each use; -1: none
   std::vector<int64_t> expert_begin;  // [experts+1] ranges of the positions
+
+ private:
+  std::vector<int64_t> next_;  // scratch of Sort
 };
 
 }  // namespace mre

@@ -12,7 +12,7 @@ namespace mre {
 Stem::Stem(const ModelConfig& config, Precision precision, ParamTable& params)
     : embedding(config.embedding),
       inputs(config.input.size()),
-      in(inputs * (config.text() ? embedding : 1)),
+      in(config.linear_stem_inputs()),
       out(config.stream_size()),
       activation(config.stem_activation),
       convs(config, precision, params) {

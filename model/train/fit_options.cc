@@ -128,9 +128,10 @@ absl::Status ValidatePrecision(const FitOptions& o) {
   if (o.expert != "conv") {
     return Bad("precision", "f32 without convolutions", o.precision);
   }
-  if (CpuHasBf16()) return absl::OkStatus();
+  absl::Status runs = CheckPrecision(Precision::kBf16);
+  if (runs.ok()) return runs;
   return absl::UnimplementedError(
-      "--precision: this CPU has no bf16 products (AVX512-BF16 or AMX)");
+      absl::StrCat("--precision: ", runs.message()));
 }
 
 // Most steps that may be unrolled.

@@ -5,8 +5,8 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "client/console/budget_flags.h"
 #include "client/console/duration_flag.h"
+#include "client/console/request_flags.h"
 #include "client/console/words.h"
 
 namespace mre {

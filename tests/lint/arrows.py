@@ -64,7 +64,7 @@ HOMES = [
      r"model/(cli|compare|eval|train)/.*\.cc|model/compare/json_fields\.h|"
      r"client/loadtest/report_json\.cc"),
     ("CLI11", r"CLI/",
-     r"client/(cli|loadtest)/main\.cc|client/console/(budget_flags|usage)\.cc|"
+     r"client/(cli|loadtest)/main\.cc|client/console/(request_flags|usage)\.cc|"
      r"model/cli/main\.cc|server/config\.cc"),
 ]
 

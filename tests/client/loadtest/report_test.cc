@@ -14,6 +14,7 @@
 #include "client/loadtest/plan.h"
 #include "client/loadtest/process_usage.h"
 #include "client/loadtest/progress.h"
+#include "model/base/cpus.h"
 
 namespace mre {
 namespace {
@@ -209,7 +210,7 @@ TEST(ProcessUsageTest, KnowsThisProcess) {
   const UsageSample sample = SampleSelf();
   EXPECT_GE(sample.cpu_seconds.value_or(-1), 0);
   EXPECT_GT(sample.resident_bytes.value_or(0), 0);
-  EXPECT_GE(UsableCores(), 1);
+  EXPECT_GE(AvailableThreads(), 1);
 }
 
 }  // namespace

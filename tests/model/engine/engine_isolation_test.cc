@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
+#include "model/base/cpus.h"
 #include "model/engine/engine.h"
 #include "model/math/parallel.h"
 #include "tests/support/random_model.h"

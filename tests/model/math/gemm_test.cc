@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
+#include "model/base/cpus.h"
 #include "model/base/rng.h"
 #include "model/math/kernels.h"
 #include "model/math/kernels_ref.h"

@@ -6,6 +6,7 @@
 #include <ostream>
 #include <vector>
 
+#include "model/base/cpus.h"
 #include "model/base/rng.h"
 #include "model/math/parallel.h"
 #include "model/net/kinds.h"

@@ -1,4 +1,4 @@
-#include "client/console/budget_flags.h"
+#include "client/console/request_flags.h"
 
 #include <CLI/CLI.hpp>
 
@@ -24,6 +24,13 @@ absl::Status CheckShare(absl::string_view flag, float value) {
   if (value >= 0 && value <= 1) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("--", flag, " is ", value, ", not between 0 and 1"));
+}
+
+absl::StatusOr<v1::Delivery> ParseDelivery(const std::string& text) {
+  if (text == "all") return v1::DELIVERY_ALL;
+  if (text == "latest") return v1::DELIVERY_LATEST;
+  return absl::InvalidArgumentError(
+      absl::StrCat("--delivery is \"", text, "\", not all or latest"));
 }
 
 }  // namespace
@@ -92,6 +99,62 @@ absl::StatusOr<v1::Budget> MakeBudget(const BudgetFlags& flags) {
   budget.set_theta_out(flags.theta_out);
   budget.set_theta_decay(flags.theta_decay);
   return budget;
+}
+
+void AddConnectionFlags(CLI::App& app, ServerFlags& flags) {
+  app.add_option("--server", flags.server, "Where mre-server listens")
+      ->type_name("HOST:PORT")
+      ->capture_default_str()
+      ->group(kConnectionGroup);
+  app.add_option("--connect_timeout", flags.connect_timeout,
+                 "How long to try to connect")
+      ->type_name("TIME")
+      ->capture_default_str()
+      ->group(kConnectionGroup);
+  app.add_option("--deadline", flags.deadline,
+                 "A call fails with DEADLINE_EXCEEDED after this; none by "
+                 "default")
+      ->type_name("TIME")
+      ->group(kConnectionGroup);
+}
+
+void AddModelFlags(CLI::App& app, ServerFlags& flags,
+                   const std::string& group) {
+  app.add_option("--model", flags.model,
+                 "Name of the model; the first that is ready by default")
+      ->type_name("NAME")
+      ->group(group);
+  app.add_option("--model_version", flags.model_version,
+                 "0: the newest that is ready")
+      ->type_name("N")
+      ->group(group);
+}
+
+void AddTopKFlag(CLI::App& app, OutputFlags& flags, const std::string& group) {
+  app.add_option("--top_k", flags.top_k, "Classes to send; 0: 5")
+      ->type_name("N")
+      ->group(group);
+}
+
+void AddStepFlags(CLI::App& app, OutputFlags& flags, const std::string& group) {
+  app.add_option("--every", flags.every, "Send each n-th step and the last")
+      ->type_name("N")
+      ->group(group);
+  app.add_option("--delivery", flags.delivery,
+                 "When the reader is slow: all steps, or latest: those that "
+                 "wait may be skipped for newer ones")
+      ->check(CLI::IsMember({"all", "latest"}))
+      ->capture_default_str()
+      ->group(group);
+}
+
+absl::StatusOr<v1::Output> MakeOutput(const OutputFlags& flags) {
+  v1::Output output;
+  output.set_top_k(flags.top_k);
+  output.set_every(flags.every);
+  ASSIGN_OR_RETURN(const v1::Delivery delivery, ParseDelivery(flags.delivery));
+  output.set_delivery(delivery);
+  return output;
 }
 
 }  // namespace mre
