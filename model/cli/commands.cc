@@ -20,6 +20,7 @@
 #include "model/io/checkpoint.h"
 #include "model/math/parallel.h"
 #include "model/net/kinds.h"
+#include "model/train/recipe.h"
 #include "model/train/trainer.h"
 #include "model/train/training_data.h"
 

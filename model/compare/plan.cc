@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "model/base/status_macros.h"
 #include "model/compare/json_fields.h"
+#include "model/train/recipe.h"
 
 namespace mre {
 namespace {

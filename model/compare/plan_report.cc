@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "model/eval/statistics.h"
+#include "model/train/recipe.h"
 
 namespace mre {
 namespace {

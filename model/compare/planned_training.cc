@@ -14,6 +14,7 @@
 #include "model/eval/outcomes.h"
 #include "model/io/checkpoint.h"
 #include "model/train/progress.h"
+#include "model/train/recipe.h"
 #include "model/train/run_log.h"
 #include "model/train/train_state.h"
 #include "model/train/trainer.h"

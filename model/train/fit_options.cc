@@ -2,9 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
-#include <span>
-#include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -15,8 +12,6 @@
 
 namespace mre {
 namespace {
-
-using nlohmann::ordered_json;
 
 // Most images a batch and most epochs: far above any use, and products of them
 // stay far from overflow.
@@ -46,8 +41,6 @@ absl::Status InRange(absl::string_view flag, double value, double least,
 constexpr absl::string_view kStraightThrough = "straight-through";
 constexpr absl::string_view kPairs = "pairs";
 
-bool IsText(const FitOptions& options) { return options.dataset == "text"; }
-
 // Above `least`, and below `most` or at most that.
 absl::Status Between(absl::string_view flag, double value, double least,
                      double most, bool most_too) {
@@ -60,11 +53,6 @@ absl::Status Between(absl::string_view flag, double value, double least,
              absl::StrCat(value));
 }
 
-bool HasRouterOfLayers(const FitOptions& options) {
-  return options.kind == "topk" || options.kind == "pathmoe" ||
-         options.kind == "adak";
-}
-
 bool IsDense(const FitOptions& options) {
   return options.kind == "mlp" || options.kind == "cnn";
 }
@@ -73,50 +61,6 @@ bool IsDense(const FitOptions& options) {
 int64_t MostSharing(const FitOptions& options) {
   return options.kind == "mre" || options.kind == "pathmoe" ? options.layers
                                                             : 1;
-}
-
-// Fields that only "raytracing" has, and those of others that it has not.
-constexpr absl::string_view kRaytracingOnly[] = {
-    "modules",   "sparsity", "block_input", "gain",
-    "theta_out", "decay",    "arrival"};
-constexpr absl::string_view kNotRaytracing[] = {
-    "context",     "stem",         "router_lr", "noise",
-    "temperature", "exit_weights", "shared_lr"};
-
-bool Contains(std::span<const absl::string_view> fields,
-              absl::string_view field) {
-  return std::find(fields.begin(), fields.end(), field) != fields.end();
-}
-
-// False for what only other kinds have; and for what an mre has not had from
-// the start, where it is as it was before.
-bool Applies(const FitOptions& options, absl::string_view field) {
-  const bool rays = options.kind == "raytracing";
-  if (Contains(kRaytracingOnly, field)) return rays;
-  if (rays && Contains(kNotRaytracing, field)) return false;
-  if (field == "expert" || field == "patch" || field == "stride" ||
-      field == "padding") {
-    return options.expert == "conv";
-  }
-  if (field == "stem_layers") {
-    return options.expert == "conv" && !options.stem_layers.empty();
-  }
-  // Younger than recipes that do not say it.
-  if (field == "shared_lr") return options.shared_lr != 0;
-  if (field == "router_training") {
-    return options.kind == "mre" && options.router_training != kStraightThrough;
-  }
-  if (field == "distillation") return options.distillation != 0;
-  if (field == "precision") return options.precision != "f32";
-  if (field == "window" || field == "embedding") return IsText(options);
-  if (field == "max_updates") return options.max_updates != 0;
-  if (field == "sharing") {
-    return options.kind == "pathmoe" ||
-           (options.kind == "mre" && options.sharing != 1);
-  }
-  if (field == "expert_cost") return options.kind == "adak";
-  if (field == "top_k" || field == "balance") return HasRouterOfLayers(options);
-  return true;
 }
 
 absl::Status ValidatePrecision(const FitOptions& o) {
@@ -154,33 +98,6 @@ absl::Status ValidateRays(const FitOptions& o) {
   return InRange("arrival", o.arrival, 0.0, 1000.0);
 }
 
-// Every field, whether it applies or not.
-ordered_json AllFields(const FitOptions& options) {
-  ordered_json json = ordered_json::object();
-  VisitRecipe(options, [&](const char* name, const auto& field, const char*) {
-    json[name] = field;
-  });
-  return json;
-}
-
-// Reads one member; false when it is missing or of another type.
-bool Read(const ordered_json& value, std::string& field) {
-  if (!value.is_string()) return false;
-  field = value.get<std::string>();
-  return true;
-}
-bool Read(const ordered_json& value, double& field) {
-  if (!value.is_number()) return false;
-  field = value.get<double>();
-  return true;
-}
-template <typename T>
-bool Read(const ordered_json& value, T& field) {
-  if (!value.is_number_integer()) return false;
-  field = value.get<T>();
-  return true;
-}
-
 absl::Status ValidateText(const FitOptions& o) {
   RETURN_IF_ERROR(InRange("window", o.window, 1, kMaxDimension));
   RETURN_IF_ERROR(InRange("embedding", o.embedding, 1, kMaxDimension));
@@ -194,6 +111,13 @@ absl::Status ValidateText(const FitOptions& o) {
 }
 
 }  // namespace
+
+bool IsText(const FitOptions& options) { return options.dataset == "text"; }
+
+bool RoutesByLayer(const FitOptions& options) {
+  return options.kind == "topk" || options.kind == "pathmoe" ||
+         options.kind == "adak";
+}
 
 void FillDefaults(FitOptions& o) {
   const bool rays = o.kind == "raytracing";
@@ -245,7 +169,7 @@ absl::Status Validate(const FitOptions& o) {
   if (o.stem != "none" && o.stem != "relu") {
     return Bad("stem", "none or relu", absl::StrCat("\"", o.stem, "\""));
   }
-  if (HasRouterOfLayers(o)) {
+  if (RoutesByLayer(o)) {
     RETURN_IF_ERROR(InRange("top_k", o.top_k, 1, o.experts));
     RETURN_IF_ERROR(InRange("balance", o.balance, 0.0, 1000.0));
   }
@@ -283,56 +207,6 @@ absl::Status Validate(const FitOptions& o) {
   RETURN_IF_ERROR(InRange("threads", int64_t{o.threads}, 0, 1024));
   RETURN_IF_ERROR(InRange("save_every", o.save_every, 0, INT64_MAX));
   return InRange("log_every", o.log_every, 1, INT64_MAX);
-}
-
-std::string FormatRecipe(const FitOptions& options) {
-  ordered_json json = AllFields(options);
-  VisitRecipe(options, [&](const char* name, const auto&, const char*) {
-    if (!Applies(options, name)) json.erase(name);
-  });
-  return json.dump();
-}
-
-absl::StatusOr<FitOptions> ParseRecipe(absl::string_view text) {
-  const ordered_json json = ordered_json::parse(
-      text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object()) {
-    return absl::InvalidArgumentError("recipe: expected a JSON object");
-  }
-  FitOptions options;
-  absl::Status status;
-  VisitRecipe(options, [&](const char* name, auto& field, const char*) {
-    const auto it = json.find(name);
-    const bool needed = absl::string_view(name) == "dataset";
-    if (it == json.end() ? needed : !Read(*it, field)) {
-      status.Update(absl::InvalidArgumentError(
-          absl::StrCat("recipe: \"", name, "\" is missing or malformed")));
-    }
-  });
-  RETURN_IF_ERROR(status);
-  FillDefaults(options);
-  RETURN_IF_ERROR(Validate(options));
-  return options;
-}
-
-absl::Status CheckSameRecipe(const FitOptions& saved, const FitOptions& given,
-                             const std::set<std::string>& flags) {
-  const ordered_json had = AllFields(saved);
-  FitOptions asked = given;
-  if (flags.count("kind") == 0) asked.kind = saved.kind;
-  if (flags.count("expert") == 0) asked.expert = saved.expert;
-  if (flags.count("dataset") == 0) asked.dataset = saved.dataset;
-  FillDefaults(asked);
-  const ordered_json wanted = AllFields(asked);
-  for (const auto& [name, value] : had.items()) {
-    if (flags.count(name) == 0 || wanted[name] == value) continue;
-    if (!Applies(saved, name) && !Applies(asked, name)) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat("--", name, ": the state was made with ", value.dump(),
-                     " and cannot go on with ", wanted[name].dump(),
-                     "; leave the flag out, or start anew without --resume"));
-  }
-  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<float>> ParseExitWeights(absl::string_view text,

@@ -3,7 +3,6 @@
 #define MRE_MODEL_TRAIN_FIT_OPTIONS_H_
 
 #include <cstdint>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -169,6 +168,12 @@ void VisitRecipe(Options& o, Visit visit) {
   visit("seed", o.seed, "of everything random");
 }
 
+// Whether it learns text.
+bool IsText(const FitOptions& options);
+
+// Whether its kind chooses experts of a layer for an input, layer after layer.
+bool RoutesByLayer(const FitOptions& options);
+
 // Puts the value that a 0 stands for into experts, top_k and max_steps, and
 // what an empty text stands for into expert and augment. Nothing else here
 // takes options whose defaults are not filled in, but for what CheckSameRecipe
@@ -183,17 +188,6 @@ Precision PrecisionOf(const FitOptions& options);
 
 // INVALID_ARGUMENT naming the first flag that is out of its bounds.
 absl::Status Validate(const FitOptions& options);
-
-// The recipe as a JSON object, in VisitRecipe's order and without what only
-// other kinds have, and back. A member that is missing has its default: it is
-// younger than the text.
-std::string FormatRecipe(const FitOptions& options);
-absl::StatusOr<FitOptions> ParseRecipe(absl::string_view json);
-
-// INVALID_ARGUMENT naming the first flag among `flags` whose value is not the
-// one in `saved`.
-absl::Status CheckSameRecipe(const FitOptions& saved, const FitOptions& given,
-                             const std::set<std::string>& flags);
 
 // Weight of the loss at steps 0..steps, summing to 1.
 absl::StatusOr<std::vector<float>> ParseExitWeights(absl::string_view text,

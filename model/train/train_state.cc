@@ -9,6 +9,7 @@
 #include "model/base/status_macros.h"
 #include "model/io/checkpoint.h"
 #include "model/io/safetensors.h"
+#include "model/train/recipe.h"
 
 namespace mre {
 namespace {

@@ -11,6 +11,7 @@
 #include "model/base/rng.h"
 #include "model/base/status_macros.h"
 #include "model/net/kinds.h"
+#include "model/train/recipe.h"
 
 namespace mre {
 namespace {

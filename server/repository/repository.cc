@@ -124,6 +124,12 @@ absl::StatusOr<std::unique_ptr<const Repository>> Repository::Load(
       Log(Severity::kError, versions.status().message());
       continue;
     }
+    if (std::none_of(versions->begin(), versions->end(), ParseVersion)) {
+      Log(Severity::kInfo,
+          absl::StrCat("skipping ", root, "/", name,
+                       ": no directory in it is named by a version number"));
+      continue;
+    }
     for (const std::string& directory : *versions) {
       const int64_t version = ParseVersion(directory);
       if (version == 0) {

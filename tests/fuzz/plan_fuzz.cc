@@ -6,6 +6,7 @@
 
 #include "absl/strings/string_view.h"
 #include "model/compare/plan.h"
+#include "model/train/recipe.h"
 
 namespace {
 
