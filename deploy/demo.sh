@@ -109,7 +109,8 @@ echo
 # One that the stem alone is sure of, six that change their mind on the way, and
 # one that stays in doubt.
 mre=$bin/client/cli/mre
-"$mre" stream --server="$grpc" --idx "$images" --labels "$labels" \
+"$mre" stream --server="$grpc" --model=fashion-mnist \
+  --idx "$images" --labels "$labels" \
   --index 2,299,993,1319,701,2739,92,42 \
   --min_confidence=0.95 --max_steps=24 --pace=120ms
 
@@ -129,10 +130,10 @@ EOF
 fi
 cat <<EOF
   another image, every expert
-    $mre stream$where --idx $images \\
+    $mre stream$where --model=fashion-mnist --idx $images \\
       --labels $labels --index 50
   its final answer as JSON, with at most 4 experts
-    $mre predict$where --idx $images \\
+    $mre predict$where --model=fashion-mnist --idx $images \\
       --index 50 --max_steps=4 --json
   what is served
     $mre models$where

@@ -1,10 +1,12 @@
 #include "client/cc/client.h"
 
+#include <set>
 #include <utility>
 
 #include "absl/memory/memory.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "client/cc/connection.h"
 #include "client/cc/health.h"
 #include "client/cc/rpc_status.h"
@@ -148,10 +150,17 @@ absl::StatusOr<v1::ModelInfo> Client::FindModel(const std::string& name,
                                                 const CallOptions& call) const {
   if (!name.empty()) return GetModel(name, version, call);
   ASSIGN_OR_RETURN(const v1::ListModelsResponse list, ListModels(call));
+  std::set<std::string> ready;
   for (const v1::ModelInfo& model : list.models()) {
-    if (model.state() != v1::MODEL_STATE_READY) continue;
-    return GetModel(model.model_name(), version, call);
+    if (model.state() == v1::MODEL_STATE_READY)
+      ready.insert(model.model_name());
   }
+  if (ready.size() > 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the server has several models, and one must be named: ",
+                     absl::StrJoin(ready, ", ")));
+  }
+  if (!ready.empty()) return GetModel(*ready.begin(), version, call);
   return absl::NotFoundError("the server has no model that is ready");
 }
 

@@ -92,7 +92,8 @@ class Client {
                                          const CallOptions& call = {}) const;
 
   // The same for a client that need not care which: with an empty name, the
-  // first model that is ready. NOT_FOUND when there is none.
+  // only model that is ready. NOT_FOUND when there is none, INVALID_ARGUMENT
+  // naming them when there are several.
   absl::StatusOr<v1::ModelInfo> FindModel(const std::string& name,
                                           int64_t version = 0,
                                           const CallOptions& call = {}) const;

@@ -16,7 +16,7 @@ namespace {
 constexpr char kExamples[] = R"(Examples:
   mre models
   mre health --server=10.0.0.7:8001
-  mre stream --idx t10k-images-idx3-ubyte.gz --index 7
+  mre stream --model fashion-mnist --idx t10k-images-idx3-ubyte.gz --index 7
   mre stream --idx t10k-images-idx3-ubyte.gz --count 20 --min_confidence 0.9 \
       --labels t10k-labels-idx1-ubyte.gz
   mre predict --image shoe.png --max_time 5ms --max_macs 200000

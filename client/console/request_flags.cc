@@ -121,7 +121,7 @@ void AddConnectionFlags(CLI::App& app, ServerFlags& flags) {
 void AddModelFlags(CLI::App& app, ServerFlags& flags,
                    const std::string& group) {
   app.add_option("--model", flags.model,
-                 "Name of the model; the first that is ready by default")
+                 "Name of the model; needed where the server has several")
       ->type_name("NAME")
       ->group(group);
   app.add_option("--model_version", flags.model_version,

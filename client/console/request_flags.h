@@ -40,7 +40,7 @@ struct ServerFlags {
   std::string connect_timeout = "5s";
   std::string deadline;  // "1s"; empty: none.
 
-  std::string model;  // Empty: the first that is ready.
+  std::string model;  // Empty: the only one that is ready.
   int64_t model_version = 0;
 };
 

@@ -21,7 +21,7 @@ constexpr char kAbout[] =
     "cannot hide its queue.";
 
 constexpr char kExamples[] = R"(Examples:
-  mre-loadtest --concurrency=64 --min_confidence=0.9
+  mre-loadtest --model=fashion-mnist --concurrency=64 --min_confidence=0.9
   mre-loadtest --rate=500 --duration=1m --objective_ms=20 --metrics=127.0.0.1:8002
   mre-loadtest --rate=500 --class=phone:3:max_steps=2,max_time=5ms \
       --class=desk:1:min_confidence=0.95

@@ -126,5 +126,12 @@ TEST_F(ErrorsTest, ListsAndDescribesModels) {
               StatusIs(StatusCode::kNotFound, HasSubstr("nobody")));
 }
 
+TEST_F(ErrorsTest, AModelMustBeNamedWhereThereAreSeveral) {
+  EXPECT_THAT(client_->FindModel(""),
+              StatusIs(StatusCode::kInvalidArgument,
+                       HasSubstr(absl::StrCat(kQuick, ", ", kSlow))));
+  EXPECT_THAT(client_->FindModel(kSlow), IsOk());
+}
+
 }  // namespace
 }  // namespace mre

@@ -130,7 +130,7 @@ inside sh -c '! touch /x 2>/dev/null && ! touch /models/x 2>/dev/null' ||
   fail "the root is writable"
 ok "not root, no capabilities, read-only"
 
-inside mre predict --server=127.0.0.1:8001 \
+inside mre predict --server=127.0.0.1:8001 --model=fashion-mnist \
   --idx /data/t10k-images-idx3-ubyte.gz --index 0 --max_steps=4 --json \
   >"$work/predict.json"
 python3 - "$work/predict.json" <<'EOF'
@@ -147,8 +147,8 @@ print("ok: prediction after 4 experts:", best["label"],
       round(best["probability"], 3))
 EOF
 
-inside mre-loadtest --dataset_dir=/data --requests=200 --warmup=0s --quiet \
-  --max_steps=4 >"$work/load" || fail "mre-loadtest: $(cat "$work/load")"
+inside mre-loadtest --model=fashion-mnist --dataset_dir=/data --requests=200 \
+  --warmup=0s --quiet --max_steps=4 >"$work/load" || fail "mre-loadtest: $(cat "$work/load")"
 grep -q 'stopped by max_steps .* 200 ' "$work/load" ||
   fail "mre-loadtest: $(cat "$work/load")"
 ok "mre-loadtest: 200 requests"

@@ -76,7 +76,8 @@ def main():
             for _ in range(5):
                 subprocess.check_call(
                     [cli, "predict", f"--server={target}", "--raw", raw,
-                     "--max_steps=7"], stdout=subprocess.DEVNULL)
+                     "--model=fashion-mnist", "--max_steps=7"],
+                    stdout=subprocess.DEVNULL)
             rows = await_value(port, "sum(mre_rows_total)", lambda v: v == 5)
             steps = await_value(port, "sum(mre_expert_activations_total)",
                                 lambda v: v == 35)
