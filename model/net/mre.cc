@@ -217,7 +217,9 @@ void MreNetwork::Backward(std::span<const float> params, const float* x,
       }
     }
   });
-  RouteBackward(config_, parts_.router, params, options_, u_, g_, gradient);
+  if (options_.router != RouterTraining::kNone) {
+    RouteBackward(config_, parts_.router, params, options_, u_, g_, gradient);
+  }
   parts_.stem.Backward(params, x, u_.maps, u_.h.data(), u_.rows, g_.h.data(),
                        gradient);
 }

@@ -15,6 +15,7 @@ namespace mre {
 enum class RouterTraining {
   kStraightThrough,  // experts enter with a weight that the router moves
   kPairs,            // the loss after an expert against that after another
+  kNone,             // not at all: nothing, the stem neither, learns to route
 };
 
 // How a batch is run.

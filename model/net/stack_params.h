@@ -45,7 +45,8 @@ struct StackParams {
 };
 
 // Starting values: those of the parts; gates ~ N(0, 0.02^2), or N(0, 0.2^2)
-// where a router serves several layers, which else collapses; allocators 0.
+// in a pathmoe, where a router that serves several layers else collapses (also
+// where it serves one, so that they compare); allocators 0.
 std::vector<float> InitialStackParams(const ModelConfig& config, uint64_t seed);
 
 }  // namespace mre

@@ -133,6 +133,7 @@ void FillDefaults(FitOptions& o) {
 }
 
 RouterTraining RouterTrainingOf(const FitOptions& options) {
+  if (options.router_lr == 0) return RouterTraining::kNone;
   return options.router_training == kPairs ? RouterTraining::kPairs
                                            : RouterTraining::kStraightThrough;
 }

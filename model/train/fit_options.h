@@ -143,7 +143,7 @@ void VisitRecipe(Options& o, Visit visit) {
   visit("schedule", o.schedule, "one-cycle, cosine or constant");
   visit("weight_decay", o.weight_decay,
         "decoupled, of the matrices outside the router");
-  visit("router_lr", o.router_lr, "the router's rate, as a factor");
+  visit("router_lr", o.router_lr, "the router's rate, as a factor (0 in an mre: nothing learns to route)");
   visit("shared_lr", o.shared_lr,
         "rate of the part that a layer's experts have in common, as a factor "
         "(0: they have none)");
@@ -180,7 +180,8 @@ bool RoutesByLayer(const FitOptions& options);
 // is given.
 void FillDefaults(FitOptions& options);
 
-// REQUIRES: Validate(options).ok().
+// kNone where the router has no rate: were its tensors alone held still, the
+// stem would learn to steer them. REQUIRES: Validate(options).ok().
 RouterTraining RouterTrainingOf(const FitOptions& options);
 
 // How the recipe's network multiplies. REQUIRES: Validate(options).ok().

@@ -160,5 +160,27 @@ TEST_P(MrePairsTest, RivalsChangeNoExit) {
   EXPECT_TRUE(without.rivals.empty());
 }
 
+// A router left at random is one that the stem does not learn to steer either:
+// the gradient is that of pairs which are worth nothing.
+TEST_P(MrePairsTest, NothingLearnsToRouteWhereTheRouterDoesNot) {
+  Problem problem = PairsProblem(GetParam(), /*rows=*/9, /*steps=*/7);
+  MreNetwork network(problem.config);
+  const auto gradient = [&](const UnrollOptions& options) {
+    const Unrolled& u = problem.Run(options, network);
+    std::vector<float> dlogits(u.logits.size());
+    problem.Loss(u, dlogits.data());
+    std::vector<float> g(problem.params.size(), 0.0f);
+    network.Backward(problem.params, problem.x.data(), dlogits.data(), g);
+    return g;
+  };
+  UnrollOptions worthless = Options(problem);
+  const std::vector<float> credits(problem.rows * worthless.steps, 0.0f);
+  worthless.credits = credits;
+  UnrollOptions none = Options(problem);
+  none.router = RouterTraining::kNone;
+  EXPECT_EQ(gradient(none), gradient(worthless));
+  EXPECT_NE(gradient(none), gradient(Options(problem)));
+}
+
 }  // namespace
 }  // namespace mre
