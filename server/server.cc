@@ -50,12 +50,12 @@ void WarmUp(const ServedModel& served) {
   } while (!engine->progress(row).exhausted);
 }
 
-// What a row may take so that all rows that may be alive fill half of the
-// machine's memory at most.
+// What a row may take (PackedModel::RowBytes) so that all rows that may be alive
+// fill half of the machine's memory at most, grown by doubling.
 int64_t MaxRowBytes(const ServerConfig& config) {
   const int64_t memory =
       int64_t{sysconf(_SC_PHYS_PAGES)} * int64_t{sysconf(_SC_PAGE_SIZE)};
-  return memory / 2 / (config.max_active_rows + config.max_queued_rows);
+  return memory / 4 / (config.max_active_rows + config.max_queued_rows);
 }
 
 class GrpcServer : public Server {

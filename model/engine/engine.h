@@ -72,8 +72,9 @@ class Engine {
 
   // A new row with the given raw input values (scale and mean are applied
   // here). Nothing is computed until its first Step, which is step 0. The
-  // handle is valid until End; memory grows to the most rows ever alive.
-  // REQUIRES: input.size() == model().config().input.size().
+  // handle is valid until End; memory grows, by doubling, with the most rows
+  // ever alive, and is kept. REQUIRES: input.size() ==
+  // model().config().input.size().
   int Begin(std::span<const float> input, const Routing& routing,
             const Thresholds& thresholds = {});
 

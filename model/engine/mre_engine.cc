@@ -74,6 +74,7 @@ void MreEngine::Plan(int row, int most) {
   wave.shown = 0;
   const Progress& progress = this->row(row).progress;
   float coverage = progress.ray_coverage;
+  most = std::min(most, kMostAhead);
   while (wave.size < most && next_expert_[row] >= 0) {
     Planned& step = wave.steps[wave.size++];
     step.expert = next_expert_[row];

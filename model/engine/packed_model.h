@@ -30,10 +30,15 @@ class PackedModel {
   // Steps until a row is exhausted.
   uint32_t max_steps() const { return max_steps_; }
   // Memory that an engine may take for one row: its run state, and what a step
-  // works in.
+  // works in. Engines grow by doubling, so they may take twice that.
   virtual int64_t RowBytes() const = 0;
 
  protected:
+  // What an engine notes of a row beside numbers that grow with the model, and
+  // of a step that it plans.
+  static constexpr int64_t kRecordBytes = 256;
+  static constexpr int64_t kPlanBytes = 32;
+
   PackedModel(const ModelConfig& config, Precision precision)
       : config_(config),
         cost_(CostOf(config)),

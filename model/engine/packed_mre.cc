@@ -43,9 +43,12 @@ absl::Status PackedMre::Pack(std::span<const float> params) {
 int64_t PackedMre::RowBytes() const {
   const int64_t floats =
       config().input.size() + (config().layers + 1) * config().stream_size() +
-      routing().probabilities() +
-      (1 + Engine::kMostAhead) * config().num_classes() + parts_.WorkFloats();
-  return floats * static_cast<int64_t>(sizeof(float)) + routing().total();
+      routing().probabilities() + routing().total() +
+      Engine::kMostAhead *
+          (config().num_classes() + 2 * config().stream_size()) +
+      config().num_classes() + parts_.WorkFloats();
+  return floats * static_cast<int64_t>(sizeof(float)) + routing().total() +
+         kRecordBytes + Engine::kMostAhead * kPlanBytes;
 }
 
 void PackedMre::Router(const float* h, int64_t rows,

@@ -117,10 +117,7 @@ void PackedParts::RunConvStem(const float* x, int64_t rows, float* h) const {
 }
 
 int64_t PackedParts::WorkFloats() const {
-  int64_t floats = config_.hidden_size() + 2 * config_.stream_size() +
-                   config_.input.size() * config_.embedding;
-  for (const ConvShape& conv : StemConvs(config_)) floats += conv.to().size();
-  return floats;
+  return config_.hidden_size() + config_.input.size() * config_.embedding;
 }
 
 void PackedParts::Normalise(int64_t layer, const float* z, float* y) const {

@@ -33,7 +33,8 @@ class PackedParts {
   // Rows of a buffer that holds `rows` streams for a product.
   int64_t PaddedStreams(int64_t rows) const;
 
-  // Floats that one row may take in scratch buffers, at most.
+  // Floats that one row may take in `scratch` buffers, at most. (A conv stem
+  // takes those of 64 rows, however many there are.)
   int64_t WorkFloats() const;
 
   // x: [rows,in], scaled; h: [rows,stream]. Works through the rows a few at a

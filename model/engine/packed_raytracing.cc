@@ -43,7 +43,8 @@ int64_t PackedRaytracing::RowBytes() const {
   const int64_t floats = config().input.size() + wiring().units() +
                          wiring().sources() + wiring().blocks +
                          config().num_classes();
-  const int64_t bytes = wiring().sources() + 2 * wiring().blocks;
+  const int64_t bytes =
+      wiring().sources() + 2 * wiring().blocks + 2 * kRecordBytes;
   return floats * static_cast<int64_t>(sizeof(float)) + bytes +
          wiring().blocks * static_cast<int64_t>(sizeof(int32_t));
 }

@@ -30,9 +30,9 @@ absl::Status PackedStack::Pack(std::span<const float> params) {
 }
 
 int64_t PackedStack::RowBytes() const {
-  const int64_t floats = config().input.size() + config().stream_size() +
+  const int64_t floats = config().input.size() + 4 * config().stream_size() +
                          config().num_classes() + parts_.WorkFloats();
-  return floats * static_cast<int64_t>(sizeof(float));
+  return floats * static_cast<int64_t>(sizeof(float)) + kRecordBytes;
 }
 
 void PackedStack::Router(int64_t layer, const float* x, int64_t rows,

@@ -159,13 +159,15 @@ void ModelMetrics::RanInVain(uint64_t macs) {
   macs_in_vain_->Increment(static_cast<double>(macs));
 }
 
-void ModelMetrics::RowFinished(StopReason reason, const Progress& progress) {
+void ModelMetrics::RowFinished(StopReason reason, const Progress& progress,
+                               uint64_t in_vain) {
   rows_->Increment();
   stops_[static_cast<int>(reason)]->Increment();
   // One that ends by itself has saved nothing; of kinds whose rows differ in
   // what all their steps cost, full_macs_ is the most.
   if (reason != StopReason::kExhausted) {
-    macs_saved_->Increment(static_cast<double>(full_macs_ - progress.macs));
+    macs_saved_->Increment(
+        static_cast<double>(full_macs_ - progress.macs - in_vain));
   }
   row_steps_->Observe(progress.step);
   stop_confidence_->Observe(progress.confidence);

@@ -30,7 +30,8 @@ class ModelMetrics : public ModelTelemetry {
   void Stepped(int64_t rows, uint64_t macs, absl::Duration took) override;
   void ExpertRan(int64_t expert, int64_t rows) override;
   void RanInVain(uint64_t macs) override;
-  void RowFinished(StopReason reason, const Progress& progress) override;
+  void RowFinished(StopReason reason, const Progress& progress,
+                   uint64_t in_vain) override;
 
   // A call of the model ended, `took` after it arrived.
   void RequestTook(absl::Duration took);

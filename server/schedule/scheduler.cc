@@ -209,16 +209,27 @@ void Scheduler::Begin(const Starting& starting, absl::Time now) {
 
 bool Scheduler::RunLane(Lane& lane) {
   if (lane.rows.empty()) return false;
-  const absl::Time now = options_.clock->Now();
-  const bool any_left = Sweep(lane, now);
+  const bool any_left = Sweep(lane, options_.clock->Now());
   if (stepping_.empty()) return any_left;
-  StepRows(lane, now);
+  // Rows that begin go first and by themselves: their first prediction does not
+  // wait until others have been computed ahead.
+  const size_t begun = static_cast<size_t>(
+      std::partition_point(stepping_.begin(), stepping_.end(),
+                           [&](size_t i) { return lane.rows[i].begun; }) -
+      stepping_.begin());
+  StepRows(lane, begun, stepping_.size());
+  if (begun > 0) {
+    NotifyTouched();
+    StepRows(lane, 0, begun);
+  }
+  std::erase_if(lane.rows,
+                [](const ActiveRow& row) { return row.request == nullptr; });
   return true;
 }
 
 bool Scheduler::Sweep(Lane& lane, absl::Time now) {
   stepping_.clear();
-  ahead_.clear();
+  may_ahead_.clear();
   size_t kept = 0;
   for (ActiveRow& row : lane.rows) {
     const RowSnapshot snapshot = Look(lane, row, now);
@@ -235,7 +246,7 @@ bool Scheduler::Sweep(Lane& lane, absl::Time now) {
     }
     if (decision.action == RowAction::kStep) {
       stepping_.push_back(kept);
-      ahead_.push_back(snapshot.begun ? StepsAhead(snapshot) : 1);
+      may_ahead_.push_back(snapshot.begun ? StepsAhead(snapshot) : 1);
     }
     if (decision.action == RowAction::kPause) ++paused_rows_;
     ActiveRow& place = lane.rows[kept++];
@@ -246,22 +257,42 @@ bool Scheduler::Sweep(Lane& lane, absl::Time now) {
   return any_left;
 }
 
-void Scheduler::StepRows(Lane& lane, absl::Time start) {
+int64_t Scheduler::PlanAhead(const Lane& lane, size_t first, size_t end) {
+  int64_t computing = 0;
+  for (const int handle : handles_) {
+    computing += lane.engine->Unshown(handle) == 0 ? 1 : 0;
+  }
+  const int most = MostAhead(computing, lane.step);
+  ahead_.clear();
+  int64_t steps = 0;
+  for (size_t i = first; i < end; ++i) {
+    ahead_.push_back(std::min(may_ahead_[i], most));
+    if (lane.engine->Unshown(handles_[i - first]) == 0) steps += ahead_.back();
+  }
+  return steps;
+}
+
+void Scheduler::StepRows(Lane& lane, size_t first, size_t end) {
+  if (first == end) return;
+  const absl::Time start = options_.clock->Now();
   handles_.clear();
   uint64_t spent_before = 0;
-  for (const size_t i : stepping_) {
-    handles_.push_back(lane.rows[i].handle);
+  for (size_t i = first; i < end; ++i) {
+    handles_.push_back(lane.rows[stepping_[i]].handle);
     spent_before += lane.engine->progress(handles_.back()).macs;
   }
-  const int most = MostAhead(static_cast<int64_t>(handles_.size()),
-                             lane.engine->model().cost().OneStep());
-  for (int& ahead : ahead_) ahead = std::min(ahead, most);
+  const bool fresh = !lane.rows[stepping_[first]].begun;
+  const int64_t computed = PlanAhead(lane, first, end);
   lane.engine->Step(handles_, ahead_);
   const absl::Time now = options_.clock->Now();
+  if (!fresh && computed > 0) {
+    const absl::Duration step = (now - start) / static_cast<double>(computed);
+    lane.step +=
+        lane.step == absl::ZeroDuration() ? step : (step - lane.step) / 4;
+  }
   uint64_t spent = 0;
-  bool any_finished = false;
-  for (const size_t i : stepping_) {
-    ActiveRow& row = lane.rows[i];
+  for (size_t i = first; i < end; ++i) {
+    ActiveRow& row = lane.rows[stepping_[i]];
     Progress progress = lane.engine->progress(row.handle);
     progress.elapsed = now - row.request->admitted();
     spent += progress.macs;
@@ -272,17 +303,10 @@ void Scheduler::StepRows(Lane& lane, absl::Time start) {
     if (row.request->Wants(progress.step, final)) {
       Deliver(lane, row, reason, now);
     }
-    if (final) {
-      Leave(lane, row);
-      any_finished = true;
-    }
+    if (final) Leave(lane, row);
   }
-  lane.telemetry->Stepped(static_cast<int64_t>(stepping_.size()),
+  lane.telemetry->Stepped(static_cast<int64_t>(end - first),
                           spent - spent_before, now - start);
-  if (any_finished) {
-    std::erase_if(lane.rows,
-                  [](const ActiveRow& row) { return row.request == nullptr; });
-  }
 }
 
 RowSnapshot Scheduler::Look(const Lane& lane, ActiveRow& row,
@@ -301,6 +325,7 @@ RowSnapshot Scheduler::Look(const Lane& lane, ActiveRow& row,
   snapshot.drain_expired = now >= drain_deadline_seen_;
   snapshot.budget = row.budget;
   snapshot.watched = request.spec().delivery != Delivery::kFinal;
+  snapshot.rows = static_cast<int64_t>(lane.rows.size());
   if (row.begun) {
     snapshot.outbox_full = request.OutboxFull(row.row);
     row.paused_since = snapshot.outbox_full ? std::min(row.paused_since, now)
@@ -332,16 +357,18 @@ void Scheduler::Deliver(const Lane& lane, const ActiveRow& row,
     touched_.push_back(row.request);
   }
   if (reason != StopReason::kNone) {
-    lane.telemetry->RowFinished(reason, progress);
+    lane.telemetry->RowFinished(reason, progress, UnshownMacs(lane, row));
   }
 }
 
+uint64_t Scheduler::UnshownMacs(const Lane& lane, const ActiveRow& row) {
+  return static_cast<uint64_t>(lane.engine->Unshown(row.handle)) *
+         lane.engine->model().cost().OneStep();
+}
+
 void Scheduler::Leave(Lane& lane, ActiveRow& row) {
-  const int64_t unshown = lane.engine->Unshown(row.handle);
-  if (unshown > 0) {
-    lane.telemetry->RanInVain(static_cast<uint64_t>(unshown) *
-                              lane.engine->model().cost().OneStep());
-  }
+  const uint64_t unshown = UnshownMacs(lane, row);
+  if (unshown > 0) lane.telemetry->RanInVain(unshown);
   lane.engine->End(row.handle);
   row.request = nullptr;
   active_rows_.fetch_sub(1);

@@ -83,6 +83,7 @@ class Scheduler : public Request::Waker {
     std::unique_ptr<Engine> engine;
     ModelTelemetry* telemetry = nullptr;
     std::vector<ActiveRow> rows;
+    absl::Duration step;  // that one of one row takes, lately
   };
   // A request whose rows from `next` on wait in the queue, until `deadline` at
   // the latest.
@@ -113,10 +114,17 @@ class Scheduler : public Request::Waker {
   void Begin(const Starting& starting, absl::Time now);
   // One pass over a lane; true when any row stepped or left.
   bool RunLane(Lane& lane);
-  // Lets rows leave that must, and lists in stepping_ those that may step.
-  // True when any row has left.
+  // Lets rows leave that must, and lists in stepping_ those that may step,
+  // those that have not begun last. True when any row has left.
   bool Sweep(Lane& lane, absl::Time now);
-  void StepRows(Lane& lane, absl::Time now);
+  // One step of the rows stepping_[first..end). Those that are over keep their
+  // place, without a request.
+  void StepRows(Lane& lane, size_t first, size_t end);
+  // How far ahead each of those may be computed, in ahead_; returns how many
+  // steps that computes.
+  int64_t PlanAhead(const Lane& lane, size_t first, size_t end);
+  // MACs of the row's steps that are computed and not shown.
+  static uint64_t UnshownMacs(const Lane& lane, const ActiveRow& row);
   RowSnapshot Look(const Lane& lane, ActiveRow& row, absl::Time now) const;
   // Puts the row's last prediction in its outbox.
   void Deliver(const Lane& lane, const ActiveRow& row, StopReason reason,
@@ -146,8 +154,9 @@ class Scheduler : public Request::Waker {
   int64_t paused_rows_ = 0;  // in the last pass
   std::vector<Starting> starting_;
   std::vector<size_t> stepping_;  // of one pass: indices into Lane::rows
-  std::vector<int> handles_;      // theirs
-  std::vector<int> ahead_;        // and how far each may be computed
+  std::vector<int> may_ahead_;    // StepsAhead of each
+  std::vector<int> handles_;      // of one Engine::Step
+  std::vector<int> ahead_;        // and how far each is computed
   // Requests whose outbox has something new.
   std::vector<std::shared_ptr<Request>> touched_;
 

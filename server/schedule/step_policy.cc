@@ -8,8 +8,15 @@ namespace mre {
 namespace {
 
 constexpr int64_t kMost = Engine::kMostAhead;
-// A few milliseconds of one core.
-constexpr uint64_t kPassMacs = 200'000'000;
+// That a pass over rows which go ahead shall take, at most.
+constexpr absl::Duration kPass = absl::Milliseconds(10);
+
+// How many times `part` fits into `whole`, as far as that matters here.
+int64_t Fits(absl::Duration part, absl::Duration whole) {
+  if (part <= absl::ZeroDuration()) return kMost;
+  const double times = absl::FDivDuration(whole, part);
+  return static_cast<int64_t>(std::clamp<double>(times, 0, kMost));
+}
 
 }  // namespace
 
@@ -25,21 +32,22 @@ int StepsAhead(const RowSnapshot& row) {
         (budget.max_macs - progress.macs) / progress.next_step_macs;
     left = std::min<int64_t>(left, std::min<uint64_t>(steps, kMost));
   }
+  if (budget.max_time > absl::ZeroDuration()) {
+    const absl::Duration pace = progress.elapsed / (progress.step + 1.0);
+    left = std::min(left, Fits(pace, budget.max_time - progress.elapsed));
+  }
   const bool may_stop = budget.max_time > absl::ZeroDuration() ||
                         budget.min_confidence > 0 ||
                         budget.min_ray_coverage > 0 || budget.stable_steps > 0;
   int64_t trusted = kMost;
-  if (row.watched) trusted = progress.step;
-  if (may_stop) trusted = progress.step / 2;
+  if (row.watched) trusted = std::min<int64_t>(progress.step, row.rows);
+  if (may_stop) trusted = std::min<int64_t>(trusted, progress.step / 2);
   return static_cast<int>(
       std::clamp<int64_t>(std::min(trusted, left), 1, kMost));
 }
 
-int MostAhead(int64_t rows, uint64_t step_macs) {
-  const uint64_t pass = step_macs * static_cast<uint64_t>(rows);
-  return pass == 0 ? kMost
-                   : static_cast<int>(
-                         std::clamp<uint64_t>(kPassMacs / pass, 1, kMost));
+int MostAhead(int64_t rows, absl::Duration step) {
+  return static_cast<int>(std::max<int64_t>(Fits(step * rows, kPass), 1));
 }
 
 RowDecision DecideRow(const RowSnapshot& row) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "absl/time/time.h"
 #include "model/engine/stop_rules.h"
 
 namespace mre {
@@ -16,6 +17,7 @@ struct RowSnapshot {
   bool outbox_full = false;     // its reader is behind and wants every step
   bool stalled = false;         // and has been for too long
   bool watched = false;         // somebody takes predictions before the last
+  int64_t rows = 1;             // that step with it, itself included
   Budget budget;
   Progress progress;  // REQUIRES: begun
 };
@@ -38,13 +40,15 @@ struct RowDecision {
 // steps and MACs leave, where nothing else can end it and nobody looks in
 // between. A row that is watched starts with one at a time and is computed as
 // far ahead as it has come, so that first predictions come soon and a client
-// that leaves has wasted no more than it used; one that a prediction or the
-// time may stop, half as far. REQUIRES: row.begun.
+// that leaves has wasted no more than it used; and no further than there are
+// rows, for to a row alone its steps come no sooner together than one by one.
+// One that a prediction or the time may stop, half as far, and not beyond its
+// time at the pace it has had. REQUIRES: row.begun.
 int StepsAhead(const RowSnapshot& row);
 
-// The most that each of `rows` rows is computed ahead, given the MACs of one
-// step: a pass over the rows shall not take long, for others wait to begin.
-int MostAhead(int64_t rows, uint64_t step_macs);
+// The most that each of `rows` rows is computed ahead, if a step of one of them
+// takes `step`: a pass over all shall not take long, for others wait to begin.
+int MostAhead(int64_t rows, absl::Duration step);
 
 // Step 0 always runs: every row that is not cancelled gets a prediction, even
 // when its time was over before it left the queue.

@@ -25,8 +25,10 @@ class ModelTelemetry {
   virtual void ExpertRan(int64_t expert, int64_t rows) = 0;
   // A row left before steps that were computed ahead, worth `macs`, were shown.
   virtual void RanInVain(uint64_t macs) = 0;
-  // A row got its final prediction.
-  virtual void RowFinished(StopReason reason, const Progress& progress) = 0;
+  // A row got its final prediction. Of its steps that were computed ahead,
+  // those worth `in_vain` it will not show.
+  virtual void RowFinished(StopReason reason, const Progress& progress,
+                           uint64_t in_vain) = 0;
 };
 
 }  // namespace mre

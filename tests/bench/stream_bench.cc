@@ -1,5 +1,6 @@
 // Streamed predictions a second of the real server against a bare gRPC echo of
-// the very same messages: what is left of the transport's limit once a model is
+// the same predictions, one a message (the server puts several in one when a
+// write is in flight): what is left of the transport's limit once a model is
 // behind it. Server and echo run in processes of their own, the load generator
 // in this one, all on the same machine; runs alternate and the ratio is taken
 // pair by pair.

@@ -109,6 +109,7 @@ TEST_F(MetricsTest, SumsAgreeWithWhatWasStreamed) {
   const double full = info.macs().stem() + info.macs().head() +
                       32.0 * (info.macs().experts(0) + info.macs().head());
   EXPECT_EQ(page.Sum("mre_macs_saved_total"), rows * full - macs);
+  EXPECT_EQ(page.Sum("mre_macs_in_vain_total"), 0);
 }
 
 TEST_F(MetricsTest, PromtoolAcceptsThePage) {

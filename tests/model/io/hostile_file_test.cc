@@ -12,7 +12,7 @@
 #include "model/base/rng.h"
 #include "model/io/checkpoint.h"
 #include "model/io/safetensors.h"
-#include "tests/model/io/allocations.h"
+#include "tests/support/allocations.h"
 #include "tests/support/random_model.h"
 #include "tests/support/status_matchers.h"
 

@@ -33,7 +33,8 @@ inline std::shared_ptr<const PackedModel> LongModel() {
 }
 inline constexpr uint32_t kAllSteps = 80;
 
-// Counts, and lets a test act on the engine thread after each step.
+// Counts, and lets a test act on the engine thread after each step and whenever
+// an expert has run.
 class Telemetry : public ModelTelemetry {
  public:
   void RowStarted(absl::Duration) override { ++started; }
@@ -44,19 +45,24 @@ class Telemetry : public ModelTelemetry {
     total_macs += macs;
     if (after_step) after_step(steps);
   }
-  void ExpertRan(int64_t, int64_t rows) override { activations += rows; }
+  void ExpertRan(int64_t, int64_t rows) override {
+    activations += rows;
+    if (after_expert) after_expert();
+  }
   void RanInVain(uint64_t macs) override { in_vain += macs; }
-  void RowFinished(StopReason reason, const Progress&) override {
+  void RowFinished(StopReason reason, const Progress&, uint64_t vain) override {
+    finished_in_vain += vain;
     absl::MutexLock lock(&mu);
     ++finished[reason];
   }
 
   std::atomic<int64_t> started{0}, first{0}, steps{0}, row_steps{0},
       activations{0};
-  std::atomic<uint64_t> total_macs{0}, in_vain{0};
+  std::atomic<uint64_t> total_macs{0}, in_vain{0}, finished_in_vain{0};
   absl::Mutex mu;
   std::map<StopReason, int> finished ABSL_GUARDED_BY(mu);
   std::function<void(int64_t step)> after_step;
+  std::function<void()> after_expert;
 };
 
 // Collects everything a request says until it has ended.

@@ -106,21 +106,6 @@ TEST_F(SchedulerTest, AStopSendsTheBestSoFarAsFinal) {
   EXPECT_FALSE(got.back().probabilities.empty());
 }
 
-TEST_F(SchedulerTest, WhatIsComputedAheadOfAStopIsCountedApart) {
-  Scheduler scheduler({.clock = &clock_});
-  auto collector = Make({}, Delivery::kFinal);
-  telemetry_.after_step = [&](int64_t step) {
-    if (step == 4) collector->request->Stop();  // step 0 and three experts
-  };
-  ASSERT_THAT(scheduler.Submit(collector->request), IsOk());
-  EXPECT_EQ(collector->Await().back().step, 3u);
-  AwaitIdle(scheduler);
-  const Cost& cost = LongModel()->cost();
-  EXPECT_EQ(telemetry_.activations, Engine::kMostAhead);
-  EXPECT_EQ(telemetry_.in_vain, (Engine::kMostAhead - 3) * cost.OneStep());
-  EXPECT_EQ(telemetry_.total_macs, cost.After(3));
-}
-
 TEST_F(SchedulerTest, ANewBudgetHoldsFromTheNextStepOn) {
   Scheduler scheduler({.clock = &clock_});
   auto collector = Make(Steps(6));

@@ -92,12 +92,36 @@ TEST(StepsAheadTest, GoesAsFarAsItsLimitsWhereNobodyLooks) {
 TEST(StepsAheadTest, OfAWatchedRowAreAsManyAsItHasRun) {
   RowSnapshot row = Running();
   row.watched = true;
+  row.rows = 64;
   const std::vector<std::pair<uint32_t, int>> want = {
       {0, 1}, {1, 1}, {2, 2}, {4, 4}, {8, 8}, {20, Engine::kMostAhead}};
   for (const auto& [step, ahead] : want) {
     row.progress.step = step;
     EXPECT_EQ(StepsAhead(row), ahead) << step;
   }
+}
+
+TEST(StepsAheadTest, OfAWatchedRowAreNoMoreThanThereAreRows) {
+  RowSnapshot row = Running();
+  row.progress.step = 20;
+  row.watched = true;
+  EXPECT_EQ(StepsAhead(row), 1);
+  row.rows = 3;
+  EXPECT_EQ(StepsAhead(row), 3);
+  row.watched = false;
+  EXPECT_EQ(StepsAhead(row), Engine::kMostAhead);
+}
+
+TEST(StepsAheadTest, StayWithinTheTimeAtThePaceSoFar) {
+  RowSnapshot row = Running();
+  row.progress.step = 19;
+  row.progress.elapsed = absl::Milliseconds(20);
+  row.budget.max_time = absl::Milliseconds(25);
+  EXPECT_EQ(StepsAhead(row), 5);
+  row.budget.max_time = absl::Milliseconds(20);
+  EXPECT_EQ(StepsAhead(row), 1);
+  row.budget.max_time = absl::Hours(1);
+  EXPECT_EQ(StepsAhead(row), Engine::kMostAhead);
 }
 
 TEST(StepsAheadTest, OfARowThatAPredictionOrTheTimeMayStopAreHalf) {
@@ -110,6 +134,7 @@ TEST(StepsAheadTest, OfARowThatAPredictionOrTheTimeMayStopAreHalf) {
     for (const bool watched : {false, true}) {
       RowSnapshot row = Running();
       row.watched = watched;
+      row.rows = 64;
       rule(row.budget);
       EXPECT_EQ(StepsAhead(row), 1);
       row.progress.step = 7;
@@ -119,10 +144,12 @@ TEST(StepsAheadTest, OfARowThatAPredictionOrTheTimeMayStopAreHalf) {
 }
 
 TEST(MostAheadTest, KeepsAPassShort) {
-  EXPECT_EQ(MostAhead(1, 8000), Engine::kMostAhead);
-  EXPECT_EQ(MostAhead(256, 262'144), 2);
-  EXPECT_EQ(MostAhead(100'000, 1'000'000), 1);
-  EXPECT_EQ(MostAhead(1, 0), Engine::kMostAhead);
+  EXPECT_EQ(MostAhead(1, absl::Microseconds(500)), Engine::kMostAhead);
+  EXPECT_EQ(MostAhead(1, absl::Milliseconds(3)), 3);
+  EXPECT_EQ(MostAhead(256, absl::Microseconds(10)), 3);
+  EXPECT_EQ(MostAhead(100'000, absl::Microseconds(1)), 1);
+  // Not measured yet.
+  EXPECT_EQ(MostAhead(1, absl::ZeroDuration()), Engine::kMostAhead);
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // Records what a piece of code allocates, by replacing the global operator new
 // of the test program.
-#ifndef MRE_TESTS_MODEL_IO_ALLOCATIONS_H_
-#define MRE_TESTS_MODEL_IO_ALLOCATIONS_H_
+#ifndef MRE_TESTS_SUPPORT_ALLOCATIONS_H_
+#define MRE_TESTS_SUPPORT_ALLOCATIONS_H_
 
 #include <cstddef>
 
@@ -19,4 +19,4 @@ Allocations StopRecording();
 
 }  // namespace mre
 
-#endif  // MRE_TESTS_MODEL_IO_ALLOCATIONS_H_
+#endif  // MRE_TESTS_SUPPORT_ALLOCATIONS_H_

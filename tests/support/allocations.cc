@@ -1,4 +1,4 @@
-#include "tests/model/io/allocations.h"
+#include "tests/support/allocations.h"
 
 #include <malloc.h>
 

@@ -1,0 +1,45 @@
+#include "server/metrics/model_metrics.h"
+
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+#include <sstream>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/random_model.h"
+#include "tests/support/status_matchers.h"
+
+namespace mre {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(ModelMetricsTest, WhatRanInVainIsNotSaved) {
+  ASSERT_OK_AND_ASSIGN(
+      const std::shared_ptr<const PackedModel> model,
+      PackedModel::Create(RandomModel(FashionConfig(), 1), Precision::kF32));
+  prometheus::Registry registry;
+  ModelMetrics metrics({.name = "m", .version = 1, .model = model, .error = {}},
+                       registry);
+  const uint64_t full = model->cost().After(32);
+  Progress progress;
+  progress.step = 3;
+  progress.macs = model->cost().After(3);
+  metrics.RowFinished(StopReason::kConfidence, progress, 1000);
+  metrics.RanInVain(1000);
+  metrics.RowFinished(StopReason::kExhausted, progress, 0);
+  std::ostringstream page;
+  prometheus::TextSerializer().Serialize(page, registry.Collect());
+  const std::string labels = "{model=\"m\",version=\"1\"} ";
+  EXPECT_THAT(page.str(),
+              HasSubstr(absl::StrCat("mre_macs_saved_total", labels,
+                                     full - progress.macs - 1000, "\n")));
+  EXPECT_THAT(page.str(),
+              HasSubstr(absl::StrCat("mre_macs_in_vain_total", labels, 1000)));
+}
+
+}  // namespace
+}  // namespace mre

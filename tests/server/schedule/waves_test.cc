@@ -1,0 +1,143 @@
+// Rows whose steps are computed ahead of being shown.
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "gtest/gtest.h"
+#include "tests/server/schedule/scheduler_fixture.h"
+#include "tests/support/status_matchers.h"
+
+namespace mre {
+namespace {
+
+TEST_F(SchedulerTest, WhatIsComputedAheadOfAStopIsCountedApart) {
+  Scheduler scheduler({.clock = &clock_});
+  auto collector = Make({}, Delivery::kFinal);
+  telemetry_.after_step = [&](int64_t step) {
+    if (step == 4) collector->request->Stop();  // step 0 and three experts
+  };
+  ASSERT_THAT(scheduler.Submit(collector->request), IsOk());
+  EXPECT_EQ(collector->Await().back().step, 3u);
+  AwaitIdle(scheduler);
+  const Cost& cost = LongModel()->cost();
+  EXPECT_EQ(telemetry_.activations, Engine::kMostAhead);
+  EXPECT_EQ(telemetry_.in_vain, (Engine::kMostAhead - 3) * cost.OneStep());
+  EXPECT_EQ(telemetry_.finished_in_vain, telemetry_.in_vain);
+  EXPECT_EQ(telemetry_.total_macs, cost.After(3));
+}
+
+TEST_F(SchedulerTest, WhatIsComputedAheadOfACancelledRowIsCountedToo) {
+  Scheduler scheduler({.clock = &clock_});
+  auto collector = Make({}, Delivery::kFinal);
+  telemetry_.after_step = [&](int64_t step) {
+    if (step == 2) collector->request->Cancel();
+  };
+  ASSERT_THAT(scheduler.Submit(collector->request), IsOk());
+  while (telemetry_.in_vain == 0) std::this_thread::yield();
+  AwaitIdle(scheduler);
+  EXPECT_EQ(telemetry_.in_vain,
+            (Engine::kMostAhead - 1) * LongModel()->cost().OneStep());
+  EXPECT_EQ(telemetry_.finished_in_vain, 0u);
+}
+
+// Nobody waits for the steps of the one row here, but somebody might begin.
+TEST_F(SchedulerTest, APassGoesNoFurtherThanItMayTake) {
+  Scheduler scheduler({.clock = &clock_});
+  telemetry_.after_expert = [&] { clock_.Advance(absl::Milliseconds(4)); };
+  std::vector<int64_t> activations;  // after each pass
+  telemetry_.after_step = [&](int64_t) {
+    activations.push_back(telemetry_.activations);
+  };
+  auto collector = Make(Steps(20), Delivery::kFinal);
+  ASSERT_THAT(scheduler.Submit(collector->request), IsOk());
+  EXPECT_EQ(collector->Await().back().step, 20u);
+  AwaitIdle(scheduler);
+  ASSERT_EQ(activations.size(), 21u);
+  // The first wave measures: 4 ms a step. Two of them are within 10 ms.
+  EXPECT_EQ(activations[1], Engine::kMostAhead);
+  EXPECT_EQ(activations[Engine::kMostAhead], Engine::kMostAhead);
+  EXPECT_EQ(activations[Engine::kMostAhead + 1], Engine::kMostAhead + 2);
+}
+
+TEST_F(SchedulerTest, AWaveOvershootsTheTimeByAStepAtMost) {
+  Scheduler scheduler({.clock = &clock_});
+  telemetry_.after_expert = [&] { clock_.Advance(absl::Milliseconds(1)); };
+  int64_t longest = 0;  // of its waves
+  telemetry_.after_step = [&, before = int64_t{0}](int64_t) mutable {
+    longest = std::max(longest, telemetry_.activations - before);
+    before = telemetry_.activations;
+  };
+  Budget budget;
+  budget.max_time = absl::Microseconds(20'500);
+  auto collector = Make(budget, Delivery::kFinal);
+  ASSERT_THAT(scheduler.Submit(collector->request), IsOk());
+  const Prediction last = collector->Await().back();
+  AwaitIdle(scheduler);
+  EXPECT_EQ(last.stop_reason, StopReason::kMaxTime);
+  EXPECT_LE(last.elapsed, absl::Milliseconds(22));
+  EXPECT_GT(longest, 1);
+}
+
+// It joins while another row's next wave is due.
+TEST_F(SchedulerTest, AFirstPredictionDoesNotWaitForAWave) {
+  Scheduler scheduler({.clock = &clock_});
+  auto ahead = Make({}, Delivery::kFinal);
+  auto newcomer = Make(Steps(1), Delivery::kAll);
+  telemetry_.after_step = [&](int64_t step) {
+    if (step == Engine::kMostAhead + 1) {
+      ASSERT_THAT(scheduler.Submit(newcomer->request), IsOk());
+    }
+  };
+  std::atomic<size_t> seen{0};
+  telemetry_.after_expert = [&] {
+    if (telemetry_.started == 2 && seen == 0) seen = newcomer->size();
+  };
+  ASSERT_THAT(scheduler.Submit(ahead->request), IsOk());
+  EXPECT_EQ(newcomer->Await().size(), 2u);
+  EXPECT_EQ(seen, 1u) << "its step 0, when the next wave's experts ran";
+  ahead->request->Cancel();
+}
+
+// Three rows, so that they are computed ahead though they are watched.
+TEST_F(SchedulerTest, RowsThatPauseInAWaveGoOnInIt) {
+  Scheduler scheduler({.clock = &clock_});
+  auto slow = Make({}, Delivery::kAll, 3);
+  slow->StopTaking();
+  ASSERT_THAT(scheduler.Submit(slow->request), IsOk());
+  while (telemetry_.row_steps < 3 * kOutboxSteps) std::this_thread::yield();
+  const int64_t shown = 3 * (int64_t{kOutboxSteps} - 1);  // but for step 0
+  EXPECT_GT(telemetry_.activations, shown) << "none is in a wave";
+  while (slow->size() < 3 * (kAllSteps + 1)) slow->TakeNow();
+  AwaitIdle(scheduler);
+  EXPECT_EQ(telemetry_.activations, 3 * kAllSteps);
+  EXPECT_EQ(telemetry_.in_vain, 0u);
+}
+
+TEST_F(SchedulerTest, RowsAbandonedInAWaveLeaveTheRestInVain) {
+  Scheduler scheduler({.stall_limit = absl::Seconds(60), .clock = &clock_});
+  auto slow = Make({}, Delivery::kAll, 3);
+  slow->StopTaking();
+  ASSERT_THAT(scheduler.Submit(slow->request), IsOk());
+  while (telemetry_.row_steps < 3 * kOutboxSteps) std::this_thread::yield();
+  // Twice: the first look at the paused rows starts their time.
+  for (int i = 0; i < 2; ++i) {
+    auto other = Make(Steps(1), Delivery::kFinal);
+    ASSERT_THAT(scheduler.Submit(other->request), IsOk());
+    other->Await();
+    clock_.Advance(absl::Seconds(61));
+  }
+  slow->AwaitStalled();
+  AwaitIdle(scheduler);
+  const Cost& cost = LongModel()->cost();
+  EXPECT_GT(telemetry_.in_vain, 0u);
+  // What ran was shown or in vain: of three rows and the two others.
+  EXPECT_EQ(telemetry_.total_macs + telemetry_.in_vain,
+            5 * cost.After(0) + telemetry_.activations * cost.OneStep());
+}
+
+}  // namespace
+}  // namespace mre
