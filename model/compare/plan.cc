@@ -80,10 +80,11 @@ absl::StatusOr<PlannedRun> ParseRun(const std::string& where,
 }
 
 absl::Status ParseRuns(JsonFields& fields, Plan& plan) {
-  ordered_json defaults = ordered_json::object();
+  // What a recipe that says nothing has is not what fit has (kStraightThrough).
+  ordered_json defaults = {{"router_training", FitOptions().router_training}};
   if (const ordered_json* json = fields.Find("defaults")) {
     RETURN_IF_ERROR(CheckFields("plan: \"defaults\"", *json));
-    defaults = *json;
+    defaults.update(*json);
   }
   for (const ordered_json* json : fields.Items("runs")) {
     if (plan.runs.size() == kMostRuns) {

@@ -38,7 +38,6 @@ absl::Status InRange(absl::string_view flag, double value, double least,
              absl::StrCat(value));
 }
 
-constexpr absl::string_view kStraightThrough = "straight-through";
 constexpr absl::string_view kPairs = "pairs";
 
 // Above `least`, and below `most` or at most that.

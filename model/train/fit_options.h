@@ -15,7 +15,11 @@
 
 namespace mre {
 
-// The defaults are the recipe of the checkpoint that ships with the server.
+// A value of router_training: what recipes that say nothing were made with.
+inline constexpr char kStraightThrough[] = "straight-through";
+
+// The defaults are the recipe of the checkpoint that ships with the server, but
+// for router_training, which was straight-through.
 struct FitOptions {
   // The recipe: with the data, it decides every bit of the result. Each field's
   // meaning stands in VisitRecipe, which gives flags, help and JSON.
@@ -60,7 +64,7 @@ struct FitOptions {
   double ema = 0;
   double noise = 0.05;
   double temperature = 1;
-  std::string router_training = "straight-through";
+  std::string router_training = "pairs";
   std::string exit_weights = "0.2:0.5";
   double distillation = 0;
   std::string precision = "f32";
@@ -143,7 +147,9 @@ void VisitRecipe(Options& o, Visit visit) {
   visit("schedule", o.schedule, "one-cycle, cosine or constant");
   visit("weight_decay", o.weight_decay,
         "decoupled, of the matrices outside the router");
-  visit("router_lr", o.router_lr, "the router's rate, as a factor (0 in an mre: nothing learns to route)");
+  visit(
+      "router_lr", o.router_lr,
+      "the router's rate, as a factor (0 in an mre: nothing learns to route)");
   visit("shared_lr", o.shared_lr,
         "rate of the part that a layer's experts have in common, as a factor "
         "(0: they have none)");

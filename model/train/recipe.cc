@@ -41,8 +41,7 @@ bool Applies(const FitOptions& options, absl::string_view field) {
   // Younger than recipes that do not say it.
   if (field == "shared_lr") return options.shared_lr != 0;
   if (field == "router_training") {
-    return options.kind == "mre" &&
-           options.router_training != FitOptions().router_training;
+    return options.kind == "mre" && options.router_training != kStraightThrough;
   }
   if (field == "distillation") return options.distillation != 0;
   if (field == "precision") return options.precision != "f32";
@@ -101,6 +100,7 @@ absl::StatusOr<FitOptions> ParseRecipe(absl::string_view text) {
     return absl::InvalidArgumentError("recipe: expected a JSON object");
   }
   FitOptions options;
+  options.router_training = kStraightThrough;  // recipes that do not say it
   absl::Status status;
   VisitRecipe(options, [&](const char* name, auto& field, const char*) {
     const auto it = json.find(name);

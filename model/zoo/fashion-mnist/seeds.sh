@@ -14,7 +14,7 @@ checkpoint, the log and the evaluation of each seed; those there are replaced.
 
 Further arguments change the recipe, for instance to see quickly that this works:
   model/zoo/fashion-mnist/seeds.sh /tmp/seeds --epochs=1 --limit_train=2000
-Not --dataset, --seed, --threads, --out and --log, which are given already.
+Not --dataset, --seed, --threads, --router_training, --out and --log, which are given already.
 
 Needs build/release/model/cli/mre-train (tests/run.sh builds it) and the
 package dataset-fashion-mnist.
@@ -38,7 +38,7 @@ fi
 for seed in 0 1 2 3 4; do
   echo "== seed $seed"
   "$train" fit --dataset=fashion-mnist --seed="$seed" --threads=1 \
-    --out="$dir/$seed.safetensors" --overwrite --log="$dir/$seed.jsonl" \
+    --router_training=straight-through --out="$dir/$seed.safetensors" --overwrite --log="$dir/$seed.jsonl" \
     "$@" >/dev/null
   "$train" eval --checkpoint="$dir/$seed.safetensors" --dataset=fashion-mnist \
     --threads=1 --json >"$dir/$seed.json"

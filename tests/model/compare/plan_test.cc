@@ -49,6 +49,7 @@ TEST(PlanTest, RecipesTakeWhatTheyLeaveOutFromDefaults) {
   EXPECT_EQ(mre.layers, 2);
   EXPECT_EQ(mre.max_steps, 16);  // filled in
   EXPECT_EQ(mre.epochs, FitOptions().epochs);
+  EXPECT_EQ(mre.router_training, FitOptions().router_training);
   const FitOptions& topk = plan->runs[1].options;
   EXPECT_EQ(topk.lr, 0.5);
   EXPECT_EQ(topk.top_k, 2);

@@ -75,6 +75,17 @@ TEST(RecipeTest, AMemberThatIsYoungerThanTheRecipeHasItsDefault) {
   EXPECT_EQ(parsed->kind, "mre");
 }
 
+// The default has changed since; what it was is what recipes leave out.
+TEST(RecipeTest, ARecipeThatDoesNotSayHowItsRouterLearntIsStraightThrough) {
+  const auto parsed = ParseRecipe(R"({"dataset":"mnist"})");
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(RouterTrainingOf(*parsed), RouterTraining::kStraightThrough);
+  EXPECT_THAT(FormatRecipe(*parsed), Not(HasSubstr("router_training")));
+  EXPECT_EQ(RouterTrainingOf(Defaults()), RouterTraining::kPairs);
+  EXPECT_THAT(FormatRecipe(Defaults()),
+              HasSubstr("\"router_training\":\"pairs\""));
+}
+
 TEST(RecipeTest, RecipeSurvivesFormatAndParse) {
   FitOptions options = Defaults();
   options.lr = 0.1 + 0.2;
