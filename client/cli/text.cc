@@ -40,11 +40,8 @@ double MacsShare(uint64_t macs, const v1::ModelInfo& model) {
 }  // namespace
 
 std::string DurationText(const google::protobuf::Duration& duration) {
-  const double seconds =
-      static_cast<double>(duration.seconds()) + duration.nanos() * 1e-9;
-  if (seconds < 1e-3) return absl::StrFormat("%.3gus", seconds * 1e6);
-  if (seconds < 1) return absl::StrFormat("%.3gms", seconds * 1e3);
-  return absl::StrFormat("%.2fs", seconds);
+  return NanosText(static_cast<double>(duration.seconds()) * 1e9 +
+                   duration.nanos());
 }
 
 uint32_t MaxSteps(const v1::ModelInfo& model) {

@@ -15,7 +15,7 @@
 
 namespace mre {
 
-// "12.3us", "4.56ms", "1.23s": three digits.
+// As NanosText.
 std::string DurationText(const google::protobuf::Duration& duration);
 
 // What a row costs when every expert runs.

@@ -1,6 +1,7 @@
 #include "client/console/words.h"
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 
 namespace mre {
 
@@ -24,6 +25,12 @@ std::string WithCommas(uint64_t value) {
     digits.insert(static_cast<size_t>(i), 1, ',');
   }
   return digits;
+}
+
+std::string NanosText(double nanos) {
+  if (nanos < 1e6) return absl::StrFormat("%.3gus", nanos * 1e-3);
+  if (nanos < 1e9) return absl::StrFormat("%.3gms", nanos * 1e-6);
+  return absl::StrFormat("%.2fs", nanos * 1e-9);
 }
 
 std::string ErrorText(const absl::Status& status) {

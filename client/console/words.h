@@ -17,6 +17,9 @@ std::string Printable(absl::string_view text);
 // "1,234,567".
 std::string WithCommas(uint64_t value);
 
+// "12.3us", "4.56ms", "1.23s": three digits.
+std::string NanosText(double nanos);
+
 // "NOT_FOUND: no model named x".
 std::string ErrorText(const absl::Status& status);
 

@@ -8,7 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "client/loadtest/record.h"
+#include "client/loadtest/nanos.h"
 
 namespace mre {
 

@@ -8,12 +8,6 @@
 
 namespace mre {
 
-std::string NanosText(double nanos) {
-  if (nanos < 1e6) return absl::StrFormat("%.3gus", nanos * 1e-3);
-  if (nanos < 1e9) return absl::StrFormat("%.3gms", nanos * 1e-6);
-  return absl::StrFormat("%.2fs", nanos * 1e-9);
-}
-
 std::string ProgressLine(const ProgressFacts& facts) {
   const auto rate = static_cast<uint64_t>(std::llround(facts.per_second));
   std::string line = absl::StrFormat(

@@ -23,9 +23,6 @@ struct ProgressFacts {
 // "   3s  12,034 done  64 in flight  0 errors  4,010/s  p99 21.3ms  7s left".
 std::string ProgressLine(const ProgressFacts& facts);
 
-// "12.3us", "4.56ms", "1.23s": three digits.
-std::string NanosText(double nanos);
-
 }  // namespace mre
 
 #endif  // MRE_CLIENT_LOADTEST_PROGRESS_H_

@@ -2,23 +2,15 @@
 #ifndef MRE_CLIENT_LOADTEST_RECORD_H_
 #define MRE_CLIENT_LOADTEST_RECORD_H_
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 
 #include "absl/status/status.h"
+#include "client/loadtest/nanos.h"
 #include "proto/mre/v1/anytime.pb.h"
 
 namespace mre {
-
-// Nanoseconds on the machine's monotonic clock.
-using Nanos = int64_t;
-inline Nanos NowNanos() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
 
 // All latencies count from `intended`: the time at which an open loop's request
 // was due, even if it could not be started then. In a closed loop it is the

@@ -4,7 +4,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "client/console/words.h"
-#include "client/loadtest/progress.h"
 #include "client/loadtest/report.h"
 
 namespace mre {

@@ -95,6 +95,12 @@ TEST(WordsTest, GroupsDigits) {
   EXPECT_EQ(WithCommas(1234567), "1,234,567");
 }
 
+TEST(WordsTest, TimesHaveThreeDigits) {
+  EXPECT_EQ(NanosText(12'340), "12.3us");
+  EXPECT_EQ(NanosText(1.23e6), "1.23ms");
+  EXPECT_EQ(NanosText(2e9), "2.00s");
+}
+
 TEST(WordsTest, ErrorsShowTheCodesName) {
   EXPECT_EQ(ErrorText(absl::NotFoundError("no model \x1b[31mx")),
             "NOT_FOUND: no model ?[31mx");

@@ -1,5 +1,3 @@
-// What a run says: the table, the JSON, the line of each second; and the flags
-// and the metrics page that it starts from.
 #include "client/loadtest/report.h"
 
 #include <gmock/gmock.h>
@@ -7,14 +5,8 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "absl/status/status.h"
-#include "client/loadtest/plan.h"
-#include "client/loadtest/process_usage.h"
-#include "client/loadtest/progress.h"
-#include "model/base/cpus.h"
 
 namespace mre {
 namespace {
@@ -124,93 +116,6 @@ TEST(ReportTest, WarnsOfWhatTheNumbersHide) {
 TEST(ReportTest, NamesOfStopReasonsAreTheProtocols) {
   EXPECT_EQ(StopName(v1::STOP_REASON_CONFIDENCE), "confidence");
   EXPECT_EQ(StopName(static_cast<v1::StopReason>(77)), "reason_77");
-}
-
-TEST(ProgressTest, SaysAllInALine) {
-  ProgressFacts facts;
-  facts.seconds = 3.02;
-  facts.ended = 12034;
-  facts.failed = 2;
-  facts.in_flight = 64;
-  facts.per_second = 4010;
-  facts.p99_nanos = 21.3e6;
-  facts.seconds_left = 7;
-  EXPECT_EQ(ProgressLine(facts),
-            "   3s  12,034 done  64 in flight  2 errors  4,010/s  p99 21.3ms  "
-            "7s left");
-}
-
-TEST(PlanTest, RefusesWhatMakesNoSenseAndNamesTheFlag) {
-  const std::vector<std::pair<const char*, void (*)(LoadtestFlags&)>> cases = {
-      {"--concurrency", [](LoadtestFlags& f) { f.concurrency = 0; }},
-      {"--connections", [](LoadtestFlags& f) { f.connections = -1; }},
-      {"--max_in_flight", [](LoadtestFlags& f) { f.max_in_flight = 0; }},
-      {"--rate", [](LoadtestFlags& f) { f.rate = -5; }},
-      {"--duration", [](LoadtestFlags& f) { f.duration = std::string("0s"); }},
-      {"--warmup", [](LoadtestFlags& f) { f.warmup = std::string("5"); }},
-      {"--drain", [](LoadtestFlags& f) { f.drain = std::string("-1s"); }},
-      {"--confidence", [](LoadtestFlags& f) { f.confidence = 1.5; }},
-      {"--objective_ms", [](LoadtestFlags& f) { f.objective_ms = -1; }},
-      {"--sessions", [](LoadtestFlags& f) { f.sessions = 3; }},
-      {"--min_confidence",
-       [](LoadtestFlags& f) { f.budget.min_confidence = 2; }},
-      {"--deadline",
-       [](LoadtestFlags& f) {
-         f.method = std::string("interactive");
-         f.deadline = std::string("1s");
-       }},
-  };
-  for (const auto& [name, change] : cases) {
-    LoadtestFlags flags;
-    ASSERT_TRUE(MakePlan(flags).ok());
-    change(flags);
-    const absl::Status status = MakePlan(flags).status();
-    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << name;
-    EXPECT_THAT(std::string(status.message()), HasSubstr(name));
-  }
-}
-
-TEST(PlanTest, InteractiveHasAStreamForEachConnection) {
-  LoadtestFlags flags;
-  flags.method = std::string("interactive");
-  flags.connections = 3;
-  const auto plan = MakePlan(flags);
-  ASSERT_TRUE(plan.ok()) << plan.status();
-  EXPECT_EQ(plan->transport.sessions, 3);
-}
-
-TEST(ProcessUsageTest, ReadsTheSeriesThatAreThere) {
-  const UsageSample both = ParseProcessMetrics(
-      "# HELP process_cpu_seconds_total x\n"
-      "process_cpu_seconds_total 12.5\n"
-      "process_resident_memory_bytes 1048576 1700000000\n",
-      7);
-  EXPECT_EQ(both.at, 7);
-  EXPECT_EQ(both.cpu_seconds, 12.5);
-  EXPECT_EQ(both.resident_bytes, 1048576);
-  const UsageSample other =
-      ParseProcessMetrics("process_cpu_seconds_total_other 3\n", 7);
-  EXPECT_EQ(other.cpu_seconds, std::nullopt);
-  EXPECT_EQ(other.resident_bytes, std::nullopt);
-}
-
-TEST(ProcessUsageTest, IsTheDifferenceOfTwoSamplesOfOneProcess) {
-  const UsageSample before = {1'000'000'000, 3.0, 100.0};
-  const Usage usage = UsageBetween(before, {3'000'000'000, 4.0, 150.0});
-  EXPECT_EQ(usage.cpu_seconds, 1.0);
-  EXPECT_EQ(usage.cores, 0.5);
-  EXPECT_EQ(usage.resident_bytes_after, 150);
-  // It was started anew.
-  const Usage other = UsageBetween(before, {3'000'000'000, 0.5, 90.0});
-  EXPECT_EQ(other.cpu_seconds, std::nullopt);
-  EXPECT_EQ(other.cores, std::nullopt);
-}
-
-TEST(ProcessUsageTest, KnowsThisProcess) {
-  const UsageSample sample = SampleSelf();
-  EXPECT_GE(sample.cpu_seconds.value_or(-1), 0);
-  EXPECT_GT(sample.resident_bytes.value_or(0), 0);
-  EXPECT_GE(AvailableThreads(), 1);
 }
 
 }  // namespace
