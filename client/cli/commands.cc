@@ -3,9 +3,9 @@
 #include <iostream>
 #include <memory>
 
-#include "client/cli/request.h"
 #include "client/cli/setup.h"
 #include "client/cli/text.h"
+#include "client/console/request_flags.h"
 
 namespace mre {
 

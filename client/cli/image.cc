@@ -5,7 +5,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
+#include "client/console/shape.h"
 #include "model/base/status_macros.h"
 
 namespace mre {
@@ -22,10 +22,6 @@ bool IsPng(absl::string_view bytes) {
 }
 
 }  // namespace
-
-std::string ShapeText(const std::vector<int64_t>& shape) {
-  return absl::StrJoin(shape, "x");
-}
 
 absl::StatusOr<Image> ImageOfShape(const std::vector<int64_t>& shape) {
   const int64_t channels = shape.size() == 3 ? shape[2] : 1;

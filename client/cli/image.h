@@ -35,9 +35,6 @@ absl::StatusOr<Image> ImageOfShape(const std::vector<int64_t>& shape);
 absl::StatusOr<Image> DecodePng(absl::string_view bytes,
                                 const std::vector<int64_t>& shape);
 
-// "28x28x1".
-std::string ShapeText(const std::vector<int64_t>& shape);
-
 }  // namespace mre
 
 #endif  // MRE_CLIENT_CLI_IMAGE_H_

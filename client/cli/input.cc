@@ -7,6 +7,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "client/console/shape.h"
 #include "model/base/file.h"
 #include "model/base/idx_file.h"
 #include "model/base/status_macros.h"
@@ -14,33 +15,11 @@
 namespace mre {
 namespace {
 
-// Of an unpacked IDX file: well above any data set of this format.
-constexpr size_t kMaxIdxBytes = size_t{4} << 30;
 // Longest window that a server may make the client fill.
 constexpr int64_t kMaxTextWindow = int64_t{1} << 24;
 
 absl::Status WithPath(const std::string& path, const absl::Status& status) {
   return {status.code(), absl::StrCat(path, ": ", status.message())};
-}
-
-// Whether both hold the same values: a last dimension of 1 says nothing.
-bool SameShape(std::vector<int64_t> a, std::vector<int64_t> b) {
-  while (!a.empty() && a.back() == 1) a.pop_back();
-  while (!b.empty() && b.back() == 1) b.pop_back();
-  return a == b;
-}
-
-// The number of values of `shape` when it is at most `limit`.
-std::optional<size_t> Elements(const std::vector<int64_t>& shape,
-                               size_t limit) {
-  size_t product = 1;
-  for (const int64_t size : shape) {
-    if (size <= 0 || static_cast<uint64_t>(size) > limit / product) {
-      return std::nullopt;
-    }
-    product *= static_cast<size_t>(size);
-  }
-  return product;
 }
 
 // The picture of a tensor, when it is an image.

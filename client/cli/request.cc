@@ -1,6 +1,5 @@
 #include "client/cli/request.h"
 
-#include "client/console/duration_flag.h"
 #include "client/console/request_flags.h"
 #include "model/base/status_macros.h"
 
@@ -16,14 +15,6 @@ absl::StatusOr<v1::PredictRequest> MakeRequest(const Flags& flags) {
   ASSIGN_OR_RETURN(*request.mutable_output(), MakeOutput(flags));
   request.mutable_output()->set_probabilities(flags.probabilities);
   return request;
-}
-
-absl::StatusOr<CallOptions> MakeCallOptions(const Flags& flags) {
-  CallOptions options;
-  if (flags.deadline.empty()) return options;
-  ASSIGN_OR_RETURN(options.timeout,
-                   ParseDurationFlag("deadline", flags.deadline));
-  return options;
 }
 
 }  // namespace mre

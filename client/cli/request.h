@@ -3,7 +3,6 @@
 #define MRE_CLIENT_CLI_REQUEST_H_
 
 #include "absl/status/statusor.h"
-#include "client/cc/client.h"
 #include "client/cli/flags.h"
 #include "proto/mre/v1/anytime.pb.h"
 
@@ -11,9 +10,6 @@ namespace mre {
 
 // Everything of the request but its model, input and id.
 absl::StatusOr<v1::PredictRequest> MakeRequest(const Flags& flags);
-
-// --deadline.
-absl::StatusOr<CallOptions> MakeCallOptions(const Flags& flags);
 
 }  // namespace mre
 

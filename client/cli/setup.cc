@@ -7,7 +7,7 @@
 #include "client/cli/commands.h"
 #include "client/cli/request.h"
 #include "client/cli/text.h"
-#include "client/console/duration_flag.h"
+#include "client/console/request_flags.h"
 #include "client/console/words.h"
 #include "model/base/status_macros.h"
 
@@ -31,13 +31,9 @@ v1::PredictRequest Setup::RequestFor(size_t i) const {
 }
 
 int Connect(const Flags& flags, std::unique_ptr<Client>& client) {
-  ClientOptions options;
-  options.target = flags.server;
-  const auto timeout =
-      ParseDurationFlag("connect_timeout", flags.connect_timeout);
-  if (!timeout.ok()) return FailUsage(timeout.status());
-  options.connect_timeout = *timeout;
-  auto connected = Client::Connect(options);
+  const auto options = MakeClientOptions(flags);
+  if (!options.ok()) return FailUsage(options.status());
+  auto connected = Client::Connect(*options);
   if (absl::IsInvalidArgument(connected.status())) {
     return FailUsage(connected.status());
   }

@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "client/cli/image.h"
+#include "client/console/shape.h"
 
 namespace mre {
 namespace {

@@ -1,9 +1,13 @@
 #include "client/console/request_flags.h"
 
 #include <CLI/CLI.hpp>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "client/console/duration_flag.h"
 #include "model/base/status_macros.h"
 
@@ -78,6 +82,39 @@ void AddBudgetFlags(CLI::App& app, BudgetFlags& budget) {
       ->group(kBudget);
 }
 
+absl::StatusOr<BudgetFlags> ParseBudgetFields(absl::string_view text) {
+  BudgetFlags flags;
+  CLI::App app;
+  app.set_help_flag();
+  AddBudgetFlags(app, flags);
+  std::string wrong;
+  std::vector<std::string> args;
+  for (const absl::string_view field : absl::StrSplit(text, ',')) {
+    // CLI11 itself would pass over "--" and take "--NAME VALUE" too.
+    const std::pair<absl::string_view, absl::string_view> parts =
+        absl::StrSplit(field, absl::MaxSplits('=', 1));
+    if (parts.first.empty() || parts.second.empty()) {
+      wrong = absl::StrCat("\"", field, "\"");
+    }
+    args.push_back(absl::StrCat("--", field));
+  }
+  if (wrong.empty()) {
+    try {
+      app.parse(args);
+      return flags;
+    } catch (const CLI::Error& error) {
+      wrong = error.what();
+    }
+  }
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options()) {
+    names.push_back(option->get_single_name());
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat(wrong, "; expected FIELD=VALUE,... of the fields ",
+                   absl::StrJoin(names, ", ")));
+}
+
 absl::StatusOr<v1::Budget> MakeBudget(const BudgetFlags& flags) {
   RETURN_IF_ERROR(CheckShare("min_confidence", flags.min_confidence));
   RETURN_IF_ERROR(CheckShare("min_ray_coverage", flags.min_ray_coverage));
@@ -118,6 +155,22 @@ void AddConnectionFlags(CLI::App& app, ServerFlags& flags) {
       ->group(kConnectionGroup);
 }
 
+absl::StatusOr<ClientOptions> MakeClientOptions(const ServerFlags& flags) {
+  ClientOptions options;
+  options.target = flags.server;
+  ASSIGN_OR_RETURN(options.connect_timeout,
+                   ParseDurationFlag("connect_timeout", flags.connect_timeout));
+  return options;
+}
+
+absl::StatusOr<CallOptions> MakeCallOptions(const ServerFlags& flags) {
+  CallOptions options;
+  if (flags.deadline.empty()) return options;
+  ASSIGN_OR_RETURN(options.timeout,
+                   ParseDurationFlag("deadline", flags.deadline));
+  return options;
+}
+
 void AddModelFlags(CLI::App& app, ServerFlags& flags,
                    const std::string& group) {
   app.add_option("--model", flags.model,
@@ -143,7 +196,7 @@ void AddStepFlags(CLI::App& app, OutputFlags& flags, const std::string& group) {
   app.add_option("--delivery", flags.delivery,
                  "When the reader is slow: all steps, or latest: those that "
                  "wait may be skipped for newer ones")
-      ->check(CLI::IsMember({"all", "latest"}))
+      ->type_name("all|latest")
       ->capture_default_str()
       ->group(group);
 }

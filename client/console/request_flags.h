@@ -7,6 +7,8 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "client/cc/client.h"
 #include "proto/mre/v1/anytime.pb.h"
 
 namespace CLI {
@@ -32,6 +34,10 @@ struct BudgetFlags {
 // Adds the flags to `app`; `budget` must outlive its parsing.
 void AddBudgetFlags(CLI::App& app, BudgetFlags& budget);
 
+// The same flags without their dashes, as in "max_steps=2,max_time=5ms".
+// INVALID_ARGUMENT, saying which fields there are, for anything else.
+absl::StatusOr<BudgetFlags> ParseBudgetFields(absl::string_view text);
+
 // INVALID_ARGUMENT, naming the flag, for values that no budget can have.
 absl::StatusOr<v1::Budget> MakeBudget(const BudgetFlags& flags);
 
@@ -43,6 +49,10 @@ struct ServerFlags {
   std::string model;  // Empty: the only one that is ready.
   int64_t model_version = 0;
 };
+
+// INVALID_ARGUMENT, naming the flag, for what is no length of time.
+absl::StatusOr<ClientOptions> MakeClientOptions(const ServerFlags& flags);
+absl::StatusOr<CallOptions> MakeCallOptions(const ServerFlags& flags);
 
 struct OutputFlags {
   uint32_t top_k = 0;

@@ -17,32 +17,6 @@ namespace {
 // So that a class's draws are not those of the arrivals' gaps.
 constexpr uint64_t kSalt = 0x636c617373;
 
-constexpr char kFields[] =
-    "max_steps, max_macs, max_time, min_confidence, min_ray_coverage, "
-    "stable_steps, theta_out and theta_decay";
-
-bool SetField(absl::string_view name, absl::string_view value,
-              BudgetFlags& flags) {
-  if (name == "max_steps") return absl::SimpleAtoi(value, &flags.max_steps);
-  if (name == "max_macs") return absl::SimpleAtoi(value, &flags.max_macs);
-  if (name == "max_time") {
-    flags.max_time = std::string(value);
-    return !value.empty();
-  }
-  if (name == "min_confidence") {
-    return absl::SimpleAtof(value, &flags.min_confidence);
-  }
-  if (name == "min_ray_coverage") {
-    return absl::SimpleAtof(value, &flags.min_ray_coverage);
-  }
-  if (name == "stable_steps") {
-    return absl::SimpleAtoi(value, &flags.stable_steps);
-  }
-  if (name == "theta_out") return absl::SimpleAtof(value, &flags.theta_out);
-  if (name == "theta_decay") return absl::SimpleAtof(value, &flags.theta_decay);
-  return false;
-}
-
 absl::Status Wrong(absl::string_view text, absl::string_view what) {
   return absl::InvalidArgumentError(
       absl::StrCat("--class \"", text, "\": ", what));
@@ -67,16 +41,9 @@ absl::StatusOr<ClientClass> ParseClass(absl::string_view text) {
   }
   BudgetFlags flags;
   if (parts.size() == 3 && !parts[2].empty()) {
-    for (const absl::string_view pair : absl::StrSplit(parts[2], ',')) {
-      const std::pair<absl::string_view, absl::string_view> field =
-          absl::StrSplit(pair, absl::MaxSplits('=', 1));
-      if (!SetField(field.first, field.second, flags)) {
-        return Wrong(text, absl::StrCat("\"", pair,
-                                        "\" is not FIELD=VALUE with a value "
-                                        "that the field can have; fields are ",
-                                        kFields));
-      }
-    }
+    auto fields = ParseBudgetFields(parts[2]);
+    if (!fields.ok()) return Wrong(text, fields.status().message());
+    flags = *std::move(fields);
   }
   auto budget = MakeBudget(flags);
   if (!budget.ok()) return Wrong(text, budget.status().message());

@@ -5,7 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
+#include "client/console/shape.h"
 #include "model/base/idx_file.h"
 #include "model/base/rng.h"
 #include "model/base/status_macros.h"
@@ -13,7 +13,6 @@
 namespace mre {
 namespace {
 
-constexpr size_t kMaxIdxBytes = size_t{4} << 30;
 constexpr size_t kRandomInputs = 256;
 constexpr size_t kMaxRandomBytes = size_t{64} << 20;
 
@@ -30,12 +29,6 @@ absl::StatusOr<Idx> ReadOne(const std::string& dir, const std::string& name) {
       "--dataset_dir, or use --random_inputs"));
 }
 
-// A last dimension of 1 says nothing.
-std::vector<int64_t> WithoutOnes(std::vector<int64_t> shape) {
-  while (!shape.empty() && shape.back() == 1) shape.pop_back();
-  return shape;
-}
-
 }  // namespace
 
 absl::StatusOr<Inputs> Inputs::Read(const std::string& dir,
@@ -45,10 +38,10 @@ absl::StatusOr<Inputs> Inputs::Read(const std::string& dir,
   ASSIGN_OR_RETURN(inputs.images_, ReadOne(dir, "t10k-images-idx3-ubyte"));
   ASSIGN_OR_RETURN(Idx labels, ReadOne(dir, "t10k-labels-idx1-ubyte"));
   const std::vector<int64_t>& item = inputs.images_.item_shape;
-  if (WithoutOnes(item) != WithoutOnes(shape)) {
+  if (!SameShape(item, shape)) {
     return absl::InvalidArgumentError(
-        absl::StrCat("the images in ", dir, " are ", absl::StrJoin(item, "x"),
-                     ", the model takes ", absl::StrJoin(shape, "x"),
+        absl::StrCat("the images in ", dir, " are ", ShapeText(item),
+                     ", the model takes ", ShapeText(shape),
                      ": name another --dataset_dir, or use --random_inputs"));
   }
   if (inputs.images_.count == 0 || !labels.item_shape.empty() ||
@@ -66,20 +59,16 @@ absl::StatusOr<Inputs> Inputs::Random(const std::vector<int64_t>& shape,
                                       uint64_t seed) {
   Inputs inputs;
   inputs.shape_ = shape;
-  size_t size = 1;
-  for (const int64_t dimension : shape) {
-    if (dimension <= 0 ||
-        static_cast<size_t>(dimension) > kMaxRandomBytes / size) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("the model takes ", absl::StrJoin(shape, "x"),
-                       ", which is more than random inputs are made for"));
-    }
-    size *= static_cast<size_t>(dimension);
+  const auto size = Elements(shape, kMaxRandomBytes);
+  if (!size.has_value()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the model takes ", ShapeText(shape),
+                     ", which is more than random inputs are made for"));
   }
-  inputs.images_.item_size = size;
-  inputs.images_.count = std::min(kRandomInputs, kMaxRandomBytes / size);
+  inputs.images_.item_size = *size;
+  inputs.images_.count = std::min(kRandomInputs, kMaxRandomBytes / *size);
   Rng rng(seed);
-  inputs.images_.data.resize(size * inputs.images_.count);
+  inputs.images_.data.resize(*size * inputs.images_.count);
   for (char& byte : inputs.images_.data) {
     byte = static_cast<char>(rng.Below(256));
   }

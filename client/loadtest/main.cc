@@ -56,7 +56,7 @@ void AddLoad(CLI::App& app, mre::LoadtestFlags& flags) {
   app.add_option("--arrival", flags.arrival,
                  "Open loop: poisson, as of independent clients, or uniform, "
                  "with equal gaps")
-      ->check(CLI::IsMember({"poisson", "uniform"}))
+      ->type_name("poisson|uniform")
       ->capture_default_str()
       ->needs(rate)
       ->group(kLoad);
@@ -100,7 +100,7 @@ void AddRequests(CLI::App& app, mre::LoadtestFlags& flags) {
   app.add_option("--method", flags.method,
                  "predict: the final prediction; stream: every step; "
                  "interactive: every step, many requests on one stream")
-      ->check(CLI::IsMember({"predict", "stream", "interactive"}))
+      ->type_name("predict|stream|interactive")
       ->capture_default_str()
       ->group(kRequests);
   mre::AddModelFlags(app, flags, kRequests);

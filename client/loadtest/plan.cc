@@ -40,9 +40,8 @@ absl::StatusOr<Arrival> ParseArrival(const std::string& text) {
 
 absl::StatusOr<TransportOptions> MakeTransport(LoadtestFlags& flags) {
   TransportOptions options;
-  options.client.target = flags.server;
-  ASSIGN_OR_RETURN(options.client.connect_timeout,
-                   ParseDurationFlag("connect_timeout", flags.connect_timeout));
+  ASSIGN_OR_RETURN(options.client, MakeClientOptions(flags));
+  ASSIGN_OR_RETURN(options.call, MakeCallOptions(flags));
   RETURN_IF_ERROR(
       CheckCount("connections", flags.connections, kMaxConnections));
   options.connections = flags.connections;
@@ -57,14 +56,11 @@ absl::StatusOr<TransportOptions> MakeTransport(LoadtestFlags& flags) {
     RETURN_IF_ERROR(CheckCount("sessions", flags.sessions, kMaxConnections));
     options.sessions = flags.sessions;
   }
-  if (flags.deadline.empty()) return options;
-  if (interactive) {
+  if (interactive && !flags.deadline.empty()) {
     return absl::InvalidArgumentError(
         "--deadline is a call's, and with --method=interactive many requests "
         "share one; use the budget's max_time");
   }
-  ASSIGN_OR_RETURN(options.call.timeout,
-                   ParseDurationFlag("deadline", flags.deadline));
   return options;
 }
 

@@ -2,11 +2,15 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdint>
+#include <optional>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "client/console/duration_flag.h"
 #include "client/console/request_flags.h"
+#include "client/console/shape.h"
 #include "client/console/words.h"
 
 namespace mre {
@@ -64,6 +68,59 @@ TEST(BudgetFlagsTest, RefusesSharesOutsideZeroToOne) {
     EXPECT_NE(budget.status().message().find("--theta_out"),
               absl::string_view::npos);
   }
+}
+
+TEST(BudgetFlagsTest, FieldsAreTheFlagsWithoutDashes) {
+  const auto flags = ParseBudgetFields("max_steps=8,max_time=1.5s,theta_out=2");
+  ASSERT_TRUE(flags.ok()) << flags.status();
+  BudgetFlags expected;
+  expected.max_steps = 8;
+  expected.max_time = "1.5s";
+  expected.theta_out = 2;
+  EXPECT_EQ(*flags, expected);
+  for (const char* text :
+       {"", ",", "=", "max_steps", "max_steps=", "=3", "max_steps=x", "steps=3",
+        "help=1", "-=1", "--max_steps=3", "max_steps=1,max_steps=2",
+        "max_steps=,max_macs=3", "max_steps=1 max_macs=3"}) {
+    const absl::Status status = ParseBudgetFields(text).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << text;
+    EXPECT_NE(status.message().find("max_steps, max_macs, max_time"),
+              absl::string_view::npos)
+        << status;
+  }
+}
+
+TEST(ServerFlagsTest, HaveNoDeadlineUnlessAsked) {
+  ServerFlags flags;
+  EXPECT_EQ(MakeCallOptions(flags)->timeout, absl::InfiniteDuration());
+  flags.deadline = "250ms";
+  EXPECT_EQ(MakeCallOptions(flags)->timeout, absl::Milliseconds(250));
+  flags.deadline = "soon";
+  EXPECT_FALSE(MakeCallOptions(flags).ok());
+}
+
+TEST(ServerFlagsTest, NameTheServerAndHowLongToTry) {
+  ServerFlags flags;
+  flags.server = "10.0.0.7:8001";
+  flags.connect_timeout = "2s";
+  EXPECT_EQ(MakeClientOptions(flags)->target, flags.server);
+  EXPECT_EQ(MakeClientOptions(flags)->connect_timeout, absl::Seconds(2));
+  flags.connect_timeout = "long";
+  EXPECT_FALSE(MakeClientOptions(flags).ok());
+}
+
+TEST(ShapeTest, ALastDimensionOfOneSaysNothing) {
+  EXPECT_TRUE(SameShape({28, 28}, {28, 28, 1}));
+  EXPECT_FALSE(SameShape({28, 28}, {1, 28, 28}));
+  EXPECT_FALSE(SameShape({28, 28, 3}, {28, 28}));
+}
+
+TEST(ShapeTest, ElementsAreBounded) {
+  EXPECT_EQ(Elements({28, 28, 1}, 784), 784u);
+  EXPECT_EQ(Elements({28, 28, 1}, 783), std::nullopt);
+  EXPECT_EQ(Elements({int64_t{1} << 62, 4}, SIZE_MAX), std::nullopt);
+  EXPECT_EQ(Elements({3, 0}, 100), std::nullopt);
+  EXPECT_EQ(Elements({3, -1}, 100), std::nullopt);
 }
 
 TEST(DurationFlagTest, RefusesWhatIsNoLengthOfTime) {

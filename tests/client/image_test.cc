@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "client/console/shape.h"
 #include "tests/client/temp_file.h"
 
 namespace mre {

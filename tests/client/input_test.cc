@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "client/console/shape.h"
 #include "tests/client/temp_file.h"
 
 namespace mre {

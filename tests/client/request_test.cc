@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "absl/time/time.h"
-
 namespace mre {
 namespace {
 
@@ -29,15 +27,6 @@ TEST(RequestTest, CarriesRoutingAndOutput) {
 
 TEST(RequestTest, AsksForEveryStepByDefault) {
   EXPECT_EQ(MakeRequest({})->output().delivery(), v1::DELIVERY_ALL);
-}
-
-TEST(RequestTest, HasNoDeadlineUnlessAsked) {
-  Flags flags;
-  EXPECT_EQ(MakeCallOptions(flags)->timeout, absl::InfiniteDuration());
-  flags.deadline = "250ms";
-  EXPECT_EQ(MakeCallOptions(flags)->timeout, absl::Milliseconds(250));
-  flags.deadline = "soon";
-  EXPECT_FALSE(MakeCallOptions(flags).ok());
 }
 
 }  // namespace

@@ -44,7 +44,7 @@ ALLOWED = {
                                            "server/metrics", "proto/**"],
     "server": MODEL_FOR_SERVING + ["server/**", "proto/**"],
     "client/cc": ["proto/**", "model/base"],
-    "client/console": ["proto/**", "model/base"],
+    "client/console": ["client/cc", "proto/**", "model/base"],
     "client/cli": ["client/cc", "client/console", "proto/**", "model/base"],
     "client/loadtest": ["client/cc", "client/console", "proto/**",
                         "model/base"],
@@ -259,9 +259,12 @@ def self_test():
                               "#include <CLI/App.hpp>\n",
                               ["JSON may not be included here",
                                "CLI11 may not be included here"]),
+        "client/cc/up.cc": ('#include "client/console/words.h"\n',
+                            ["client/cc may not include client/console"]),
         "client/console/up.cc": ('#include "client/cc/client.h"\n'
+                                 '#include "client/cli/text.h"\n'
                                  "#include <CLI/CLI.hpp>\n",
-                                 ["client/console may not include client/cc",
+                                 ["client/console may not include client/cli",
                                   "CLI11 may not be included here"]),
         "client/loadtest/up.cc": ('#include "client/console/words.h"\n'
                                   '#include "client/cli/text.h"\n'
