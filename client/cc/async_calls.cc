@@ -55,26 +55,21 @@ class AsyncCalls::Registry {
   size_t calls_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
-// Each call owns itself from its start until its listener's OnDone returns.
-class AsyncCalls::PredictCall {
+// Owns itself from its start until its listener's OnDone returns.
+class AsyncCalls::Call {
  public:
-  PredictCall(Registry* registry, v1::PredictRequest request,
-              CallListener* listener)
-      : registry_(registry),
-        request_(std::move(request)),
-        listener_(listener) {}
+  Call(Registry* registry, v1::PredictRequest request, CallListener* listener)
+      : request_(std::move(request)),
+        listener_(listener),
+        registry_(registry) {}
+  virtual ~Call() = default;
 
-  void Start(const Connection& connection, const CallOptions& options) {
+ protected:
+  void Begin(const CallOptions& options) {
     Configure(options, context_);
     registry_->Add(&context_);
-    connection.stub().async()->Predict(
-        &context_, &request_, &update_,
-        [this](const grpc::Status& status) { Done(status); });
   }
-
- private:
-  void Done(const grpc::Status& status) {
-    if (status.ok()) listener_->OnUpdate(update_);
+  void End(const grpc::Status& status) {
     listener_->OnDone(FromRpcStatus(status, context_));
     Registry* const registry = registry_;
     registry->Remove(&context_);
@@ -82,25 +77,37 @@ class AsyncCalls::PredictCall {
     registry->Gone();
   }
 
-  Registry* const registry_;
   grpc::ClientContext context_;
   const v1::PredictRequest request_;
   CallListener* const listener_;
   v1::PredictUpdate update_;
+
+ private:
+  Registry* const registry_;
+};
+
+class AsyncCalls::PredictCall : public Call {
+ public:
+  using Call::Call;
+
+  void Start(const Connection& connection, const CallOptions& options) {
+    Begin(options);
+    const auto done = [this](const grpc::Status& status) {
+      if (status.ok()) listener_->OnUpdate(update_);
+      End(status);
+    };
+    connection.stub().async()->Predict(&context_, &request_, &update_, done);
+  }
 };
 
 class AsyncCalls::StreamCall
-    : public grpc::ClientReadReactor<v1::PredictUpdate> {
+    : public Call,
+      public grpc::ClientReadReactor<v1::PredictUpdate> {
  public:
-  StreamCall(Registry* registry, v1::PredictRequest request,
-             CallListener* listener)
-      : registry_(registry),
-        request_(std::move(request)),
-        listener_(listener) {}
+  using Call::Call;
 
   void Start(const Connection& connection, const CallOptions& options) {
-    Configure(options, context_);
-    registry_->Add(&context_);
+    Begin(options);
     connection.stub().async()->PredictStream(&context_, &request_, this);
     StartRead(&update_);
     StartCall();
@@ -112,20 +119,7 @@ class AsyncCalls::StreamCall
     StartRead(&update_);
   }
 
-  void OnDone(const grpc::Status& status) override {
-    listener_->OnDone(FromRpcStatus(status, context_));
-    Registry* const registry = registry_;
-    registry->Remove(&context_);
-    delete this;
-    registry->Gone();
-  }
-
- private:
-  Registry* const registry_;
-  grpc::ClientContext context_;
-  const v1::PredictRequest request_;
-  CallListener* const listener_;
-  v1::PredictUpdate update_;
+  void OnDone(const grpc::Status& status) override { End(status); }
 };
 
 // A hold keeps OnDone away until the last read has failed, so that Open may

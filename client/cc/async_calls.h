@@ -31,9 +31,9 @@ class CallListener {
   virtual void OnDone(const absl::Status& status) = 0;
 };
 
-// One open stream of many requests, as InteractiveSession, without waiting.
-// Its listener gets the updates of all requests and OnDone when the stream has
-// ended. Thread-safe.
+// One open stream of many requests. It opens them without waiting and does not
+// steer them: for that there is InteractiveSession. Its listener gets the
+// updates of all requests and OnDone when the stream has ended. Thread-safe.
 class AsyncSession {
  public:
   AsyncSession(const AsyncSession&) = delete;
@@ -89,6 +89,7 @@ class AsyncCalls {
 
  private:
   class Registry;
+  class Call;
   class PredictCall;
   class StreamCall;
 

@@ -148,20 +148,29 @@ absl::StatusOr<v1::ModelInfo> Client::GetModel(const std::string& name,
 absl::StatusOr<v1::ModelInfo> Client::FindModel(const std::string& name,
                                                 int64_t version,
                                                 const CallOptions& call) const {
-  if (!name.empty()) return GetModel(name, version, call);
-  ASSIGN_OR_RETURN(const v1::ListModelsResponse list, ListModels(call));
-  std::set<std::string> ready;
-  for (const v1::ModelInfo& model : list.models()) {
-    if (model.state() == v1::MODEL_STATE_READY)
-      ready.insert(model.model_name());
+  std::string chosen = name;
+  if (chosen.empty()) {
+    ASSIGN_OR_RETURN(const v1::ListModelsResponse list, ListModels(call));
+    std::set<std::string> ready;
+    for (const v1::ModelInfo& model : list.models()) {
+      if (model.state() == v1::MODEL_STATE_READY)
+        ready.insert(model.model_name());
+    }
+    if (ready.empty()) {
+      return absl::NotFoundError("the server has no model that is ready");
+    }
+    if (ready.size() > 1) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the server has several models, and one must be named: ",
+                       absl::StrJoin(ready, ", ")));
+    }
+    chosen = *ready.begin();
   }
-  if (ready.size() > 1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the server has several models, and one must be named: ",
-                     absl::StrJoin(ready, ", ")));
-  }
-  if (!ready.empty()) return GetModel(*ready.begin(), version, call);
-  return absl::NotFoundError("the server has no model that is ready");
+  ASSIGN_OR_RETURN(v1::ModelInfo info, GetModel(chosen, version, call));
+  if (info.state() == v1::MODEL_STATE_READY) return info;
+  return absl::UnavailableError(absl::StrCat("model \"", chosen, "\" version ",
+                                             info.model_version(),
+                                             " is not ready: ", info.error()));
 }
 
 absl::StatusOr<ServingStatus> Client::Health(const std::string& service,

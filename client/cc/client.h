@@ -86,14 +86,15 @@ class Client {
 
   absl::StatusOr<v1::ListModelsResponse> ListModels(
       const CallOptions& call = {}) const;
-  // version 0: the newest that is ready. NOT_FOUND when there is none.
+  // The given version, ready or not: look at its `state`. With 0 the newest
+  // that is ready, or when none is the newest. NOT_FOUND when there is none.
   absl::StatusOr<v1::ModelInfo> GetModel(const std::string& name,
                                          int64_t version = 0,
                                          const CallOptions& call = {}) const;
 
-  // The same for a client that need not care which: with an empty name, the
-  // only model that is ready. NOT_FOUND when there is none, INVALID_ARGUMENT
-  // naming them when there are several.
+  // A model to send requests to. With an empty name, the only one that is
+  // ready: NOT_FOUND when there is none, INVALID_ARGUMENT naming them when
+  // there are several. UNAVAILABLE, saying why, when the model is not ready.
   absl::StatusOr<v1::ModelInfo> FindModel(const std::string& name,
                                           int64_t version = 0,
                                           const CallOptions& call = {}) const;

@@ -1,5 +1,5 @@
 // What the library's files share of gRPC. Not for users of the library, whose
-// headers (client.h, interactive_session.h) show no gRPC.
+// headers (client.h, interactive_session.h, async_calls.h) show no gRPC.
 #ifndef MRE_CLIENT_CC_CONNECTION_H_
 #define MRE_CLIENT_CC_CONNECTION_H_
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -140,6 +141,32 @@ TEST_F(AsyncCallsTest, TheEndOfTheObjectIsTheEndOfItsCalls) {
   }
   EXPECT_TRUE(diary.done());
   EXPECT_EQ(diary.Wait().code(), absl::StatusCode::kCancelled);
+}
+
+// Starts an endless stream when one has ended, so many times.
+class Restarting : public CallListener {
+ public:
+  Restarting(AsyncCalls* calls, int times) : calls_(calls), left_(times) {}
+
+  void Start() { calls_->Stream(Request("fake", 0), {}, this); }
+  void OnUpdate(const v1::PredictUpdate&) override {}
+  void OnDone(const absl::Status& status) override {
+    EXPECT_EQ(status.code(), absl::StatusCode::kCancelled);
+    if (left_-- > 0) Start();
+  }
+  int left() const { return left_; }
+
+ private:
+  AsyncCalls* const calls_;
+  int left_;
+};
+
+TEST_F(AsyncCallsTest, TheEndOfTheObjectIsTheEndOfCallsThatItsCallsStart) {
+  auto calls = std::make_unique<AsyncCalls>(client_.get());
+  Restarting listener(calls.get(), 3);
+  listener.Start();
+  calls.reset();
+  EXPECT_EQ(listener.left(), -1);
 }
 
 TEST_F(AsyncCallsTest, ASessionCarriesManyRequests) {

@@ -98,6 +98,15 @@ TEST_F(ClientTest, ListsAndDescribesModels) {
   EXPECT_EQ(info->model_version(), 7);
 }
 
+TEST_F(ClientTest, FindsOnlyAModelThatIsReady) {
+  EXPECT_EQ(client_->FindModel("")->model_name(), "fake");
+  EXPECT_EQ(client_->FindModel("fake", 7)->model_version(), 7);
+  EXPECT_EQ(client_->GetModel("broken", 2)->state(), v1::MODEL_STATE_FAILED);
+  EXPECT_EQ(client_->FindModel("broken", 2).status(),
+            absl::UnavailableError(
+                "model \"broken\" version 2 is not ready: byte 7 is odd"));
+}
+
 TEST_F(ClientTest, HealthFollowsTheServer) {
   EXPECT_EQ(client_->Health().value(), ServingStatus::kServing);
   server_.server().GetHealthCheckService()->SetServingStatus(

@@ -21,7 +21,9 @@ namespace mre {
 // Sends steps 0 to max_steps of each request; without max_steps, goes on until
 // the call is cancelled. A model_name other than "fake" is NOT_FOUND, "busy"
 // is RESOURCE_EXHAUSTED with a pushback of 20 ms. An interactive request sends
-// step 0 when it is opened and a final step when it is stopped or re-budgeted.
+// step 0 when it is opened and a final step when it is stopped or re-budgeted;
+// one with max_steps ends at once, and one of "full" gets an error of its own.
+// The model "broken" is not ready.
 class FakeService final : public v1::AnytimeInference::Service {
  public:
   // Streams that have seen their client go.
@@ -67,10 +69,22 @@ class FakeService final : public v1::AnytimeInference::Service {
       const std::string& id = control.request_id();
       switch (control.action_case()) {
         case v1::PredictControl::kOpen:
+          if (control.open().model_name() == "full") {
+            v1::PredictUpdate update;
+            update.set_request_id(id);
+            update.mutable_error()->set_code(
+                grpc::StatusCode::RESOURCE_EXHAUSTED);
+            update.mutable_error()->set_message("no place");
+            stream->Write(update);
+            break;
+          }
           if (auto status = Check(*context, control.open()); !status.ok()) {
             return status;
           }
           stream->Write(Update(id, 0, v1::STOP_REASON_UNSPECIFIED));
+          if (const auto last = control.open().budget().max_steps(); last > 0) {
+            stream->Write(Update(id, last, v1::STOP_REASON_MAX_STEPS));
+          }
           break;
         case v1::PredictControl::kBudget:
           stream->Write(Update(id, control.budget().max_steps(),
@@ -88,7 +102,9 @@ class FakeService final : public v1::AnytimeInference::Service {
 
   grpc::Status ListModels(grpc::ServerContext*, const v1::ListModelsRequest*,
                           v1::ListModelsResponse* response) override {
-    response->add_models()->set_model_name("fake");
+    v1::ModelInfo& model = *response->add_models();
+    model.set_model_name("fake");
+    model.set_state(v1::MODEL_STATE_READY);
     return grpc::Status::OK;
   }
 
@@ -97,6 +113,9 @@ class FakeService final : public v1::AnytimeInference::Service {
                         v1::ModelInfo* info) override {
     info->set_model_name(request->model_name());
     info->set_model_version(request->model_version());
+    const bool broken = request->model_name() == "broken";
+    info->set_state(broken ? v1::MODEL_STATE_FAILED : v1::MODEL_STATE_READY);
+    if (broken) info->set_error("byte 7 is odd");
     return grpc::Status::OK;
   }
 

@@ -1,5 +1,6 @@
 // Each kind of bad call gets an error of its own, and the server goes on.
 #include <cmath>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -124,6 +125,27 @@ TEST_F(ErrorsTest, ListsAndDescribesModels) {
   EXPECT_EQ(info.classes_size(), 10);
   EXPECT_THAT(client_->GetModel("nobody"),
               StatusIs(StatusCode::kNotFound, HasSubstr("nobody")));
+}
+
+// What is listed as failed is described, and not found as a model to ask.
+TEST(ErrorsModelTest, AModelThatWasRefusedIsNotReady) {
+  const TempDir root;
+  const Model model = RandomModel(FashionConfig(), 1);
+  for (const char* name : {"good", "broken"}) {
+    ASSERT_THAT(WriteToRepository(root.path(), name, 1, model), IsOk());
+  }
+  std::filesystem::resize_file(root.File("broken/1/model.safetensors"), 100);
+  ASSERT_OK_AND_ASSIGN(const auto server,
+                       ServerProcess::StartOn(root.path(), {}));
+  const auto client = server->Connect();
+  ASSERT_OK_AND_ASSIGN(const auto info, client->GetModel("broken"));
+  EXPECT_EQ(info.state(), v1::MODEL_STATE_FAILED);
+  EXPECT_THAT(client->FindModel("broken"),
+              StatusIs(StatusCode::kUnavailable, HasSubstr(info.error())));
+  EXPECT_THAT(client->Predict(MakeRequest("broken")),
+              StatusIs(StatusCode::kUnavailable, HasSubstr(info.error())));
+  ASSERT_OK_AND_ASSIGN(const auto only, client->FindModel(""));
+  EXPECT_EQ(only.model_name(), "good");
 }
 
 TEST_F(ErrorsTest, AModelMustBeNamedWhereThereAreSeveral) {
