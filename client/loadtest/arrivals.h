@@ -3,6 +3,7 @@
 #define MRE_CLIENT_LOADTEST_ARRIVALS_H_
 
 #include <cstdint>
+#include <limits>
 
 namespace mre {
 
@@ -31,8 +32,12 @@ class Arrivals {
     Pop();
   }
 
-  // Nanoseconds after the start at which the next request is due.
-  int64_t Next() const { return static_cast<int64_t>(seconds_ * 1e9); }
+  // Nanoseconds after the start at which the next request is due; at most half
+  // of what the type holds, so that a start can be added.
+  int64_t Next() const {
+    constexpr int64_t kMost = std::numeric_limits<int64_t>::max() / 2;
+    return seconds_ < 4e9 ? static_cast<int64_t>(seconds_ * 1e9) : kMost;
+  }
   void Pop() { seconds_ += ArrivalGap(options_, index_++); }
 
  private:

@@ -15,6 +15,7 @@
 #include "client/loadtest/plan.h"
 #include "client/loadtest/progress.h"
 #include "client/loadtest/report.h"
+#include "client/loadtest/wire_transport.h"
 #include "model/base/cpus.h"
 #include "model/base/status_macros.h"
 
@@ -55,7 +56,7 @@ class Run {
  public:
   // All but `flags` must outlive this.
   Run(LoadtestFlags flags, const Plan& plan, const Inputs& inputs,
-      Transport& transport, const Interrupts& interrupts)
+      WireTransport& transport, const Interrupts& interrupts)
       : flags_(std::move(flags)),
         plan_(plan),
         transport_(transport),
@@ -196,7 +197,7 @@ class Run {
 
   const LoadtestFlags flags_;
   const Plan& plan_;
-  Transport& transport_;
+  WireTransport& transport_;
   const Interrupts& interrupts_;
   Recorder recorder_;
   Runner runner_;
@@ -224,7 +225,7 @@ int RunLoadtest(LoadtestFlags flags) {
     const auto page = ScrapeServer(flags.metrics);
     if (!page.ok()) return Fail(page.status());
   }
-  auto transport = Transport::Connect(plan->transport);
+  auto transport = WireTransport::Connect(plan->transport);
   if (!transport.ok()) return Fail(transport.status());
   auto model =
       (*transport)->client().FindModel(flags.model, flags.model_version);

@@ -1,6 +1,5 @@
 #include "client/loadtest/plan.h"
 
-#include <cmath>
 #include <string>
 #include <utility>
 
@@ -16,6 +15,8 @@ namespace {
 // More than any one machine drives; so that a slip does not take all memory.
 constexpr int kMaxConnections = 10'000;
 constexpr int kMaxInFlight = 1'000'000;
+constexpr double kMinRate = 1e-3;
+constexpr double kMaxRate = 1e6;
 
 absl::Status CheckCount(absl::string_view flag, int value, int most) {
   if (value >= 1 && value <= most) return absl::OkStatus();
@@ -66,11 +67,12 @@ absl::StatusOr<TransportOptions> MakeTransport(LoadtestFlags& flags) {
 
 absl::StatusOr<LoadOptions> MakeLoad(const LoadtestFlags& flags) {
   LoadOptions options;
-  if (!std::isfinite(flags.rate) || flags.rate < 0) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "--rate is ", flags.rate, ", not a number of requests a second"));
-  }
-  if (flags.rate > 0) {
+  if (flags.rate != 0) {  // NaN too.
+    if (!(flags.rate >= kMinRate && flags.rate <= kMaxRate)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--rate is ", flags.rate, ", not from ", kMinRate,
+                       " to ", kMaxRate, " requests a second"));
+    }
     ArrivalOptions arrivals;
     ASSIGN_OR_RETURN(arrivals.kind, ParseArrival(flags.arrival));
     arrivals.rate = flags.rate;

@@ -8,7 +8,7 @@
 #include "client/loadtest/flags.h"
 #include "client/loadtest/recorder.h"
 #include "client/loadtest/runner.h"
-#include "client/loadtest/transport.h"
+#include "client/loadtest/wire_transport.h"
 
 namespace mre {
 

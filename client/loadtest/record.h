@@ -2,6 +2,7 @@
 #ifndef MRE_CLIENT_LOADTEST_RECORD_H_
 #define MRE_CLIENT_LOADTEST_RECORD_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -36,6 +37,11 @@ struct Record {
 
   Nanos ended = 0;
   absl::Status status;  // Of the call; meaningful once it has ended.
+
+  // The latency of what happened at `time`.
+  uint64_t Since(Nanos time) const {
+    return static_cast<uint64_t>(std::max<Nanos>(time - intended, 0));
+  }
 
   // A prediction came at `now`; `confidence` is how sure one has to be. Returns
   // the time since the one before, nullopt for the first. Those that come in

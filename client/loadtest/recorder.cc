@@ -39,8 +39,7 @@ void Recorder::End(const Record& record) {
   ++shard.progress.ended;
   if (record.status.ok()) {
     ++shard.progress.ok;
-    shard.progress.recent.Add(
-        static_cast<uint64_t>(record.ended - record.intended));
+    shard.progress.recent.Add(record.Since(record.ended));
   } else if (absl::IsUnavailable(record.status)) {
     ++shard.progress.unavailable;
   }

@@ -100,7 +100,8 @@ bool Runner::AwaitStopped(absl::Duration limit) {
 }
 
 bool Runner::AwaitEnded(absl::Duration limit) {
-  const auto idle = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  const auto idle = [this] {
+    mu_.AssertHeld();
     return state_.in_flight == 0;
   };
   absl::MutexLock lock(&mu_);
@@ -120,25 +121,31 @@ Runner::State Runner::state() const {
   return state_;
 }
 
+// A mutex waits by the wall clock: when that is set, it wakes up early.
+bool Runner::AwaitUntil(const absl::Condition& condition, Nanos time) {
+  while (!condition.Eval()) {
+    const Nanos left = time - NowNanos();
+    if (left <= 0) return false;
+    mu_.AwaitWithTimeout(condition, absl::Nanoseconds(left));
+  }
+  return true;
+}
+
 bool Runner::SleepUntil(Nanos time) {
   absl::MutexLock lock(&mu_);
-  return !mu_.AwaitWithTimeout(absl::Condition(&stopping_),
-                               absl::Nanoseconds(time - NowNanos())) &&
-         !stopping_;
+  return !AwaitUntil(absl::Condition(&stopping_), time);
 }
 
 bool Runner::AwaitPlace(Nanos due) {
-  const auto free_or_stopping = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  const auto free_or_stopping = [this] {
+    mu_.AssertHeld();
     return stopping_ || state_.in_flight < options_.max_in_flight;
   };
   absl::MutexLock lock(&mu_);
   if (!free_or_stopping()) {
     if (due >= state_.from) ++state_.held_back;
-    const Nanos limit = state_.to == kForEver ? kForEver : state_.to + kGrace;
-    mu_.AwaitWithTimeout(absl::Condition(&free_or_stopping),
-                         limit == kForEver
-                             ? absl::InfiniteDuration()
-                             : absl::Nanoseconds(limit - NowNanos()));
+    AwaitUntil(absl::Condition(&free_or_stopping),
+               state_.to == kForEver ? kForEver : state_.to + kGrace);
   }
   return !stopping_ && state_.in_flight < options_.max_in_flight;
 }
@@ -164,11 +171,14 @@ void Runner::RunOpen(Nanos start) {
     Launch(*index, due);
     arrivals.Pop();
   }
-  absl::MutexLock lock(&mu_);
-  if (state_.to == kForEver) return;  // All requests that were asked for ran.
-  for (; start + arrivals.Next() < state_.to; arrivals.Pop()) {
-    if (start + arrivals.Next() >= state_.from) ++state_.not_started;
+  const State end = state();
+  if (end.to == kForEver) return;  // All requests that were asked for ran.
+  uint64_t not_started = 0;  // Counted without the lock: there may be millions.
+  for (; start + arrivals.Next() < end.to; arrivals.Pop()) {
+    if (start + arrivals.Next() >= end.from) ++not_started;
   }
+  absl::MutexLock lock(&mu_);
+  state_.not_started = not_started;
 }
 
 void Runner::RunClosed() {

@@ -84,6 +84,9 @@ class Runner {
 
   void RunOpen(Nanos start);
   void RunClosed();
+  // Waits for `condition`; false: it did not hold before `time`.
+  bool AwaitUntil(const absl::Condition& condition, Nanos time)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Sleeps until `time`; false: stopped before.
   bool SleepUntil(Nanos time);
   // Open loop: waits until one more may be in flight; false: stopped, or the

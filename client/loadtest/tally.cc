@@ -4,15 +4,8 @@ namespace mre {
 
 void Tally::Add(const Record& record, Nanos objective) {
   ++requests;
-  if (record.started > record.intended) {
-    start_delay.Add(static_cast<uint64_t>(record.started - record.intended));
-  } else {
-    start_delay.Add(0);
-  }
-  const auto since = [&record](Nanos time) {
-    return static_cast<uint64_t>(time - record.intended);
-  };
-  if (record.first != 0) first_prediction.Add(since(record.first));
+  start_delay.Add(record.Since(record.started));
+  if (record.first != 0) first_prediction.Add(record.Since(record.first));
   if (!record.status.ok()) {
     Failure& failure = failures[record.status.code()];
     if (failure.count++ == 0) {
@@ -21,9 +14,9 @@ void Tally::Add(const Record& record, Nanos objective) {
     return;
   }
   ++ok;
-  latency.Add(since(record.ended));
+  latency.Add(record.Since(record.ended));
   if (record.ended - record.intended <= objective) ++good;
-  if (record.confident != 0) confidence.Add(since(record.confident));
+  if (record.confident != 0) confidence.Add(record.Since(record.confident));
   ++stops[record.stop_reason];
   steps += record.steps;
   macs += record.macs;

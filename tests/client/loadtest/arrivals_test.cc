@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 namespace mre {
@@ -71,6 +72,12 @@ TEST(ArrivalsTest, PoissonGapsAreNotCorrelated) {
   double product = 0;
   for (int i = 0; i < kCount; ++i) product += (gaps[i] - 1) * (gaps[i + 1] - 1);
   EXPECT_LT(std::abs(product / kCount), 4 / std::sqrt(kCount));
+}
+
+TEST(ArrivalsTest, AStartCanBeAddedToTheLatestTime) {
+  EXPECT_EQ(Arrivals({Arrival::kUniform, 1e-20, 1}).Next(),
+            std::numeric_limits<int64_t>::max() / 2);
+  EXPECT_EQ(Arrivals({Arrival::kUniform, 0.001, 1}).Next(), 500'000'000'000);
 }
 
 TEST(ArrivalsTest, TimesAreTheSumsOfTheGaps) {

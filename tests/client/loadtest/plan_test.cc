@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,6 +21,9 @@ TEST(PlanTest, RefusesWhatMakesNoSenseAndNamesTheFlag) {
       {"--connections", [](LoadtestFlags& f) { f.connections = -1; }},
       {"--max_in_flight", [](LoadtestFlags& f) { f.max_in_flight = 0; }},
       {"--rate", [](LoadtestFlags& f) { f.rate = -5; }},
+      {"--rate", [](LoadtestFlags& f) { f.rate = NAN; }},
+      {"--rate", [](LoadtestFlags& f) { f.rate = 1e-4; }},
+      {"--rate", [](LoadtestFlags& f) { f.rate = 1e7; }},
       {"--duration", [](LoadtestFlags& f) { f.duration = std::string("0s"); }},
       {"--warmup", [](LoadtestFlags& f) { f.warmup = std::string("5"); }},
       {"--drain", [](LoadtestFlags& f) { f.drain = std::string("-1s"); }},

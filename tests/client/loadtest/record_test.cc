@@ -72,6 +72,13 @@ TEST(RecordTest, KeepsTheFirstTheConfidentAndTheFinalPrediction) {
   EXPECT_TRUE(record.status.ok());
 }
 
+TEST(RecordTest, WhatWasBeforeItWasDueHasNoLatency) {
+  Record record;
+  record.intended = 100;
+  EXPECT_EQ(record.Since(130), 30u);
+  EXPECT_EQ(record.Since(99), 0u);
+}
+
 TEST(RecordTest, IsNotRightOrWrongWithoutALabel) {
   Record record;
   record.Add(Final(1, 1, 0), 0.9, 10);

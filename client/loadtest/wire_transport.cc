@@ -1,4 +1,4 @@
-#include "client/loadtest/transport.h"
+#include "client/loadtest/wire_transport.h"
 
 #include <utility>
 
@@ -7,9 +7,9 @@
 
 namespace mre {
 
-absl::StatusOr<std::unique_ptr<Transport>> Transport::Connect(
+absl::StatusOr<std::unique_ptr<WireTransport>> WireTransport::Connect(
     const TransportOptions& options) {
-  auto transport = absl::WrapUnique(new Transport(options));
+  auto transport = absl::WrapUnique(new WireTransport(options));
   for (int i = 0; i < options.connections; ++i) {
     ASSIGN_OR_RETURN(auto connected, Client::Connect(options.client));
     transport->clients_.push_back(std::move(connected));
@@ -25,13 +25,13 @@ absl::StatusOr<std::unique_ptr<Transport>> Transport::Connect(
   return transport;
 }
 
-Transport::~Transport() {
+WireTransport::~WireTransport() {
   lanes_.clear();
   calls_.clear();
 }
 
-void Transport::Start(uint64_t index, v1::PredictRequest request,
-                      CallListener* listener) {
+void WireTransport::Start(uint64_t index, v1::PredictRequest request,
+                          CallListener* listener) {
   if (options_.method == Method::kInteractive) {
     lanes_[index % lanes_.size()]->Start(request, listener);
     return;
@@ -44,7 +44,7 @@ void Transport::Start(uint64_t index, v1::PredictRequest request,
   }
 }
 
-void Transport::CancelAll() {
+void WireTransport::CancelAll() {
   for (const auto& lane : lanes_) lane->Cancel();
   for (const auto& calls : calls_) calls->CancelAll();
 }
