@@ -13,7 +13,7 @@ namespace mre {
 struct LoadtestFlags : ServerFlags, OutputFlags {
   std::string metrics;  // HOST:PORT; empty: the server's usage is not known.
   int connections = 1;
-  int sessions = 0;  // interactive; 0: one a connection.
+  int sessions = 0;  // interactive; 0: as many as what is in flight needs.
 
   std::string method = "stream";  // Or "predict", "interactive".
 

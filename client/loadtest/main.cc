@@ -157,7 +157,8 @@ void AddConnection(CLI::App& app, mre::LoadtestFlags& flags) {
       ->group(mre::kConnectionGroup);
   app.add_option("--sessions", flags.sessions,
                  "interactive: streams that stay open, spread over the "
-                 "connections; 0: one a connection")
+                 "connections; 0: one a connection, or more where so many "
+                 "requests may be in flight that it would be over 512 each")
       ->type_name("N")
       ->group(mre::kConnectionGroup);
 }

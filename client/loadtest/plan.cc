@@ -1,5 +1,6 @@
 #include "client/loadtest/plan.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -15,6 +16,8 @@ namespace {
 // More than any one machine drives; so that a slip does not take all memory.
 constexpr int kMaxConnections = 10'000;
 constexpr int kMaxInFlight = 1'000'000;
+// Requests that a server takes at once on a stream.
+constexpr int kSessionRequests = 1024;
 constexpr double kMinRate = 1e-3;
 constexpr double kMaxRate = 1e6;
 
@@ -39,7 +42,8 @@ absl::StatusOr<Arrival> ParseArrival(const std::string& text) {
       absl::StrCat("--arrival is \"", text, "\", not poisson or uniform"));
 }
 
-absl::StatusOr<TransportOptions> MakeTransport(LoadtestFlags& flags) {
+absl::StatusOr<TransportOptions> MakeTransport(const LoadOptions& load,
+                                               LoadtestFlags& flags) {
   TransportOptions options;
   ASSIGN_OR_RETURN(options.client, MakeClientOptions(flags));
   ASSIGN_OR_RETURN(options.call, MakeCallOptions(flags));
@@ -52,9 +56,20 @@ absl::StatusOr<TransportOptions> MakeTransport(LoadtestFlags& flags) {
     return absl::InvalidArgumentError(
         "--sessions is for --method=interactive only");
   }
-  if (interactive && flags.sessions == 0) flags.sessions = flags.connections;
   if (interactive) {
+    const bool open = load.arrivals.has_value();
+    const int in_flight = open ? load.max_in_flight : load.concurrency;
+    if (flags.sessions == 0) {
+      // Half full: requests take turns, however many each stream has open.
+      flags.sessions = std::max(flags.connections,
+                                (2 * in_flight - 1) / kSessionRequests + 1);
+    }
     RETURN_IF_ERROR(CheckCount("sessions", flags.sessions, kMaxConnections));
+    if (!open && in_flight > flags.sessions * kSessionRequests) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--sessions is ", flags.sessions, ", too few for --concurrency=",
+          in_flight, ": a stream takes ", kSessionRequests, " requests"));
+    }
     options.sessions = flags.sessions;
   }
   if (interactive && !flags.deadline.empty()) {
@@ -100,8 +115,8 @@ absl::StatusOr<LoadOptions> MakeLoad(const LoadtestFlags& flags) {
 
 absl::StatusOr<Plan> MakePlan(LoadtestFlags& flags) {
   ASSIGN_OR_RETURN(ClassMix mix, ClassMix::Make(flags.classes, flags.budget));
-  ASSIGN_OR_RETURN(TransportOptions transport, MakeTransport(flags));
   ASSIGN_OR_RETURN(LoadOptions load, MakeLoad(flags));
+  ASSIGN_OR_RETURN(TransportOptions transport, MakeTransport(load, flags));
   ASSIGN_OR_RETURN(const absl::Duration drain,
                    ParseDurationFlag("drain", flags.drain));
   Recorder::Options recorder;

@@ -56,7 +56,8 @@ std::vector<std::string> Warnings(const Report& report) {
     warnings.push_back(absl::StrFormat(
         "this client used %.2f of %d CPUs: it may be what limits the run",
         cores, report.client_cores));
-  } else if (served > 0 && cores + served >= kFull * report.client_cores) {
+  } else if (served > 0 && cores + served >= kFull * report.client_cores &&
+             IsLoopback(report.flags.metrics)) {
     warnings.push_back(absl::StrFormat(
         "client and server used %.2f CPUs together, and the client may use %d: "
         "on one machine they were in each other's way",

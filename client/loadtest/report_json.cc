@@ -16,6 +16,10 @@ Json OrNull(const std::optional<double>& value) {
   return value.has_value() ? Json(*value) : Json();
 }
 
+Json TextOrNull(const std::string& text) {
+  return text.empty() ? Json() : Json(text);
+}
+
 double Ms(double nanos) { return nanos * 1e-6; }
 
 Json Times(const Histogram& histogram) {
@@ -102,14 +106,22 @@ Json Config(const Report& report) {
       {"duration", flags.requests > 0 ? Json() : Json(flags.duration)},
       {"requests", flags.requests > 0 ? Json(flags.requests) : Json()},
       {"warmup", flags.warmup},
+      {"drain", flags.drain},
       {"connections", flags.connections},
       {"sessions",
        flags.method == "interactive" ? Json(flags.sessions) : Json()},
+      {"deadline", TextOrNull(flags.deadline)},
       {"inputs", report.inputs},
+      {"dataset_dir", flags.random_inputs ? Json() : Json(flags.dataset_dir)},
+      {"random_inputs", flags.random_inputs},
+      {"every", flags.every},
+      {"delivery", flags.delivery},
+      {"top_k", flags.top_k},
       {"seed", flags.seed},
       {"confidence", flags.confidence},
       {"objective_ms",
        flags.objective_ms > 0 ? Json(flags.objective_ms) : Json()},
+      {"metrics", TextOrNull(flags.metrics)},
   };
 }
 

@@ -30,6 +30,12 @@ TEST(PlanTest, RefusesWhatMakesNoSenseAndNamesTheFlag) {
       {"--confidence", [](LoadtestFlags& f) { f.confidence = 1.5; }},
       {"--objective_ms", [](LoadtestFlags& f) { f.objective_ms = -1; }},
       {"--sessions", [](LoadtestFlags& f) { f.sessions = 3; }},
+      {"--sessions",
+       [](LoadtestFlags& f) {
+         f.method = std::string("interactive");
+         f.sessions = 1;
+         f.concurrency = 1025;
+       }},
       {"--min_confidence",
        [](LoadtestFlags& f) { f.budget.min_confidence = 2; }},
       {"--deadline",
@@ -48,13 +54,28 @@ TEST(PlanTest, RefusesWhatMakesNoSenseAndNamesTheFlag) {
   }
 }
 
-TEST(PlanTest, InteractiveHasAStreamForEachConnection) {
-  LoadtestFlags flags;
-  flags.method = std::string("interactive");
-  flags.connections = 3;
-  const auto plan = MakePlan(flags);
-  ASSERT_TRUE(plan.ok()) << plan.status();
-  EXPECT_EQ(plan->transport.sessions, 3);
+TEST(PlanTest, InteractiveHasStreamsForWhatIsInFlight) {
+  struct Case {
+    int connections;
+    int concurrency;
+    double rate;
+    int max_in_flight;
+    int sessions;
+  };
+  for (const Case& one : {Case{3, 1, 0, 10000, 3}, Case{1, 512, 0, 10000, 1},
+                          Case{1, 513, 0, 10000, 2}, Case{2, 1500, 0, 1, 3},
+                          Case{1, 1, 50, 10000, 20}, Case{4, 1, 50, 20, 4}}) {
+    LoadtestFlags flags;
+    flags.method = std::string("interactive");
+    flags.connections = one.connections;
+    flags.concurrency = one.concurrency;
+    flags.rate = one.rate;
+    flags.max_in_flight = one.max_in_flight;
+    const auto plan = MakePlan(flags);
+    ASSERT_TRUE(plan.ok()) << plan.status();
+    EXPECT_EQ(plan->transport.sessions, one.sessions);
+    EXPECT_EQ(flags.sessions, one.sessions);
+  }
 }
 
 }  // namespace

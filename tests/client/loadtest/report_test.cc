@@ -11,6 +11,7 @@
 namespace mre {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -111,6 +112,44 @@ TEST(ReportTest, WarnsOfWhatTheNumbersHide) {
   report.interrupted = true;
   EXPECT_EQ(Warnings(report).size(), 5u);
   EXPECT_THAT(ReportText(report), HasSubstr("1.70 of 2 CPUs"));
+}
+
+TEST(ReportTest, WarnsOfASharedMachineOnlyOnOne) {
+  Report report = TwoClasses();
+  report.client.cores = 0.9;
+  report.client_cores = 2;
+  report.server = Usage();
+  report.server->cores = 1.1;
+  report.flags.metrics = "10.0.0.7:8002";
+  EXPECT_THAT(Warnings(report), IsEmpty());
+  report.flags.metrics = "127.0.0.1:8002";
+  EXPECT_THAT(Warnings(report),
+              ElementsAre(HasSubstr("used 2.00 CPUs together")));
+}
+
+TEST(ReportTest, TheConfigHasTheFlagsThatMakeTheRun) {
+  Report report = TwoClasses();
+  LoadtestFlags& flags = report.flags;
+  auto config = nlohmann::json::parse(ReportJson(report))["config"];
+  EXPECT_TRUE(config["deadline"].is_null());
+  EXPECT_TRUE(config["metrics"].is_null());
+  EXPECT_EQ(config["dataset_dir"], flags.dataset_dir);
+  flags.deadline = "1s";
+  flags.drain = "3s";
+  flags.every = 4;
+  flags.delivery = "latest";
+  flags.top_k = 2;
+  flags.metrics = "127.0.0.1:8002";
+  flags.random_inputs = true;
+  config = nlohmann::json::parse(ReportJson(report))["config"];
+  EXPECT_EQ(config["deadline"], "1s");
+  EXPECT_EQ(config["drain"], "3s");
+  EXPECT_EQ(config["every"], 4);
+  EXPECT_EQ(config["delivery"], "latest");
+  EXPECT_EQ(config["top_k"], 2);
+  EXPECT_EQ(config["metrics"], "127.0.0.1:8002");
+  EXPECT_EQ(config["random_inputs"], true);
+  EXPECT_TRUE(config["dataset_dir"].is_null());
 }
 
 TEST(ReportTest, NamesOfStopReasonsAreTheProtocols) {
