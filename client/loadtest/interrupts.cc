@@ -1,27 +1,33 @@
 #include "client/loadtest/interrupts.h"
 
-#include <pthread.h>
-#include <time.h>
+#include <signal.h>
 
-#include <initializer_list>
+#include <atomic>
 
 namespace mre {
+namespace {
 
-Interrupts Interrupts::Block() {
-  Interrupts interrupts;
-  sigemptyset(&interrupts.signals_);
-  for (const int number : {SIGINT, SIGTERM}) {
-    sigaddset(&interrupts.signals_, number);
-    // A shell lets background jobs ignore SIGINT; ignored ones do not wait.
-    signal(number, SIG_DFL);
-  }
-  pthread_sigmask(SIG_BLOCK, &interrupts.signals_, nullptr);
-  return interrupts;
+// Set by the handler, on whichever thread the signal interrupts.
+std::atomic<bool> came = false;
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+void Handle(void (*handler)(int)) {
+  struct sigaction action = {};
+  action.sa_handler = handler;
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
 }
 
-bool Interrupts::Take() const {
-  const timespec now = {};
-  return sigtimedwait(&signals_, nullptr, &now) > 0;
+}  // namespace
+
+Interrupts::Interrupts() {
+  came = false;
+  Handle([](int) { came = true; });
 }
+
+Interrupts::~Interrupts() { Handle(SIG_DFL); }
+
+bool Interrupts::Take() { return came.exchange(false); }
 
 }  // namespace mre

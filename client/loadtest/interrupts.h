@@ -2,23 +2,19 @@
 #ifndef MRE_CLIENT_LOADTEST_INTERRUPTS_H_
 #define MRE_CLIENT_LOADTEST_INTERRUPTS_H_
 
-#include <signal.h>
-
 namespace mre {
 
+// While one lives, the signals only wait to be taken; afterwards they end the
+// process again. At most one at a time: signals are the whole process's.
 class Interrupts {
  public:
-  // From now on the signals wait to be taken. Call before any thread starts:
-  // threads inherit that.
-  static Interrupts Block();
+  Interrupts();
+  Interrupts(const Interrupts&) = delete;
+  Interrupts& operator=(const Interrupts&) = delete;
+  ~Interrupts();
 
   // Whether one has come since the last call. Does not wait.
-  bool Take() const;
-
- private:
-  Interrupts() = default;
-
-  sigset_t signals_;
+  bool Take();
 };
 
 }  // namespace mre

@@ -12,6 +12,7 @@
 #include "client/console/words.h"
 #include "client/loadtest/inputs.h"
 #include "client/loadtest/interrupts.h"
+#include "client/loadtest/outage.h"
 #include "client/loadtest/plan.h"
 #include "client/loadtest/progress.h"
 #include "client/loadtest/report.h"
@@ -24,9 +25,6 @@ namespace {
 
 constexpr absl::Duration kTick = absl::Milliseconds(20);
 constexpr Nanos kSecond = 1'000'000'000;
-// After so many seconds in which every request failed with UNAVAILABLE, there
-// is nothing left to measure.
-constexpr int kLostSeconds = 3;
 // How long the server may take to say, after a run with failures, that it is
 // still there.
 constexpr absl::Duration kProbe = absl::Seconds(2);
@@ -56,22 +54,26 @@ class Run {
  public:
   // All but `flags` must outlive this.
   Run(LoadtestFlags flags, const Plan& plan, const Inputs& inputs,
-      WireTransport& transport, const Interrupts& interrupts)
+      WireTransport& transport)
       : flags_(std::move(flags)),
         plan_(plan),
         transport_(transport),
-        interrupts_(interrupts),
         recorder_(plan.recorder),
         runner_(plan.load, &plan.mix, &inputs, &transport, &recorder_) {}
 
   // Fills in what the run found out; the rest of `report` stays.
   void Go(Report& report) {
+    before_ = Sample();  // With a warmup: again when it has passed.
     start_ = NowNanos();
     next_line_ = start_ + kSecond;
-    before_ = Sample();  // With a warmup: again when it has passed.
     warming_up_ = plan_.load.warmup > absl::ZeroDuration();
     runner_.Start(start_);
-    while (!runner_.AwaitStopped(kTick)) Tick();
+    while (!runner_.AwaitStopped(NextTick())) {
+      Tick();
+      if (!interrupts_.Take()) continue;
+      interrupted_ |= NowNanos() < runner_.state().to;  // Else it was whole.
+      runner_.Stop();
+    }
     const bool timed = plan_.load.requests == 0;
     std::optional<Samples> after;
     if (timed) after = Sample();
@@ -115,12 +117,15 @@ class Run {
     return samples;
   }
 
+  // The window's start is one too, so that its CPU time is measured from then.
+  absl::Duration NextTick() const {
+    if (!warming_up_) return kTick;
+    return std::clamp(absl::Nanoseconds(runner_.state().from - NowNanos()),
+                      absl::ZeroDuration(), kTick);
+  }
+
   // What has to be done now and then while requests run.
   void Tick() {
-    if (interrupts_.Take()) {
-      interrupted_ = true;
-      runner_.Stop();
-    }
     const Nanos now = NowNanos();
     if (warming_up_ && now >= runner_.state().from) {
       warming_up_ = false;
@@ -156,25 +161,22 @@ class Run {
     }
     if (!flags_.quiet) std::cerr << ProgressLine(facts) << std::endl;
 
-    const bool all_unavailable =
-        ok == 0 && progress.unavailable > last_unavailable_;
-    lost_seconds_ = all_unavailable ? lost_seconds_ + 1 : 0;
-    if (lost_seconds_ >= kLostSeconds) {
+    if (outage_.AddSecond(progress.ended, progress.unavailable)) {
       lost_ = true;
       runner_.Stop();
     }
     last_line_ = now;
     last_ok_ = progress.ok;
-    last_unavailable_ = progress.unavailable;
   }
 
-  // Waits for the requests in flight, but not longer than they may take.
+  // Waits for the requests in flight, but not longer than they may take, and
+  // not after a signal.
   void Drain() {
     ending_ = true;
     const Nanos limit = NowNanos() + absl::ToInt64Nanoseconds(plan_.drain);
     bool cancelled = false;
     while (!runner_.AwaitEnded(kTick)) {
-      const bool enough = interrupted_ && interrupts_.Take();
+      const bool enough = interrupts_.Take();
       Tick();
       if (!enough && !lost_ && !cancelled && NowNanos() < limit) continue;
       cancelled = true;
@@ -195,10 +197,10 @@ class Run {
     return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
   }
 
+  Interrupts interrupts_;
   const LoadtestFlags flags_;
   const Plan& plan_;
   WireTransport& transport_;
-  const Interrupts& interrupts_;
   Recorder recorder_;
   Runner runner_;
 
@@ -206,8 +208,7 @@ class Run {
   Nanos next_line_ = 0;
   Nanos last_line_ = 0;
   uint64_t last_ok_ = 0;
-  uint64_t last_unavailable_ = 0;
-  int lost_seconds_ = 0;
+  Outage outage_;
   bool warming_up_ = false;
   bool ending_ = false;
   bool interrupted_ = false;
@@ -218,17 +219,19 @@ class Run {
 }  // namespace
 
 int RunLoadtest(LoadtestFlags flags) {
-  const Interrupts interrupts = Interrupts::Block();
   auto plan = MakePlan(flags);
   if (!plan.ok()) return Fail(plan.status());
   if (!flags.metrics.empty()) {
     const auto page = ScrapeServer(flags.metrics);
     if (!page.ok()) return Fail(page.status());
   }
-  auto transport = WireTransport::Connect(plan->transport);
+  const TransportOptions& options = plan->transport;
+  auto transport = WireTransport::Connect(options);
   if (!transport.ok()) return Fail(transport.status());
-  auto model =
-      (*transport)->client().FindModel(flags.model, flags.model_version);
+  auto model = (*transport)
+                   ->client()
+                   .FindModel(flags.model, flags.model_version,
+                              {options.client.connect_timeout});
   if (!model.ok()) return Fail(model.status());
   plan->load.request.set_model_name(model->model_name());
   plan->load.request.set_model_version(model->model_version());
@@ -240,7 +243,7 @@ int RunLoadtest(LoadtestFlags flags) {
   report.model = *std::move(model);
   report.inputs = inputs->name();
   report.classes = plan->mix.classes();
-  Run(flags, *plan, *inputs, **transport, interrupts).Go(report);
+  Run(flags, *plan, *inputs, **transport).Go(report);
 
   std::cout << (flags.json ? ReportJson(report) + "\n" : ReportText(report))
             << std::flush;

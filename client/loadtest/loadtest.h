@@ -13,7 +13,7 @@ inline constexpr int kExitFailed = 1;
 inline constexpr int kExitUsage = 2;
 
 // Does what the flags say, with stdout and stderr, and returns the process's
-// exit code. Call before any thread starts: it takes SIGINT and SIGTERM.
+// exit code. While requests run it takes SIGINT and SIGTERM.
 int RunLoadtest(LoadtestFlags flags);
 
 }  // namespace mre

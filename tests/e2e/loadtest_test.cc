@@ -1,11 +1,14 @@
 // The real mre-loadtest against the real mre-server with the checkpoint that
 // ships.
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -25,6 +28,7 @@ namespace mre {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Not;
 using Json = nlohmann::json;
 
@@ -57,6 +61,14 @@ class Loadtest {
   }
 
   void Signal(int number) const { kill(pid_, number); }
+  // Waits until it has said `text` on stderr.
+  void AwaitErr(const std::string& text) const {
+    const absl::Time limit = absl::Now() + absl::Seconds(60);
+    while (!absl::StrContains(Err(), text)) {
+      ASSERT_LT(absl::Now(), limit) << Err();
+      absl::SleepFor(absl::Milliseconds(20));
+    }
+  }
   // Waits for the end; the exit code.
   int Wait() {
     int status = 0;
@@ -265,7 +277,7 @@ TEST_F(LoadtestTest, WhatCannotBeStartedIsReported) {
 TEST_F(LoadtestTest, AnInterruptEndsTheRunEarlyAndReports) {
   Loadtest run(Flags({"--duration=10m", "--warmup=0s", "--concurrency=4"}));
   AwaitRequests(1);
-  while (run.Err().empty()) absl::SleepFor(absl::Milliseconds(20));
+  run.AwaitErr("in flight");  // A line of progress.
   run.Signal(SIGINT);
   EXPECT_EQ(run.Wait(), 0) << run.Err();
   const Json json = Parse(run);
@@ -273,7 +285,46 @@ TEST_F(LoadtestTest, AnInterruptEndsTheRunEarlyAndReports) {
   EXPECT_GT(json["all"]["ok"].get<uint64_t>(), 0u);
   EXPECT_GT(json["window_s"].get<double>(), 0.5);
   EXPECT_LT(json["window_s"].get<double>(), 60);
-  EXPECT_THAT(run.Err(), HasSubstr("in flight"));  // A line of progress.
+}
+
+TEST_F(LoadtestTest, AnInterruptWhileRequestsEndDoesNotWaitForThem) {
+  // Of a run that was whole, and of one that an interrupt has ended.
+  for (const bool whole : {true, false}) {
+    SCOPED_TRACE(whole);
+    const double before = server_->Metrics().Sum("mre_requests_total");
+    Loadtest run(Flags({absl::StrCat("--duration=", whole ? "2s" : "10m"),
+                        "--warmup=0s", "--concurrency=3", "--drain=10m"}));
+    AwaitRequests(before + 20);
+    server_->Signal(SIGSTOP);
+    if (!whole) run.Signal(SIGINT);
+    run.AwaitErr("ending");
+    run.Signal(SIGINT);
+    EXPECT_EQ(run.Wait(), 1);  // The server does not answer.
+    server_->Signal(SIGCONT);
+    const Json json = Parse(run);
+    EXPECT_EQ(json["interrupted"], !whole);
+    EXPECT_EQ(json["cancelled"], 3);
+  }
+}
+
+// A server that takes the connection and says nothing.
+TEST(LoadtestSignalTest, ASignalBeforeTheRunEndsTheProcess) {
+  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  auto* const generic = reinterpret_cast<sockaddr*>(&address);
+  ASSERT_EQ(bind(listener, generic, size), 0);
+  ASSERT_EQ(listen(listener, 1), 0);
+  ASSERT_EQ(getsockname(listener, generic, &size), 0);
+  Loadtest run({absl::StrCat("--server=127.0.0.1:", ntohs(address.sin_port)),
+                "--connect_timeout=10m"});
+  const int connection = accept(listener, nullptr, nullptr);
+  run.Signal(SIGTERM);
+  EXPECT_EQ(run.Wait(), -1);  // By the signal.
+  close(connection);
+  close(listener);
 }
 
 TEST_F(LoadtestTest, RequestsThatDoNotEndAreCancelledAndCountAsFailed) {
@@ -334,6 +385,7 @@ TEST_F(LoadtestTest, SaysWhatIsWrongWithTheExitCodeThatGoesWithIt) {
       {{"--class=a:1", "--max_steps=3"}, 2, "here are both"},
       {{"--rate=5", "--concurrency=5"}, 2, "--concurrency excludes --rate"},
       {{"--rate=0"}, 2, "--rate"},
+      {{"--rate=1e18"}, 2, "not from 0.001 to"},
       {{"--requests=0"}, 2, "--requests"},
       {{"--method=telepathy"}, 2, "--method"},
       {{"--bogus"}, 2, "unknown argument \"--bogus\""},
@@ -379,6 +431,33 @@ TEST(LoadtestShapeTest, AModelOfAnotherShapeNeedsRandomInputs) {
   EXPECT_EQ(random.Wait(), 0) << random.Err();
   EXPECT_THAT(random.Out(), HasSubstr("256 random inputs"));
   EXPECT_THAT(random.Out(), Not(HasSubstr("warning")));
+}
+
+TEST(LoadtestModelTest, OneThatIsNotReadyIsNotAsked) {
+  const TempDir root;
+  const Model model = RandomModel(FashionConfig(), 1);
+  for (const char* name : {"good", "broken"}) {
+    ASSERT_THAT(WriteToRepository(root.path(), name, 1, model), IsOk());
+  }
+  std::filesystem::resize_file(root.File("broken/1/model.safetensors"), 100);
+  ASSERT_OK_AND_ASSIGN(const auto server,
+                       ServerProcess::StartOn(root.path(), {}));
+  Loadtest run({"--server=" + server->target(), "--model=broken"});
+  EXPECT_EQ(run.Wait(), 1);
+  EXPECT_THAT(run.Err(), HasSubstr("is not ready: "));
+  EXPECT_THAT(run.Out(), IsEmpty());
+}
+
+TEST(LoadtestDeadlineTest, IsOfEachRequest) {
+  ASSERT_OK_AND_ASSIGN(const auto server, ServerProcess::Start());
+  Loadtest run({"--server=" + server->target(), "--json", "--random_inputs",
+                absl::StrCat("--model=", kSlow), "--deadline=1ms",
+                "--concurrency=20", "--requests=100", "--warmup=0s"});
+  run.Wait();
+  const Json json = Json::parse(run.Out(), nullptr, false);
+  ASSERT_TRUE(json.is_object()) << run.Out() << run.Err();
+  EXPECT_EQ(json["config"]["deadline"], "1ms");
+  EXPECT_EQ(json["all"]["failures"][0]["code"], "DEADLINE_EXCEEDED");
 }
 
 TEST(LoadtestUsageTest, HelpAndVersionAreNoErrors) {
