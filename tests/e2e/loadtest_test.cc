@@ -1,172 +1,24 @@
-// The real mre-loadtest against the real mre-server with the checkpoint that
-// ships.
-#include <fcntl.h>
-#include <netinet/in.h>
+// What mre-loadtest measures.
 #include <signal.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmath>
-#include <filesystem>
-#include <fstream>
-#include <memory>
-#include <nlohmann/json.hpp>
-#include <sstream>
 #include <string>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/e2e/server_process.h"
+#include "tests/e2e/loadtest_process.h"
 #include "tests/support/status_matchers.h"
 
 namespace mre {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::Not;
-using Json = nlohmann::json;
 
 constexpr uint64_t kImages = 10000;  // Of the test set.
-
-// One run of the program.
-class Loadtest {
- public:
-  explicit Loadtest(std::vector<std::string> flags) {
-    flags.insert(flags.begin(), MRE_LOADTEST_BINARY);
-    std::vector<char*> argv;
-    for (std::string& flag : flags) argv.push_back(flag.data());
-    argv.push_back(nullptr);
-    const std::string out = dir_.File("out");
-    const std::string err = dir_.File("err");
-    pid_ = fork();
-    if (pid_ == 0) {
-      dup2(open(out.c_str(), O_CREAT | O_WRONLY, 0600), STDOUT_FILENO);
-      dup2(open(err.c_str(), O_CREAT | O_WRONLY, 0600), STDERR_FILENO);
-      execv(argv[0], argv.data());
-      _exit(127);
-    }
-  }
-  Loadtest(const Loadtest&) = delete;
-  Loadtest& operator=(const Loadtest&) = delete;
-  ~Loadtest() {
-    if (pid_ <= 0) return;
-    kill(pid_, SIGKILL);
-    waitpid(pid_, nullptr, 0);
-  }
-
-  void Signal(int number) const { kill(pid_, number); }
-  // Waits until it has said `text` on stderr.
-  void AwaitErr(const std::string& text) const {
-    const absl::Time limit = absl::Now() + absl::Seconds(60);
-    while (!absl::StrContains(Err(), text)) {
-      ASSERT_LT(absl::Now(), limit) << Err();
-      absl::SleepFor(absl::Milliseconds(20));
-    }
-  }
-  // Waits for the end; the exit code.
-  int Wait() {
-    int status = 0;
-    waitpid(pid_, &status, 0);
-    pid_ = -1;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  }
-  std::string Out() const { return Read("out"); }
-  std::string Err() const { return Read("err"); }
-
- private:
-  std::string Read(const std::string& name) const {
-    std::ifstream file(dir_.File(name));
-    std::ostringstream text;
-    text << file.rdbuf();
-    return text.str();
-  }
-
-  TempDir dir_;
-  pid_t pid_ = -1;
-};
-
-uint64_t Sum(const Json& counts) {
-  uint64_t sum = 0;
-  for (const Json& count : counts) sum += count.get<uint64_t>();
-  return sum;
-}
-
-// Every request of `part` is one of those that stopped or one that failed.
-void ExpectAddsUp(const Json& part) {
-  uint64_t failed = 0;
-  for (const Json& failure : part["failures"]) {
-    failed += failure["count"].get<uint64_t>();
-    EXPECT_FALSE(failure["example"].get<std::string>().empty());
-  }
-  EXPECT_EQ(part["failed"], failed);
-  EXPECT_EQ(part["ok"], Sum(part["stop_reasons"]));
-  EXPECT_EQ(part["requests"].get<uint64_t>(),
-            part["ok"].get<uint64_t>() + failed);
-  EXPECT_EQ(part["latency_ms"]["count"], part["ok"]);
-}
-
-class LoadtestTest : public testing::Test {
- protected:
-  void SetUp() override {
-    ASSERT_OK_AND_ASSIGN(server_, ServerProcess::StartOn(MRE_ZOO, {}));
-  }
-
-  // With the server's address, unless they name one.
-  std::vector<std::string> Flags(const std::vector<std::string>& more) const {
-    std::vector<std::string> flags = {"--json"};
-    flags.insert(flags.end(), more.begin(), more.end());
-    for (const std::string& flag : more) {
-      if (absl::StartsWith(flag, "--server=")) return flags;
-    }
-    flags.push_back("--server=" + server_->target());
-    return flags;
-  }
-
-  // Waits until the server has had so many requests: the run is under way.
-  void AwaitRequests(double count) const {
-    const absl::Time limit = absl::Now() + absl::Seconds(60);
-    while (server_->Metrics().Sum("mre_requests_total") < count) {
-      ASSERT_LT(absl::Now(), limit);
-      absl::SleepFor(absl::Milliseconds(5));
-    }
-  }
-
-  // A run to its end that does well; its report, which is checked.
-  Json Run(const std::vector<std::string>& more) {
-    Loadtest run(Flags(more));
-    EXPECT_EQ(run.Wait(), 0) << run.Err();
-    return Parse(run);
-  }
-
-  static Json Parse(const Loadtest& run) {
-    const Json json = Json::parse(run.Out(), nullptr, false);
-    if (!json.is_object()) {
-      ADD_FAILURE() << "no JSON: " << run.Out() << run.Err();
-      return {};
-    }
-    ExpectAddsUp(json["all"]);
-    uint64_t requests = 0;
-    uint64_t ok = 0;
-    for (const Json& part : json["classes"]) {
-      ExpectAddsUp(part);
-      requests += part["requests"].get<uint64_t>();
-      ok += part["ok"].get<uint64_t>();
-    }
-    EXPECT_EQ(json["all"]["requests"], requests);
-    EXPECT_EQ(json["all"]["ok"], ok);
-    EXPECT_EQ(json["due"].get<uint64_t>(),
-              requests + json["not_started"].get<uint64_t>());
-    return json;
-  }
-
-  std::unique_ptr<ServerProcess> server_;
-};
 
 // The README's accuracy of the checkpoint after one expert, and its cost.
 TEST_F(LoadtestTest, OnePassOverTheTestSetHasItsAccuracyByEachMethod) {
@@ -274,131 +126,6 @@ TEST_F(LoadtestTest, WhatCannotBeStartedIsReported) {
   EXPECT_THAT(json["warnings"].dump(), HasSubstr("could not be started"));
 }
 
-TEST_F(LoadtestTest, AnInterruptEndsTheRunEarlyAndReports) {
-  Loadtest run(Flags({"--duration=10m", "--warmup=0s", "--concurrency=4"}));
-  AwaitRequests(1);
-  run.AwaitErr("in flight");  // A line of progress.
-  run.Signal(SIGINT);
-  EXPECT_EQ(run.Wait(), 0) << run.Err();
-  const Json json = Parse(run);
-  EXPECT_EQ(json["interrupted"], true);
-  EXPECT_GT(json["all"]["ok"].get<uint64_t>(), 0u);
-  EXPECT_GT(json["window_s"].get<double>(), 0.5);
-  EXPECT_LT(json["window_s"].get<double>(), 60);
-}
-
-TEST_F(LoadtestTest, AnInterruptWhileRequestsEndDoesNotWaitForThem) {
-  // Of a run that was whole, and of one that an interrupt has ended.
-  for (const bool whole : {true, false}) {
-    SCOPED_TRACE(whole);
-    const double before = server_->Metrics().Sum("mre_requests_total");
-    Loadtest run(Flags({absl::StrCat("--duration=", whole ? "2s" : "10m"),
-                        "--warmup=0s", "--concurrency=3", "--drain=10m"}));
-    AwaitRequests(before + 20);
-    server_->Signal(SIGSTOP);
-    if (!whole) run.Signal(SIGINT);
-    run.AwaitErr("ending");
-    run.Signal(SIGINT);
-    EXPECT_EQ(run.Wait(), 1);  // The server does not answer.
-    server_->Signal(SIGCONT);
-    const Json json = Parse(run);
-    EXPECT_EQ(json["interrupted"], !whole);
-    EXPECT_EQ(json["cancelled"], 3);
-  }
-}
-
-// A server that takes the connection and says nothing.
-TEST(LoadtestSignalTest, ASignalBeforeTheRunEndsTheProcess) {
-  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  auto* const generic = reinterpret_cast<sockaddr*>(&address);
-  ASSERT_EQ(bind(listener, generic, size), 0);
-  ASSERT_EQ(listen(listener, 1), 0);
-  ASSERT_EQ(getsockname(listener, generic, &size), 0);
-  Loadtest run({absl::StrCat("--server=127.0.0.1:", ntohs(address.sin_port)),
-                "--connect_timeout=10m"});
-  const int connection = accept(listener, nullptr, nullptr);
-  run.Signal(SIGTERM);
-  EXPECT_EQ(run.Wait(), -1);  // By the signal.
-  close(connection);
-  close(listener);
-}
-
-TEST_F(LoadtestTest, RequestsThatDoNotEndAreCancelledAndCountAsFailed) {
-  double requests = 0;
-  for (const char* method : {"stream", "interactive"}) {
-    SCOPED_TRACE(method);
-    Loadtest run(Flags({absl::StrCat("--method=", method), "--duration=2s",
-                        "--warmup=0s", "--concurrency=3", "--drain=200ms"}));
-    AwaitRequests(requests + 20);
-    server_->Signal(SIGSTOP);
-    // The report comes without the server; that it is gone, too.
-    const int code = run.Wait();
-    server_->Signal(SIGCONT);
-    requests = server_->Metrics().Sum("mre_requests_total");
-    EXPECT_EQ(code, 1);
-    const Json json = Parse(run);
-    EXPECT_EQ(json["connection_lost"], true);
-    EXPECT_EQ(json["cancelled"], 3);
-    EXPECT_EQ(json["all"]["failures"][0]["code"], "CANCELLED");
-    EXPECT_EQ(json["all"]["failed"], 3);
-  }
-}
-
-TEST_F(LoadtestTest, AServerThatGoesAwayEndsTheRun) {
-  for (const char* method : {"predict", "interactive"}) {
-    SCOPED_TRACE(method);
-    Loadtest run(Flags({absl::StrCat("--method=", method), "--duration=10m",
-                        "--warmup=0s", "--concurrency=3"}));
-    AwaitRequests(20);
-    server_->Signal(SIGTERM);
-    EXPECT_EQ(server_->Wait(), 0);
-    EXPECT_EQ(run.Wait(), 1);
-    const Json json = Parse(run);
-    EXPECT_EQ(json["connection_lost"], true);
-    EXPECT_GT(json["all"]["ok"].get<uint64_t>(), 0u);
-    EXPECT_THAT(run.Err(), HasSubstr("was lost"));
-    ASSERT_OK_AND_ASSIGN(server_, ServerProcess::StartOn(MRE_ZOO, {}));
-  }
-}
-
-TEST_F(LoadtestTest, SaysWhatIsWrongWithTheExitCodeThatGoesWithIt) {
-  struct Case {
-    std::vector<std::string> flags;
-    int code;
-    const char* says;
-  };
-  const TempDir empty;
-  const std::vector<Case> cases = {
-      {{"--model=nope"}, 1, "no model \"nope\""},
-      {{"--server=127.0.0.1:1", "--connect_timeout=200ms"}, 1, "no connection"},
-      {{"--metrics=127.0.0.1:1"}, 1, "no metrics"},
-      {{"--max_macs=5", "--requests=20", "--warmup=0s"},
-       1,
-       "no request succeeded"},
-      {{"--server=nowhere"}, 2, "HOST:PORT"},
-      {{"--dataset_dir=" + empty.path()}, 2, "neither"},
-      {{"--class=a:b"}, 2, "the share is"},
-      {{"--class=a:1", "--max_steps=3"}, 2, "here are both"},
-      {{"--rate=5", "--concurrency=5"}, 2, "--concurrency excludes --rate"},
-      {{"--rate=0"}, 2, "--rate"},
-      {{"--rate=1e18"}, 2, "not from 0.001 to"},
-      {{"--requests=0"}, 2, "--requests"},
-      {{"--method=telepathy"}, 2, "--method"},
-      {{"--bogus"}, 2, "unknown argument \"--bogus\""},
-  };
-  for (const Case& one : cases) {
-    SCOPED_TRACE(one.flags[0]);
-    Loadtest run(Flags(one.flags));
-    EXPECT_EQ(run.Wait(), one.code);
-    EXPECT_THAT(run.Err(), HasSubstr("mre-loadtest: "));
-    EXPECT_THAT(run.Err(), HasSubstr(one.says));
-  }
-}
-
 TEST_F(LoadtestTest, FailuresHaveTheirCodeAndAMessage) {
   Loadtest run(Flags({"--class=fits:1:max_steps=1", "--class=not:1:max_macs=5",
                       "--requests=400", "--warmup=0s", "--concurrency=16"}));
@@ -431,33 +158,6 @@ TEST(LoadtestShapeTest, AModelOfAnotherShapeNeedsRandomInputs) {
   EXPECT_EQ(random.Wait(), 0) << random.Err();
   EXPECT_THAT(random.Out(), HasSubstr("256 random inputs"));
   EXPECT_THAT(random.Out(), Not(HasSubstr("warning")));
-}
-
-TEST(LoadtestModelTest, OneThatIsNotReadyIsNotAsked) {
-  const TempDir root;
-  const Model model = RandomModel(FashionConfig(), 1);
-  for (const char* name : {"good", "broken"}) {
-    ASSERT_THAT(WriteToRepository(root.path(), name, 1, model), IsOk());
-  }
-  std::filesystem::resize_file(root.File("broken/1/model.safetensors"), 100);
-  ASSERT_OK_AND_ASSIGN(const auto server,
-                       ServerProcess::StartOn(root.path(), {}));
-  Loadtest run({"--server=" + server->target(), "--model=broken"});
-  EXPECT_EQ(run.Wait(), 1);
-  EXPECT_THAT(run.Err(), HasSubstr("is not ready: "));
-  EXPECT_THAT(run.Out(), IsEmpty());
-}
-
-TEST(LoadtestDeadlineTest, IsOfEachRequest) {
-  ASSERT_OK_AND_ASSIGN(const auto server, ServerProcess::Start());
-  Loadtest run({"--server=" + server->target(), "--json", "--random_inputs",
-                absl::StrCat("--model=", kSlow), "--deadline=1ms",
-                "--concurrency=20", "--requests=100", "--warmup=0s"});
-  run.Wait();
-  const Json json = Json::parse(run.Out(), nullptr, false);
-  ASSERT_TRUE(json.is_object()) << run.Out() << run.Err();
-  EXPECT_EQ(json["config"]["deadline"], "1ms");
-  EXPECT_EQ(json["all"]["failures"][0]["code"], "DEADLINE_EXCEEDED");
 }
 
 TEST(LoadtestUsageTest, HelpAndVersionAreNoErrors) {
