@@ -43,7 +43,8 @@ std::vector<float> InitialStackParams(const ModelConfig& config,
   Rng rng(seed);
   parts.stem.Init(params, rng);
   for (const Gate& gate : parts.gates) {
-    FillGaussian(gate.weight, config.kind == Kind::kPathmoe ? 0.2 : 0.02, params, rng);
+    FillGaussian(gate.weight, config.kind == Kind::kPathmoe ? 0.2 : 0.02,
+                 params, rng);
   }
   for (const ExpertLayer& layer : parts.layers) {
     layer.norm.Init(params);

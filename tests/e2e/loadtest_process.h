@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -109,14 +110,19 @@ class LoadtestTest : public testing::Test {
     ASSERT_OK_AND_ASSIGN(server_, ServerProcess::StartOn(MRE_ZOO, {}));
   }
 
-  // With the server's address, unless they name one.
+  // With the server's address and the model's name, unless they say others.
   std::vector<std::string> Flags(const std::vector<std::string>& more) const {
     std::vector<std::string> flags = {"--json"};
-    flags.insert(flags.end(), more.begin(), more.end());
-    for (const std::string& flag : more) {
-      if (absl::StartsWith(flag, "--server=")) return flags;
+    for (const std::string& flag : {"--server=" + server_->target(),
+                                    std::string("--model=fashion-mnist")}) {
+      const std::string name = flag.substr(0, flag.find('=') + 1);
+      if (std::none_of(more.begin(), more.end(), [&](const std::string& other) {
+            return absl::StartsWith(other, name);
+          })) {
+        flags.push_back(flag);
+      }
     }
-    flags.push_back("--server=" + server_->target());
+    flags.insert(flags.end(), more.begin(), more.end());
     return flags;
   }
 
