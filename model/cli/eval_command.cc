@@ -13,6 +13,7 @@
 #include "model/eval/eval_report.h"
 #include "model/io/checkpoint.h"
 #include "model/math/parallel.h"
+#include "model/net/router_noise.h"
 
 namespace mre {
 namespace {
@@ -66,6 +67,11 @@ absl::Status RunEval(const EvalCommand& command) {
   RETURN_IF_ERROR(CheckFlags(command));
   SetThreads(command.threads > 0 ? command.threads : AvailableThreads());
   ASSIGN_OR_RETURN(const Model model, LoadCheckpoint(command.checkpoint));
+  if (command.router_noise > 0 && !FeelsRouterNoise(model.config.kind)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--router_noise: expected 0 for a model of the kind ",
+                     KindName(model.config.kind), ", which has no router"));
+  }
   const int64_t most = MaxSteps(model.config);
   const int64_t steps = command.steps > 0 ? command.steps : most;
   if (steps > most) {

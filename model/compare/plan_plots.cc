@@ -189,7 +189,11 @@ std::vector<Plot> MakePlots(const Plan& plan, const PlanResults& results) {
   }
   for (const PlannedRun& run : plan.runs) {
     const RunResult* best = BestOf(results.results, run.name);
-    if (best == nullptr || run.options.experts == 1) continue;
+    // Where there is one row or one column, gnuplot has no image to draw.
+    if (best == nullptr || run.options.experts == 1 ||
+        run.options.layers == 1) {
+      continue;
+    }
     plots.push_back(UseMap(run, *best));
   }
   return plots;

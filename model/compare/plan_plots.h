@@ -19,8 +19,8 @@ struct Plot {
 
 // For each data set: accuracy against steps, MACs and epochs (means over the
 // seeds, all runs in one plot), and steps used against difficulty where there
-// is a reference. For each run with several experts a layer: the best seed's
-// use of experts as a map. What has no results is left out.
+// is a reference. For each run with several layers of several experts: the best
+// seed's use of experts as a map. What has no results is left out.
 std::vector<Plot> MakePlots(const Plan& plan, const PlanResults& results);
 
 }  // namespace mre

@@ -13,6 +13,7 @@
 #include "model/base/status_macros.h"
 #include "model/eval/outcomes.h"
 #include "model/io/checkpoint.h"
+#include "model/net/router_noise.h"
 #include "model/train/progress.h"
 #include "model/train/recipe.h"
 #include "model/train/run_log.h"
@@ -59,18 +60,22 @@ absl::Status PlannedTraining::CheckRecipe() const {
 }
 
 absl::Status PlannedTraining::CheckResult(const RunResult& result) const {
-  const double noise = result.report.noise ? result.report.noise->scale : 0;
-  const float confidence =
-      result.report.stop ? result.report.stop->budget.min_confidence : 0;
-  if (noise == plan_.router_noise &&
-      confidence == static_cast<float>(plan_.min_confidence)) {
-    return absl::OkStatus();
+  const auto check = [&](const char* name, double was, double planned) {
+    if (was == planned) return absl::OkStatus();
+    return absl::FailedPreconditionError(absl::StrCat(
+        "it was evaluated with ", name, " ", was, ", the plan says ", planned,
+        "; restore it, or remove ", directory_, " to train it anew"));
+  };
+  const EvalReport& report = result.report;
+  // Where there is no router there is no noise, whatever the plan says.
+  if (FeelsRouterNoise(*ParseKind(options_.kind))) {
+    RETURN_IF_ERROR(check("router_noise",
+                          report.noise ? report.noise->scale : 0,
+                          plan_.router_noise));
   }
-  return absl::FailedPreconditionError(absl::StrCat(
-      "it was evaluated with router_noise ", noise, " and min_confidence ",
-      confidence, ", the plan says ", plan_.router_noise, " and ",
-      plan_.min_confidence, "; restore them, or remove ", directory_,
-      " to train it anew"));
+  return check("min_confidence",
+               report.stop ? report.stop->budget.min_confidence : 0,
+               static_cast<float>(plan_.min_confidence));
 }
 
 absl::StatusOr<std::optional<RunResult>> PlannedTraining::Done() const {
@@ -112,6 +117,11 @@ absl::StatusOr<std::optional<RunResult>> PlannedTraining::Train(
   const std::string log_path = directory_ + "/log.jsonl";
   absl::StatusOr<SavedRun> saved = LoadRun(state_path);
   if (!saved.ok() && !absl::IsNotFound(saved.status())) return saved.status();
+  if (saved.ok() && FormatRecipe(saved->options) != recipe) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(state_path, ": it was saved with another recipe; remove ",
+                     directory_, " to train it anew"));
+  }
   RunLog log;
   ASSIGN_OR_RETURN(log, saved.ok() ? RunLog::Resume(log_path, saved->state.step)
                                    : RunLog::Create(log_path));
@@ -137,11 +147,11 @@ absl::StatusOr<std::optional<RunResult>> PlannedTraining::Train(
   result.parameters = static_cast<int64_t>(model.params.size());
   ASSIGN_OR_RETURN(const std::string lines, ReadFile(log_path));
   ASSIGN_OR_RETURN(result.epochs, EpochsOfLog(lines));
+  result.peak_memory = PeakMemory();  // evaluating is not training
   const absl::Time begin = absl::Now();
   result.report = Report(model, data.evaluated);
   result.evaluation_seconds = absl::ToDoubleSeconds(absl::Now() - begin);
   result.seconds = result.epochs.empty() ? 0 : result.epochs.back().seconds;
-  result.peak_memory = PeakMemory();
   RETURN_IF_ERROR(WriteFileAtomically(directory_ + "/result.json",
                                       FormatResult(result) + "\n"));
   std::remove(state_path.c_str());

@@ -7,6 +7,7 @@
 #include "absl/strings/str_split.h"
 #include "model/base/status_macros.h"
 #include "model/compare/json_fields.h"
+#include "model/net/router_noise.h"
 
 namespace mre {
 namespace {
@@ -193,6 +194,12 @@ absl::StatusOr<RunResult> ParseResult(absl::string_view text) {
   result.recipe =
       recipe->dump(-1, ' ', false, ordered_json::error_handler_t::replace);
   ASSIGN_OR_RETURN(result.report, ParseReport(*evaluation));
+  // Older versions told of noise that nothing was there to feel.
+  const auto kind = recipe->find("kind");
+  if (kind != recipe->end() && kind->is_string()) {
+    const auto known = ParseKind(kind->get<std::string>());
+    if (known.ok() && !FeelsRouterNoise(*known)) result.report.noise.reset();
+  }
   return result;
 }
 

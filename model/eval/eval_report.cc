@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "model/eval/statistics.h"
+#include "model/net/router_noise.h"
 
 namespace mre {
 namespace {
@@ -192,7 +193,7 @@ EvalReport MakeReport(const Model& model, const Split& split, int64_t steps,
   const Outcomes outcomes = Observe(model, split, pass);
   EvalReport report;
   report.evaluation = Summarise(model.config, outcomes);
-  if (router_noise > 0) {
+  if (router_noise > 0 && FeelsRouterNoise(model.config.kind)) {
     pass.router_noise = static_cast<float>(router_noise);
     report.noise = ReportNoise(
         router_noise, Summarise(model.config, Observe(model, split, pass)));

@@ -44,7 +44,8 @@ struct EvalReport {
 bool HasStopRule(const Budget& budget);
 
 // Runs `steps` steps of every input, once more with noise on the router's
-// logits if `router_noise` is above 0, and applies `stop` if it is a rule.
+// logits if `router_noise` is above 0 and there is a router, and applies `stop`
+// if it is a rule.
 // reference_loss: as ReportStop's. REQUIRES: as Observe.
 EvalReport MakeReport(const Model& model, const Split& split, int64_t steps,
                       double router_noise, const Budget& stop,

@@ -21,7 +21,9 @@ struct PathStatistics {
   std::vector<double> mutual_information;
   // The same over the smaller of the two positions' entropies: 0 when the next
   // expert does not depend on the last, 1 when one of them decides the other. 0
-  // where a position always has the same expert.
+  // where a position always has the same expert. In an mre no expert runs
+  // twice, which alone makes the next depend on the last: not to be compared
+  // with a stack's.
   std::vector<double> normalised;
 
   // Means over the pairs; 0 when there are none.

@@ -8,14 +8,21 @@
 #include <span>
 
 #include "model/base/rng.h"
+#include "model/net/config.h"
 
 namespace mre {
+
+// Whether there is a router to disturb.
+inline bool FeelsRouterNoise(Kind kind) {
+  return kind != Kind::kMlp && kind != Kind::kCnn && kind != Kind::kRaytracing;
+}
 
 // Adds a Gaussian variable to each of one row's logits in one layer: in a
 // stack the router's, in an mre the gate's (before the transition is added).
 // Its standard deviation is `scale` times that of these logits, so that rows
-// and models are disturbed alike, however sure they are. A pure function of
-// `key`.
+// are disturbed alike, however sure they are; and models of a kind, but not an
+// mre and a stack: transitions are neither disturbed nor counted in the
+// deviation. A pure function of `key`.
 inline void AddRouterNoise(float scale, uint64_t key, std::span<float> logits) {
   const double n = static_cast<double>(logits.size());
   double mean = 0;

@@ -202,6 +202,11 @@ TEST_F(MreTrainTest, EvalSimulatesStopRulesAndNoise) {
   EXPECT_EQ(stop["steps"], json["curve"][1]["steps"]);  // that of 0.6
   EXPECT_EQ(json["robustness"]["loss"][0], json["steps"][0]["loss"]);
   EXPECT_NE(json["robustness"]["loss"][1], json["steps"][1]["loss"]);
+  EXPECT_EQ(Run({"eval", Path("other"), "--dataset=mnist", "--data_dir=" + dir_,
+                 "--router_noise=2"}),
+            2);
+  EXPECT_THAT(Stderr(), HasSubstr("--router_noise: expected 0 for a model of "
+                                  "the kind mlp"));
   EXPECT_EQ(Run(With(eval, {"--reference=" + Path("other")})), 2);
   EXPECT_THAT(Stderr(), HasSubstr("--reference: expected a stop rule"));
   EXPECT_EQ(Run(With(eval, {"--min_confidence=1.5"})), 2);

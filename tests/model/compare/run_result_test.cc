@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "tests/model/compare/hand_made_results.h"
 
 namespace mre {
@@ -64,6 +65,19 @@ TEST(RunResultTest, ALaterVersionMayHaveMore) {
   json["evaluation"]["steps"][0]["perplexity"] = 3;
   json["more"] = 1;
   EXPECT_TRUE(ParseResult(json.dump()).ok());
+}
+
+// Older versions wrote it.
+TEST(RunResultTest, NoiseWithoutARouterIsForgotten) {
+  RunResult result = HandMadeResult("a", 1, {1});
+  for (const char* kind : {"mlp", "cnn", "raytracing"}) {
+    result.recipe = absl::StrCat("{\"kind\":\"", kind, "\"}");
+    const auto again = ParseResult(FormatResult(result));
+    ASSERT_TRUE(again.ok()) << again.status();
+    EXPECT_FALSE(again->report.noise) << kind;
+  }
+  result.recipe = R"({"kind":"adak"})";
+  EXPECT_TRUE(ParseResult(FormatResult(result))->report.noise);
 }
 
 TEST(RunResultTest, EpochsComeFromTheLogsEpochLines) {
