@@ -4,16 +4,20 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "model/base/cpus.h"
 #include "model/base/file.h"
 #include "model/base/status_macros.h"
@@ -73,6 +77,32 @@ std::string DataKey(const FitOptions& options) {
                       options.limit_train, " ", options.window);
 }
 
+// An error of LoadTrainingData as compare's user has to mend it.
+absl::Status InOurFlags(const std::string& dataset,
+                        const absl::Status& status) {
+  absl::string_view text = status.message();
+  const std::string flag = absl::StrCat("--data_dir=", dataset, "=DIR");
+  if (absl::ConsumePrefix(&text, "--data_dir: ")) {
+    return absl::Status(status.code(), absl::StrCat(flag, ": ", text));
+  }
+  if (!absl::IsNotFound(status)) return status;
+  return absl::NotFoundError(
+      absl::StrCat(text, "; ", flag, " says where the files are"));
+}
+
+// A mistyped name must not leave a data set where the system has it.
+absl::Status CheckDataDirs(const CompareCommand& command, const Plan& plan) {
+  const std::vector<std::string> used = DatasetsOf(plan);
+  for (const auto& [name, dir] : command.data_dirs) {
+    if (std::find(used.begin(), used.end(), name) != used.end()) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("--data_dir: expected DATASET=DIR for a data set of the "
+                     "plan (",
+                     absl::StrJoin(used, ", "), "), got \"", name, "\""));
+  }
+  return absl::OkStatus();
+}
+
 // One comparison under way.
 class Comparison {
  public:
@@ -97,15 +127,30 @@ class Comparison {
     return absl::OkStatus();
   }
 
+  // Reports after each seed. ABORTED at the end when trainings failed.
   absl::Status TrainMissing(const std::atomic<bool>& stop) {
+    RETURN_IF_ERROR(CheckAllData());
+    bool news = false;
     for (size_t i = 0; i < trainings_.size(); ++i) {
       PlannedTraining& training = *trainings_[i];
-      const bool wanted =
-          command_.only.empty() || command_.only == training.run();
-      if (results_[i] || !wanted) continue;
+      if (news && i % plan_.runs.size() == 0) {
+        RETURN_IF_ERROR(WriteReport());
+        news = false;
+      }
+      if (!IsMissing(i)) continue;
+      news = true;
       TellProgress(training, i);
       RETURN_IF_ERROR(LoadDataOf(training.options()));
-      ASSIGN_OR_RETURN(results_[i], training.Train(data_, stop));
+      auto result = training.Train(data_, stop);
+      // A training that diverges is no reason to do without the others.
+      if (absl::IsAborted(result.status())) {
+        failed_.push_back(
+            absl::StrCat(training.title(), ": ", result.status().message()));
+        Tell(failed_.back());
+        continue;
+      }
+      RETURN_IF_ERROR(result.status());
+      results_[i] = *std::move(result);
       if (!results_[i]) {
         return absl::CancelledError(absl::StrCat(
             "stopped in ", training.title(),
@@ -113,12 +158,15 @@ class Comparison {
       }
       RETURN_IF_ERROR(RemoveWorseModels(training.run()));
     }
-    return absl::OkStatus();
+    if (failed_.empty()) return absl::OkStatus();
+    return absl::AbortedError(absl::StrCat(
+        failed_.size(), " of ", trainings_.size(), " trainings failed"));
   }
 
   absl::Status WriteReport() {
     PlanResults results;
     results.command = command_.command_line;
+    results.failed = failed_;
     for (const PlannedRun& run : plan_.runs) {
       RETURN_IF_ERROR(RemoveWorseModels(run.name));
       for (size_t i = 0; i < trainings_.size(); ++i) {
@@ -141,10 +189,30 @@ class Comparison {
     std::printf("%d of %d trainings done; wrote %s\n",
                 static_cast<int>(results.results.size()),
                 static_cast<int>(trainings_.size()), report.c_str());
+    std::fflush(stdout);
     return absl::OkStatus();
   }
 
  private:
+  // Whether this training is still to be made.
+  bool IsMissing(size_t i) const {
+    return !results_[i] &&
+           (command_.only.empty() || command_.only == trainings_[i]->run());
+  }
+
+  // Reads all that is to be learned from once, so that a plan does not end
+  // after hours at files that are not there. From the last to the first, which
+  // is needed next.
+  absl::Status CheckAllData() {
+    std::set<std::string> checked;
+    for (size_t i = trainings_.size(); i-- > 0;) {
+      const FitOptions& options = trainings_[i]->options();
+      if (!IsMissing(i) || !checked.insert(DataKey(options)).second) continue;
+      RETURN_IF_ERROR(LoadDataOf(options));
+    }
+    return absl::OkStatus();
+  }
+
   void TellProgress(const PlannedTraining& training, size_t index) const {
     std::vector<TrainingTime> times;
     int64_t done = 0;
@@ -170,7 +238,9 @@ class Comparison {
       if (it != command_.data_dirs.end()) options.data_dir = it->second;
       data_key_.clear();
       data_ = {};
-      ASSIGN_OR_RETURN(data_, LoadTrainingData(options));
+      absl::StatusOr<TrainingData> data = LoadTrainingData(options);
+      if (!data.ok()) return InOurFlags(options.dataset, data.status());
+      data_ = *std::move(data);
       data_key_ = key;
       RETURN_IF_ERROR(CheckSameData());
       RETURN_IF_ERROR(CheckModelsFit());
@@ -233,21 +303,19 @@ class Comparison {
     return nullptr;
   }
 
-  // The training's model; and its data, in data_.
-  absl::StatusOr<Model> LoadModelAndData(const PlannedTraining& training) {
+  // The training's model, and its data in data_. None for a checkpoint that an
+  // earlier plan with more seeds did not keep: it is missed in one table, and
+  // no reason to have no report.
+  absl::StatusOr<std::optional<Model>> LoadModelAndData(
+      const PlannedTraining& training) {
     RETURN_IF_ERROR(LoadDataOf(training.options()));
-    return LoadCheckpoint(training.checkpoint());
-  }
-
-  // A checkpoint that an earlier plan with more seeds did not keep is missed in
-  // one table, and no reason to have no report.
-  static bool WasRemoved(const absl::Status& status,
-                         const PlannedTraining& training) {
-    if (!absl::IsNotFound(status)) return false;
+    absl::StatusOr<Model> model = LoadCheckpoint(training.checkpoint());
+    if (model.ok()) return std::optional<Model>(*std::move(model));
+    if (!absl::IsNotFound(model.status())) return model.status();
     Tell("note: ", training.title(),
          " has no checkpoint any more, so that the "
          "report leaves out the steps that it uses");
-    return true;
+    return std::optional<Model>();
   }
 
   // The steps that the best seed of each run uses, against the loss of the best
@@ -259,11 +327,11 @@ class Comparison {
       return absl::OkStatus();
     }
     const FitOptions& judge = reference->options();
-    const absl::StatusOr<Model> judge_model = LoadModelAndData(*reference);
-    if (WasRemoved(judge_model.status(), *reference)) return absl::OkStatus();
-    ASSIGN_OR_RETURN(const Model judging, judge_model);
+    ASSIGN_OR_RETURN(const std::optional<Model> judging,
+                     LoadModelAndData(*reference));
+    if (!judging) return absl::OkStatus();
     const std::vector<double> loss =
-        Observe(judging, data_.evaluated, {.steps = judge.max_steps})
+        Observe(*judging, data_.evaluated, {.steps = judge.max_steps})
             .last_loss();
     Budget budget;
     budget.min_confidence = static_cast<float>(plan_.min_confidence);
@@ -275,11 +343,11 @@ class Comparison {
           run.options.window != judge.window) {
         continue;
       }
-      const absl::StatusOr<Model> loaded = LoadModelAndData(*training);
-      if (WasRemoved(loaded.status(), *training)) continue;
-      ASSIGN_OR_RETURN(const Model model, loaded);
+      ASSIGN_OR_RETURN(const std::optional<Model> model,
+                       LoadModelAndData(*training));
+      if (!model) continue;
       const Outcomes outcomes =
-          Observe(model, data_.evaluated, {.steps = run.options.max_steps});
+          Observe(*model, data_.evaluated, {.steps = run.options.max_steps});
       results.difficulty[run.name] = ReportStop(budget, outcomes, loss);
     }
     return absl::OkStatus();
@@ -313,6 +381,7 @@ class Comparison {
   const Plan plan_;
   std::vector<std::unique_ptr<PlannedTraining>> trainings_;
   std::vector<std::optional<RunResult>> results_;  // of trainings_
+  std::vector<std::string> failed_;                // trainings, and why
   std::string data_key_;  // which data data_ are; empty: none
   TrainingData data_;
 };
@@ -331,14 +400,21 @@ absl::Status RunCompare(const CompareCommand& command,
     return absl::InvalidArgumentError(
         absl::StrCat("--only: the plan has no run \"", command.only, "\""));
   }
+  RETURN_IF_ERROR(CheckDataDirs(command, *plan));
   RETURN_IF_ERROR(MakeDirectory(command.out));
   DirectoryLock lock;
   RETURN_IF_ERROR(lock.Take(command.out));
   SetThreads(command.threads > 0 ? command.threads : AvailableThreads());
   Comparison comparison(command, *std::move(plan));
   RETURN_IF_ERROR(comparison.Look());
-  RETURN_IF_ERROR(comparison.TrainMissing(stop));
-  return comparison.WriteReport();
+  const absl::Status trained = comparison.TrainMissing(stop);
+  if (!trained.ok() && !absl::IsCancelled(trained) &&
+      !absl::IsAborted(trained)) {
+    return trained;
+  }
+  if (absl::IsCancelled(trained)) Tell("state saved; writing the report");
+  RETURN_IF_ERROR(comparison.WriteReport());
+  return trained;
 }
 
 }  // namespace mre

@@ -31,9 +31,12 @@ struct CompareCommand {
 };
 
 // A training that is there with another recipe, other data or another
-// evaluation is refused with FAILED_PRECONDITION: its name is taken. CANCELLED
-// once `stop` turns true: the state is saved then, and the same command goes
-// on. INVALID_ARGUMENT for a mistake in the flags or the plan. Progress goes to
+// evaluation is refused with FAILED_PRECONDITION: its name is taken. All data
+// are read once before anything is trained. The report is written after each
+// seed, at the end, and when it is stopped: CANCELLED once `stop` turns true;
+// the state is saved then, and the same command goes on. A training that
+// diverges is noted and the others go on: ABORTED at the end.
+// INVALID_ARGUMENT for a mistake in the flags or the plan. Progress goes to
 // stderr, where the report is to stdout. Except for seconds and memory, results
 // do not depend on threads and interruptions.
 absl::Status RunCompare(const CompareCommand& command,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -14,9 +15,10 @@ namespace mre {
 namespace {
 
 using Row = std::vector<std::string>;
-using Value = std::function<double(const RunResult&)>;
+// None: it was not measured.
+using Value = std::function<std::optional<double>(const RunResult&)>;
 
-constexpr int64_t kShownSteps[] = {0, 1, 2, 4, 8, 16};
+constexpr size_t kShownSteps[] = {0, 1, 2, 4, 8, 16};
 
 std::string Line(const Row& cells) {
   return absl::StrCat("| ", absl::StrJoin(cells, " | "), " |\n");
@@ -26,8 +28,10 @@ std::string Header(const Row& cells) {
   return absl::StrCat("\n", Line(cells), Line(Row(cells.size(), "---")));
 }
 
-// "mean sd deviation (least to most)"; "mean" where all values are the same.
+// "mean sd deviation (least to most)"; "mean" where all values are the same;
+// "-" where there are none.
 std::string Cell(const std::vector<double>& values, int digits) {
+  if (values.empty()) return "-";
   const Spread s = SpreadOf(values);
   if (s.least == s.most) return absl::StrFormat("%.*f", digits, s.mean);
   return absl::StrFormat("%.*f sd %.*f (%.*f to %.*f)", digits, s.mean, digits,
@@ -49,18 +53,12 @@ class Section {
     }
     if (runs_.empty()) return "";
     text_ = absl::StrCat("\n## ", dataset_, "\n");
-    Steps(
-        "Accuracy after a number of steps",
-        [](const StepQuality& step) { return step.accuracy; }, 4);
-    Steps(
-        "Loss (cross-entropy, nats) after a number of steps",
-        [](const StepQuality& step) { return step.loss; }, 4);
-    Steps(
-        "MACs of an input after a number of steps",
-        [](const StepQuality& step) { return step.macs; }, 0);
-    Steps(
-        "Parameters that an input has used after a number of steps",
-        [](const StepQuality& step) { return step.parameters; }, 0);
+    Steps("Accuracy after a number of steps", &StepQuality::accuracy, 4);
+    Steps("Loss (cross-entropy, nats) after a number of steps",
+          &StepQuality::loss, 4);
+    Steps("MACs of an input after a number of steps", &StepQuality::macs, 0);
+    Steps("Parameters that an input has used after a number of steps",
+          &StepQuality::parameters, 0);
     Size();
     Use();
     Paths();
@@ -81,7 +79,9 @@ class Section {
       const std::vector<const RunResult*>& results, const Value& value) {
     std::vector<double> values;
     values.reserve(results.size());
-    for (const RunResult* result : results) values.push_back(value(*result));
+    for (const RunResult* result : results) {
+      if (const auto number = value(*result)) values.push_back(*number);
+    }
     return values;
   }
 
@@ -91,10 +91,13 @@ class Section {
     int digits;
     Value value;
   };
-  void Table(absl::string_view title, const std::vector<Column>& columns) {
+  void Table(absl::string_view title, const std::vector<Column>& columns,
+             absl::string_view note = "") {
     Row header = {"run"};
     for (const Column& column : columns) header.push_back(column.title);
-    absl::StrAppend(&text_, "\n### ", title, "\n", Header(header));
+    absl::StrAppend(&text_, "\n### ", title, "\n");
+    if (!note.empty()) absl::StrAppend(&text_, "\n", note, "\n");
+    text_ += Header(header);
     for (const auto& [name, results] : runs_) {
       Row row = {name};
       for (const Column& column : columns) {
@@ -104,32 +107,24 @@ class Section {
     }
   }
 
-  void Steps(absl::string_view title, double (*value)(const StepQuality&),
-             int digits) {
+  void Steps(absl::string_view title, double StepQuality::*field, int digits) {
     Row header = {"run", "seeds"};
-    for (const int64_t step : kShownSteps) header.push_back(absl::StrCat(step));
+    for (const size_t step : kShownSteps) header.push_back(absl::StrCat(step));
     header.push_back("last");
     absl::StrAppend(&text_, "\n### ", title, "\n", Header(header));
     for (const auto& [name, results] : runs_) {
-      Row row = {name, absl::StrCat(results.size())};
       const auto cell = [&, &found = results](size_t step) {
-        row.push_back(Cell(Values(found,
-                                  [&](const RunResult& result) {
-                                    return value(
-                                        result.report.evaluation.steps[step]);
-                                  }),
-                           digits));
+        const Value value = [=](const RunResult& result) {
+          return result.report.evaluation.steps[step].*field;
+        };
+        return Cell(Values(found, value), digits);
       };
+      Row row = {name, absl::StrCat(results.size())};
       const size_t steps = ShortestOf(results);
-      for (const int64_t step : kShownSteps) {
-        if (static_cast<size_t>(step) < steps) {
-          cell(step);
-        } else {
-          row.push_back("");
-        }
+      for (const size_t step : kShownSteps) {
+        row.push_back(step < steps ? cell(step) : "");
       }
-      cell(steps - 1);
-      row.back() += absl::StrCat(" @", steps - 1);
+      row.push_back(absl::StrCat(cell(steps - 1), " @", steps - 1));
       text_ += Line(row);
     }
   }
@@ -159,22 +154,16 @@ class Section {
   }
 
   void UseBy(absl::string_view when, ExpertLoad Evaluation::*load) {
+    const auto of = [load](auto ExpertLoad::*field) -> Value {
+      return [=](const RunResult& r) {
+        return static_cast<double>(r.report.evaluation.*load.*field);
+      };
+    };
     Table(absl::StrCat("Use of experts (share of the inputs, ", when, ")"),
-          {{"least", 4,
-            [=](const RunResult& r) {
-              return (r.report.evaluation.*load).least;
-            }},
-           {"largest", 4,
-            [=](const RunResult& r) {
-              return (r.report.evaluation.*load).largest;
-            }},
-           {"largest over mean", 2,
-            [=](const RunResult& r) {
-              return (r.report.evaluation.*load).max_over_mean;
-            }},
-           {"used by none", 1, [=](const RunResult& r) {
-              return static_cast<double>((r.report.evaluation.*load).dead);
-            }}});
+          {{"least", 4, of(&ExpertLoad::least)},
+           {"largest", 4, of(&ExpertLoad::largest)},
+           {"largest over mean", 2, of(&ExpertLoad::max_over_mean)},
+           {"used by none", 1, of(&ExpertLoad::dead)}});
   }
 
   void Paths() {
@@ -190,9 +179,13 @@ class Section {
           [](const RunResult& r) {
             return r.report.evaluation.paths.mean_information();
           }},
-         {"the same, of what is possible", 4, [](const RunResult& r) {
+         {"the same, of what is possible", 4,
+          [](const RunResult& r) {
             return r.report.evaluation.paths.mean_normalised();
-          }}});
+          }}},
+        "An expert of an mre runs once: that alone says something of the next "
+        "one, however the order is drawn. Its mutual information is not to be "
+        "compared with a stack's.");
   }
 
   void Noise() {
@@ -205,14 +198,18 @@ class Section {
               return r.report.evaluation.steps.back().loss;
             }},
            {"loss with noise", 4,
-            [](const RunResult& r) {
-              return r.report.noise ? r.report.noise->loss.back() : 0;
+            [](const RunResult& r) -> std::optional<double> {
+              if (!r.report.noise) return std::nullopt;
+              return r.report.noise->loss.back();
             }},
-           {"change of accuracy", 4, [](const RunResult& r) {
-              return r.report.noise
-                         ? r.report.noise->accuracy.back() - r.accuracy()
-                         : 0;
-            }}});
+           {"change of accuracy", 4,
+            [](const RunResult& r) -> std::optional<double> {
+              if (!r.report.noise) return std::nullopt;
+              return r.report.noise->accuracy.back() - r.accuracy();
+            }}},
+          "\"-\": no router. In an mre the logits of the gates are disturbed; "
+          "the transitions that are added to them are not, nor are they "
+          "counted in the deviation. Compare mre with mre, stack with stack.");
   }
 
   void Stops() {
@@ -351,17 +348,21 @@ class Section {
 };
 
 // Which runs and seeds there are no results of; empty when none.
-std::string Missing(const Plan& plan, const std::vector<RunResult>& results) {
+std::string Missing(const Plan& plan, const PlanResults& results) {
   std::vector<std::string> missing;
   for (const PlannedRun& run : plan.runs) {
-    const size_t found = ResultsOf(results, run.name).size();
+    const size_t found = ResultsOf(results.results, run.name).size();
     if (found == plan.seeds.size()) continue;
     missing.push_back(
         absl::StrCat(run.name, " (", found, " of ", plan.seeds.size(), ")"));
   }
   if (missing.empty()) return "";
-  return absl::StrCat("\nNot finished, seeds done in brackets: ",
-                      absl::StrJoin(missing, ", "), ".\n");
+  std::string text = absl::StrCat("\nNot finished, seeds done in brackets: ",
+                                  absl::StrJoin(missing, ", "), ".\n");
+  for (const std::string& failed : results.failed) {
+    absl::StrAppend(&text, "\nFailed: ", failed, ".\n");
+  }
+  return text;
 }
 
 }  // namespace
@@ -377,7 +378,7 @@ std::string FormatPlanReport(const Plan& plan, const PlanResults& results,
       "elsewhere.\n",
       plan.name, plan.runs.size(), absl::StrJoin(plan.seeds, " "),
       results.command);
-  text += Missing(plan, results.results);
+  text += Missing(plan, results);
   for (const std::string& dataset : DatasetsOf(plan)) {
     text += Section(plan, results, dataset).Format();
   }

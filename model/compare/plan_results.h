@@ -12,8 +12,9 @@
 namespace mre {
 
 struct PlanResults {
-  std::string command;             // that made them
-  std::vector<RunResult> results;  // in the plan's order of runs, then seeds
+  std::string command;              // that made them
+  std::vector<RunResult> results;   // in the plan's order of runs, then seeds
+  std::vector<std::string> failed;  // trainings that ended early, and why
   // Run -> its best seed's steps under the plan's stop rule against the
   // reference's loss.
   std::map<std::string, StopReport> difficulty;

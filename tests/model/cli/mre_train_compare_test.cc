@@ -58,7 +58,9 @@ class MreTrainCompareTest : public MreTrainTest {
 
 TEST_F(MreTrainCompareTest, TrainsAllAndReports) {
   ASSERT_EQ(Run(Compare("out")), 0) << Stderr();
-  EXPECT_THAT(Stdout(), HasSubstr("4 of 4 trainings done"));
+  // A report after each seed.
+  EXPECT_THAT(Stdout(), AllOf(HasSubstr("2 of 4 trainings done"),
+                              HasSubstr("4 of 4 trainings done")));
   EXPECT_THAT(Stderr(), AllOf(HasSubstr("training 1 of 4: ray, seed 0"),
                               HasSubstr("training 4 of 4: plain, seed 1 (3 "
                                         "done")));
@@ -121,6 +123,8 @@ TEST_F(MreTrainCompareTest, StoppedAndKilledEndsInTheSameResults) {
     if (code == 1) {
       ++stopped;
       EXPECT_THAT(Stderr(), HasSubstr("the same command goes on from there"));
+      EXPECT_THAT(*ReadFile(Path("broken/report.md")),
+                  HasSubstr("Not finished"));
     } else if (code == 128 + signal) {
       // SIGTERM, too, before the program has begun to wait for it.
       ++killed;
@@ -145,22 +149,90 @@ TEST_F(MreTrainCompareTest, OnlyOneRunMakesAPartOfTheReport) {
 }
 
 TEST_F(MreTrainCompareTest, ATakenNameNeedsTheSameRecipeAndData) {
-  ASSERT_EQ(Run(With(Compare("out"), {"--only=plain"})), 0) << Stderr();
+  ASSERT_EQ(Run(Compare("out")), 0) << Stderr();
   std::string plan = kPlan;
   plan.replace(plan.find("\"epochs\": 4"), 11, "\"epochs\": 5");
   WriteBytes(Path("plan.json"), plan);
   EXPECT_EQ(Run(Compare("out")), 1);
-  EXPECT_THAT(Stderr(), HasSubstr("another recipe for the run \"plain\""));
+  EXPECT_THAT(Stderr(), HasSubstr("another recipe for the run \"ray\""));
   plan = kPlan;
   plan.replace(plan.find("\"evaluation\": {"), 15,
                "\"evaluation\": {\"router_noise\": 1, ");
   WriteBytes(Path("plan.json"), plan);
   EXPECT_EQ(Run(Compare("out")), 1);
-  EXPECT_THAT(Stderr(), HasSubstr("it was evaluated with router_noise 0.5"));
+  EXPECT_THAT(Stderr(), AllOf(HasSubstr("runs/ray/0"),
+                              HasSubstr("it was evaluated with router_noise "
+                                        "0.5, the plan says 1")));
+  // There is nothing that noise disturbs in the other run.
+  std::filesystem::remove_all(Path("out/runs/ray"));
+  EXPECT_EQ(Run(With(Compare("out"), {"--only=plain"})), 0) << Stderr();
   WriteBytes(Path("plan.json"), kPlan);
   WriteIdxDataset(dir_, TinySplit(400, 9), TinySplit(40, 2), 8);
   EXPECT_EQ(Run(Compare("out")), 1);
   EXPECT_THAT(Stderr(), HasSubstr("was trained on other data"));
+}
+
+TEST_F(MreTrainCompareTest, AStateOfAnotherRecipeIsRefused) {
+  ASSERT_EQ(Run(Fit("model")), 0) << Stderr();
+  std::filesystem::create_directories(Path("out/runs/plain/0"));
+  std::filesystem::copy(Path("model.state"),
+                        Path("out/runs/plain/0/model.safetensors.state"));
+  EXPECT_EQ(Run(With(Compare("out"), {"--only=plain"})), 1);
+  EXPECT_THAT(Stderr(), HasSubstr("model.safetensors.state: it was saved with "
+                                  "another recipe"));
+}
+
+TEST_F(MreTrainCompareTest, ATrainingThatDivergesLeavesTheOthersAlone) {
+  std::string plan = kPlan;
+  // Each step multiplies the weights by -9,999.
+  plan.replace(plan.find("\"kind\": \"mre\""), 13,
+               "\"kind\": \"mre\", \"lr\": 100, \"weight_decay\": 100");
+  WriteBytes(Path("plan.json"), plan);
+  EXPECT_EQ(Run(Compare("out")), 1);
+  EXPECT_THAT(Stderr(), HasSubstr("2 of 4 trainings failed"));
+  EXPECT_THAT(Stdout(), HasSubstr("2 of 4 trainings done"));
+  EXPECT_THAT(
+      *ReadFile(Path("out/report.md")),
+      AllOf(HasSubstr("seeds done in brackets: ray (0 of 2)."),
+            HasSubstr("Failed: ray, seed 0: the "),
+            HasSubstr("Failed: ray, seed 1: the "),
+            HasSubstr("training diverged"), HasSubstr("| plain | 2 |")));
+}
+
+TEST_F(MreTrainCompareTest, FindsOutBeforeTheFirstTrainingThatDataAreMissing) {
+  std::string plan = kPlan;
+  plan.replace(plan.find("\"kind\": \"mlp\""), 13,
+               "\"kind\": \"mlp\", \"dataset\": \"usps\"");
+  plan.replace(plan.find("\"pairs\""),
+               plan.find("\"evaluation\"") - plan.find("\"pairs\""), "");
+  WriteBytes(Path("plan.json"), plan);
+  EXPECT_EQ(Run(Compare("out")), 2);
+  EXPECT_THAT(Stderr(), AllOf(HasSubstr("--data_dir=usps=DIR: expected"),
+                              Not(HasSubstr("training 1"))));
+  EXPECT_EQ(Run(With(Compare("out"), {"--data_dir=usps=" + dir_})), 1);
+  EXPECT_THAT(Stderr(), AllOf(HasSubstr("--data_dir=usps=DIR says where"),
+                              Not(HasSubstr("training 1"))));
+  EXPECT_EQ(Run(With(Compare("out"), {"--data_dir=ups=" + dir_})), 2);
+  EXPECT_THAT(Stderr(), HasSubstr("data set of the plan (mnist, usps), got "
+                                  "\"ups\""));
+}
+
+TEST_F(MreTrainCompareTest, MissingDataAreNoMissingCheckpoint) {
+  ASSERT_EQ(Run(Compare("out")), 0) << Stderr();
+  const std::string report = *ReadFile(Path("out/report.md"));
+  std::vector<std::string> moved = Compare("out");
+  moved.back() = "--data_dir=mnist=" + Path("nowhere");
+  EXPECT_EQ(Run(moved), 1);
+  EXPECT_THAT(Stderr(), AllOf(HasSubstr("--data_dir=mnist=DIR says where"),
+                              Not(HasSubstr("no checkpoint"))));
+  EXPECT_EQ(*ReadFile(Path("out/report.md")), report);
+  // The reference's only: the report does without one table.
+  for (const std::string seed : {"0", "1"}) {
+    std::filesystem::remove(
+        Path("out/runs/plain/" + seed + "/model.safetensors"));
+  }
+  EXPECT_EQ(Run(Compare("out")), 0) << Stderr();
+  EXPECT_THAT(Stderr(), HasSubstr("has no checkpoint any more"));
 }
 
 TEST_F(MreTrainCompareTest, WithoutGnuplotTheReportHasNoPlots) {

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "model/compare/plan_plots.h"
 #include "tests/model/compare/hand_made_results.h"
 
@@ -50,6 +51,60 @@ TEST(PlanReportTest, SpreadsAreOverSeeds) {
   EXPECT_THAT(report, Not(HasSubstr("Not finished")));
 }
 
+// Every table that is not looked at elsewhere, to the letter.
+TEST(PlanReportTest, TablesHoldWhatTheResultsSay) {
+  const std::string report = FormatPlanReport(TwoRuns(), TwoResultsEach(), {});
+  EXPECT_THAT(
+      report,
+      HasSubstr("\n### Size and time\n\n"
+                "| run | parameters | seconds of training | peak memory, MB |\n"
+                "| --- | --- | --- | --- |\n"
+                "| ray | 1000 | 5.0 | 50 |\n"));
+  EXPECT_THAT(
+      report,
+      HasSubstr("\n### Use of experts (share of the inputs, by as many steps "
+                "as there are layers)\n\n"
+                "| run | least | largest | largest over mean | used by none |\n"
+                "| --- | --- | --- | --- | --- |\n"
+                "| ray | 0.0000 | 0.5000 | 2.00 | 1.0 |\n"));
+  EXPECT_THAT(report, HasSubstr("by the last step)\n\n"
+                                "| run | least | largest | largest over mean "
+                                "| used by none |\n"
+                                "| --- | --- | --- | --- | --- |\n"
+                                "| ray | 0.0000 | 1.0000 | 2.00 | 1.0 |\n"));
+  EXPECT_THAT(
+      report,
+      HasSubstr("| run | distinct | entropy, bits | mutual information of "
+                "neighbours, bits | the same, of what is possible |\n"
+                "| --- | --- | --- | --- | --- |\n"
+                "| ray | 3.0 | 1.500 | 0.2500 | 0.3333 |\n"));
+  // 0.3 with noise, 0.75 and 0.25 without.
+  EXPECT_THAT(report,
+              HasSubstr("| run | loss | loss with noise | change of accuracy "
+                        "|\n| --- | --- | --- | --- |\n"
+                        "| ray | 0.3000 | 1.2500 | -0.2000 sd 0.3536 (-0.4500 "
+                        "to 0.0500) |\n"));
+  EXPECT_THAT(report, HasSubstr("\n### Stopping at a confidence of 0.9\n\n"
+                                "| run | steps | MACs | accuracy |\n"
+                                "| --- | --- | --- | --- |\n"
+                                "| ray | 1.25 | 170 | 0.6000 |\n"));
+  EXPECT_THAT(
+      report,
+      HasSubstr("| run | 0.5 | 0.6 | 0.7 | 0.8 | 0.9 | 0.95 | 0.99 |\n"
+                "| --- | --- | --- | --- | --- | --- | --- | --- |\n"
+                "| ray | 0.5000, 150 | 0.5000, 150 | 0.5000, 150 | 0.5000, 150 "
+                "| 0.5000, 150 | 0.5000, 150 | 0.5000, 150 |\n"));
+}
+
+// A model without a router is not robust against noise: it has felt none.
+TEST(PlanReportTest, WhatWasNotDisturbedHasNoNoise) {
+  PlanResults results = TwoResultsEach();
+  results.results[2].report.noise.reset();
+  results.results[3].report.noise.reset();
+  EXPECT_THAT(FormatPlanReport(TwoRuns(), results, {}),
+              HasSubstr("| top | 0.3000 | - | - |\n"));
+}
+
 TEST(PlanReportTest, TargetsCountTheSeedsThatReachThem) {
   const std::string report = FormatPlanReport(TwoRuns(), TwoResultsEach(), {});
   // 0.5: ray's seed 0 in epoch 1, top's seed 1 in epoch 1.
@@ -76,6 +131,11 @@ TEST(PlanReportTest, NamesWhatIsNotFinished) {
   EXPECT_THAT(report, HasSubstr("ray (1 of 2), top (0 of 2)"));
   EXPECT_THAT(report, AllOf(Not(HasSubstr("Use against difficulty")),
                             Not(HasSubstr("best accuracy of top"))));
+  EXPECT_THAT(report, Not(HasSubstr("Failed")));
+  results.failed = {"top, seed 0: it diverged"};
+  EXPECT_THAT(
+      FormatPlanReport(TwoRuns(), results, {}),
+      HasSubstr("top (0 of 2).\n\nFailed: top, seed 0: it diverged.\n"));
   // One seed has no spread.
   EXPECT_THAT(report, HasSubstr("| 0.7500 @2 |\n"));
 }
@@ -122,6 +182,20 @@ TEST(PlanPlotsTest, SeriesAreMeansOverSeeds) {
 TEST(PlanPlotsTest, UseIsAMapOfLayersByExperts) {
   const auto plots = MakePlots(TwoRuns(), TwoResultsEach());
   EXPECT_EQ(Find(plots, "use-ray").data, "0 0.25\n0.25 0.5\n");
+}
+
+// A map of one row or one column is none.
+TEST(PlanPlotsTest, OneLayerOrOneExpertIsNoMap) {
+  for (const char* size :
+       {"\"layers\": 1, \"experts\": 4", "\"layers\": 4, \"experts\": 1"}) {
+    const auto plan = ParsePlan(absl::StrCat(
+        R"({"name": "p", "defaults": {"dataset": "mnist", )", size,
+        R"(}, "runs": [{"name": "ray"}, {"name": "top"}], "seeds": [0]})"));
+    ASSERT_TRUE(plan.ok()) << plan.status();
+    for (const Plot& plot : MakePlots(*plan, TwoResultsEach())) {
+      EXPECT_THAT(plot.name, Not(HasSubstr("use-")));
+    }
+  }
 }
 
 TEST(PlanPlotsTest, NothingDoneIsNothingDrawn) {
