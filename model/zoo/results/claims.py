@@ -4,8 +4,9 @@
     claims.py [DIR]
 
 DIR (default: this folder) has a folder a plan, with its results.jsonl. Numbers
-are means over the seeds, "+-" their standard deviation; differences are taken
-seed by seed. What a plan has not trained yet is left out.
+are means over the seeds, "+-" their standard deviation, how many they are in
+brackets; differences are taken seed by seed. What a plan has not trained yet is
+left out, or "-".
 """
 
 import json
@@ -13,6 +14,8 @@ import pathlib
 import statistics
 import sys
 
+PLANS = {"fashion-mnist-mlp", "fashion-mnist-conv", "cifar10-conv",
+         "raytracing", "text-pathmoe"}
 RAY_SETS = ("mnist", "fashion-mnist", "usps", "cifar10")
 
 
@@ -61,6 +64,8 @@ def load(directory):
 
 def spread(values, scale=100.0, digits=2):
     values = [v * scale for v in values]
+    if not values:
+        return "-"
     text = f"{statistics.mean(values):.{digits}f}"
     if len(values) > 1:
         text += f" +- {statistics.stdev(values):.{digits}f}"
@@ -90,7 +95,7 @@ def table(header, rows):
 
 
 def accuracies(title, runs, names):
-    """Last step, gain over step 1, and what a router left at random does."""
+    """Accuracy after no, one and all steps, and how even the experts' load is."""
     names = [n for n in names if n in runs]
     if not names:
         return
@@ -210,9 +215,9 @@ def rays(runs):
     table(("set", "accuracy, %", "best epoch minus last", "parameters touched",
            "share", "smallest plain network as good: accuracy, parameters"),
           rows)
-    print(f"Mean share over {len(shares)} sets: "
-          f"{100 * statistics.mean(shares):.0f} %, "
-          f"{100 * statistics.mean(shares) - 100:.0f} %.\n")
+    share = 100 * statistics.mean(shares)
+    print(f"On the mean over {len(shares)} sets an input touches {share:.0f} % "
+          f"of the parameters, {100 - share:.0f} % fewer than there are.\n")
 
 
 def shared_routers(runs):
@@ -221,8 +226,7 @@ def shared_routers(runs):
     print("### Shared routers\n")
     rows = []
     for name, run in runs.items():
-        layers, sharing = name.split("-")[:2]
-        base = runs.get(f"{layers}-B1" +
+        base = runs.get(name.split("-")[0] + "-B1" +
                         ("-unbalanced" if "unbalanced" in name else ""))
         loss = run.of(lambda r: r["evaluation"]["steps"][-1]["loss"])
         against = "" if base is None or base is run else difference(
@@ -243,6 +247,9 @@ def main():
     directory = pathlib.Path(
         sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent)
     plans = load(directory)
+    if not PLANS & set(plans):
+        sys.exit(f"claims.py: expected PLAN/results.jsonl in {directory}, PLAN "
+                 f"one of {', '.join(sorted(PLANS))}")
     mlp = plans.get("fashion-mnist-mlp", {})
     learned = ("mre-pairs", "mre-straight", "mre-shared")
     dense = ("topk-1", "topk-1-unbalanced", "topk-2", "topk-4", "adak", "mlp")
