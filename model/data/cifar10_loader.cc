@@ -7,9 +7,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
-#include "model/base/cifar10.h"
 #include "model/base/file.h"
 #include "model/base/status_macros.h"
+#include "model/data/cifar10.h"
 #include "model/data/loaders.h"
 
 namespace mre {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "model/base/labelled_images.h"
+#include "model/data/labelled_images.h"
 #include "model/net/config.h"
 
 namespace mre {

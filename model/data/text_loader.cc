@@ -9,8 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "model/base/gzip_file.h"
 #include "model/base/status_macros.h"
-#include "model/base/text_windows.h"
 #include "model/data/loaders.h"
+#include "model/data/text_windows.h"
 
 namespace mre {
 namespace {

@@ -7,8 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "model/base/gzip_file.h"
 #include "model/base/status_macros.h"
-#include "model/base/usps.h"
 #include "model/data/loaders.h"
+#include "model/data/usps.h"
 
 namespace mre {
 namespace {

@@ -4,7 +4,7 @@
 #include <cstdlib>
 
 #include "absl/strings/string_view.h"
-#include "model/base/cifar10.h"
+#include "model/data/cifar10.h"
 
 namespace {
 

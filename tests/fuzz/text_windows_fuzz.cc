@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
-#include "model/base/text_windows.h"
+#include "model/data/text_windows.h"
 
 namespace {
 

@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
-#include "model/base/usps.h"
+#include "model/data/usps.h"
 
 namespace {
 

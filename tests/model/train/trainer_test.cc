@@ -17,7 +17,7 @@
 #include "absl/strings/str_format.h"
 #include "model/base/file.h"
 #include "model/base/rng.h"
-#include "model/base/text_windows.h"
+#include "model/data/text_windows.h"
 #include "model/eval/eval_report.h"
 #include "model/io/checkpoint.h"
 #include "model/math/parallel.h"

@@ -1,7 +1,7 @@
 // A plain text as a task: which character comes next? A character is a byte;
 // what encoding the text has does not matter.
-#ifndef MRE_MODEL_BASE_TEXT_WINDOWS_H_
-#define MRE_MODEL_BASE_TEXT_WINDOWS_H_
+#ifndef MRE_MODEL_DATA_TEXT_WINDOWS_H_
+#define MRE_MODEL_DATA_TEXT_WINDOWS_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "model/base/labelled_images.h"
+#include "model/data/labelled_images.h"
 
 namespace mre {
 
@@ -37,4 +37,4 @@ absl::StatusOr<TextTask> CutWindows(absl::string_view text, size_t window);
 
 }  // namespace mre
 
-#endif  // MRE_MODEL_BASE_TEXT_WINDOWS_H_
+#endif  // MRE_MODEL_DATA_TEXT_WINDOWS_H_

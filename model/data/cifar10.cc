@@ -1,4 +1,4 @@
-#include "model/base/cifar10.h"
+#include "model/data/cifar10.h"
 
 #include <algorithm>
 

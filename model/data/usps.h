@@ -1,14 +1,14 @@
 // The USPS digits ("ZIP code") as text. A record a line, 257 numbers separated
 // by spaces: the digit, as 6 or 6.0000, then 16x16 grey values from -1 (paper)
 // to 1 (ink), row by row. A line may end with spaces.
-#ifndef MRE_MODEL_BASE_USPS_H_
-#define MRE_MODEL_BASE_USPS_H_
+#ifndef MRE_MODEL_DATA_USPS_H_
+#define MRE_MODEL_DATA_USPS_H_
 
 #include <cstddef>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "model/base/labelled_images.h"
+#include "model/data/labelled_images.h"
 
 namespace mre {
 
@@ -24,4 +24,4 @@ absl::StatusOr<LabelledImages> ParseUsps(absl::string_view text);
 
 }  // namespace mre
 
-#endif  // MRE_MODEL_BASE_USPS_H_
+#endif  // MRE_MODEL_DATA_USPS_H_

@@ -1,6 +1,6 @@
 // Images with their labels, as the data sets' files hold them.
-#ifndef MRE_MODEL_BASE_LABELLED_IMAGES_H_
-#define MRE_MODEL_BASE_LABELLED_IMAGES_H_
+#ifndef MRE_MODEL_DATA_LABELLED_IMAGES_H_
+#define MRE_MODEL_DATA_LABELLED_IMAGES_H_
 
 #include <cstdint>
 #include <vector>
@@ -17,4 +17,4 @@ struct LabelledImages {
 
 }  // namespace mre
 
-#endif  // MRE_MODEL_BASE_LABELLED_IMAGES_H_
+#endif  // MRE_MODEL_DATA_LABELLED_IMAGES_H_

@@ -1,4 +1,4 @@
-#include "model/base/text_windows.h"
+#include "model/data/text_windows.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "model/base/usps.h"
+#include "model/data/usps.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,8 +1,8 @@
 // The binary version of CIFAR-10. A file is records of 3,073 bytes: the label,
 // 0 to 9, then 1,024 bytes of red, 1,024 of green and 1,024 of blue, each 32x32
 // row by row.
-#ifndef MRE_MODEL_BASE_CIFAR10_H_
-#define MRE_MODEL_BASE_CIFAR10_H_
+#ifndef MRE_MODEL_DATA_CIFAR10_H_
+#define MRE_MODEL_DATA_CIFAR10_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "model/base/labelled_images.h"
+#include "model/data/labelled_images.h"
 
 namespace mre {
 
@@ -35,4 +35,4 @@ absl::StatusOr<std::vector<std::string>> ParseCifar10Names(
 
 }  // namespace mre
 
-#endif  // MRE_MODEL_BASE_CIFAR10_H_
+#endif  // MRE_MODEL_DATA_CIFAR10_H_
