@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -129,6 +131,19 @@ absl::Status WriteFileAtomically(const std::string& path,
     return status;
   }
   return SyncDirectoryOf(path);
+}
+
+absl::Status MakeDirectories(const std::string& path) {
+  std::error_code error;
+  if (!path.empty()) std::filesystem::create_directories(path, error);
+  if (!error) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("make the directory ", path, ": ", error.message()));
+}
+
+absl::Status AtPath(const std::string& path, const absl::Status& status) {
+  return absl::Status(status.code(),
+                      absl::StrCat(path, ": ", status.message()));
 }
 
 absl::Status TryWriting(const std::string& path) {

@@ -1,5 +1,5 @@
-// Files: read-only maps, whole reads, and replacement that is never seen half
-// done.
+// Files: read-only maps, whole reads, replacement that is never seen half done;
+// directories.
 #ifndef MRE_MODEL_BASE_FILE_H_
 #define MRE_MODEL_BASE_FILE_H_
 
@@ -44,6 +44,13 @@ absl::StatusOr<std::string> ReadFile(const std::string& path);
 // finds the old bytes or the new ones.
 absl::Status WriteFileAtomically(const std::string& path,
                                  absl::string_view contents);
+
+// `path` and the directories above it that are missing. FAILED_PRECONDITION
+// when one cannot be made; an empty path is there already.
+absl::Status MakeDirectories(const std::string& path);
+
+// An error about a file's content, with the file in front.
+absl::Status AtPath(const std::string& path, const absl::Status& status);
 
 // Makes and removes the temporary file that WriteFileAtomically(path, ...)
 // would write: an error when it could not do so.

@@ -11,10 +11,10 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
-#include "model/base/cpus.h"
 #include "model/base/file.h"
 #include "model/base/peak_memory.h"
 #include "model/base/status_macros.h"
+#include "model/cli/shell_word.h"
 #include "model/engine/cost.h"
 #include "model/eval/eval_report.h"
 #include "model/io/checkpoint.h"
@@ -29,14 +29,7 @@ namespace {
 
 // So that a run does not find out after its first epoch that it cannot save.
 absl::Status MakeDirectoryOf(const std::string& file) {
-  const auto directory = std::filesystem::path(file).parent_path();
-  std::error_code error;
-  if (!directory.empty()) {
-    std::filesystem::create_directories(directory, error);
-  }
-  if (!error) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat(
-      "cannot make the directory ", directory.string(), ": ", error.message()));
+  return MakeDirectories(std::filesystem::path(file).parent_path().string());
 }
 
 constexpr char kStateSuffix[] = ".state";
@@ -94,27 +87,24 @@ void Print(absl::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
 }
 
-void UseThreads(int threads) {
-  SetThreads(threads > 0 ? threads : AvailableThreads());
-}
-
 // The command that goes on with a stopped run, as far as it differs from
 // nothing.
 std::string ResumeCommand(const FitOptions& options, const std::string& state) {
-  std::string text = absl::StrCat("mre-train fit --resume=", state);
-  if (absl::StrCat(options.out, kStateSuffix) != state) {
-    absl::StrAppend(&text, " --out=", options.out);
+  std::string text = "mre-train fit";
+  const auto add = [&](absl::string_view flag, const auto& value) {
+    absl::StrAppend(&text, " ",
+                    ShellWord(absl::StrCat("--", flag, "=", value)));
+  };
+  const FitOptions usual;
+  add("resume", state);
+  if (absl::StrCat(options.out, kStateSuffix) != state) add("out", options.out);
+  if (!options.data_dir.empty()) add("data_dir", options.data_dir);
+  if (!options.log.empty()) add("log", options.log);
+  if (options.threads != usual.threads) add("threads", options.threads);
+  if (options.save_every != usual.save_every) {
+    add("save_every", options.save_every);
   }
-  if (!options.data_dir.empty()) {
-    absl::StrAppend(&text, " --data_dir=", options.data_dir);
-  }
-  if (!options.log.empty()) absl::StrAppend(&text, " --log=", options.log);
-  if (options.threads > 0) {
-    absl::StrAppend(&text, " --threads=", options.threads);
-  }
-  if (options.save_every > 0) {
-    absl::StrAppend(&text, " --save_every=", options.save_every);
-  }
+  if (options.log_every != usual.log_every) add("log_every", options.log_every);
   return text;
 }
 
@@ -165,13 +155,13 @@ absl::Status RunFit(const FitCommand& command, const std::atomic<bool>& stop) {
   }
   FillDefaults(options);
   RETURN_IF_ERROR(Validate(options));
+  RETURN_IF_ERROR(UseThreads(options.threads));
   RETURN_IF_ERROR(CheckOut(options.out, resume || command.overwrite));
   if (!options.log.empty()) {
     RETURN_IF_ERROR(MakeDirectoryOf(options.log));
   } else if (resume) {
     Note("no --log: a log that the run had before stays unfinished");
   }
-  UseThreads(options.threads);
   ASSIGN_OR_RETURN(const TrainingData data, LoadTrainingData(options));
   RETURN_IF_ERROR(CheckModelFits(options, data.data));
   if (options.limit_train > data.offered) {

@@ -31,7 +31,7 @@ absl::Status RunFit(const FitCommand& command, const std::atomic<bool>& stop);
 
 struct EvalCommand {
   std::string checkpoint;
-  std::string dataset = "fashion-mnist";
+  std::string dataset;  // empty: that of its training record
   std::string data_dir;
   int64_t steps = 0;        // 0: all experts
   int64_t validation = 0;   // the last N training images instead of the test's

@@ -1,10 +1,11 @@
 #include <cstdio>
+#include <nlohmann/json.hpp>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "model/base/cpus.h"
 #include "model/base/status_macros.h"
 #include "model/cli/commands.h"
 #include "model/data/dataset.h"
@@ -24,6 +25,12 @@ absl::Status CheckShare(absl::string_view flag, float value) {
       absl::StrCat(flag, ": expected a number in [0, 1], got ", value));
 }
 
+absl::Status CheckCount(absl::string_view flag, int64_t value) {
+  if (value >= 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(flag, ": expected a number of at least 0, got ", value));
+}
+
 absl::Status CheckFlags(const EvalCommand& command) {
   RETURN_IF_ERROR(CheckShare("--min_confidence", command.stop.min_confidence));
   RETURN_IF_ERROR(
@@ -33,10 +40,8 @@ absl::Status CheckFlags(const EvalCommand& command) {
         absl::StrCat("--router_noise: expected a number in [0, 100], got ",
                      command.router_noise));
   }
-  if (command.steps < 0) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "--steps: expected a number of steps, got ", command.steps));
-  }
+  RETURN_IF_ERROR(CheckCount("--steps", command.steps));
+  RETURN_IF_ERROR(CheckCount("--validation", command.validation));
   if (!command.reference.empty() && !HasStopRule(command.stop)) {
     return absl::InvalidArgumentError(
         "--reference: expected a stop rule with it (--min_confidence, "
@@ -47,25 +52,77 @@ absl::Status CheckFlags(const EvalCommand& command) {
 
 absl::Status CheckFits(absl::string_view flag, const ModelConfig& config,
                        const Dataset& data) {
-  if (data.shape == config.input.shape &&
-      data.classes.size() == config.classes.size()) {
-    if (!data.text || data.classes == config.classes) return absl::OkStatus();
+  if (data.shape != config.input.shape ||
+      data.classes.size() != config.classes.size()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        flag, ": the model expects inputs of ",
+        absl::StrJoin(config.input.shape, "x"), " and ", config.classes.size(),
+        " classes, ", data.name, " has ", absl::StrJoin(data.shape, "x"),
+        " and ", data.classes.size()));
+  }
+  if (data.classes == config.classes) return absl::OkStatus();
+  if (data.text) {
     return absl::InvalidArgumentError(
         "--data_dir: expected a text of the characters that are the model's "
         "classes, got one of others");
   }
   return absl::InvalidArgumentError(absl::StrCat(
-      flag, ": the model expects inputs of ",
-      absl::StrJoin(config.input.shape, "x"), " and ", config.classes.size(),
-      " classes, ", data.name, " has ", absl::StrJoin(data.shape, "x"), " and ",
-      data.classes.size()));
+      flag, ": the model's classes are ", absl::StrJoin(config.classes, ", "),
+      "; those of ", data.name, " are ", absl::StrJoin(data.classes, ", ")));
+}
+
+// How a model was made, as far as its training record says.
+struct Trained {
+  explicit Trained(const ModelConfig& config) : max_steps(MaxSteps(config)) {
+    const auto record = nlohmann::json::parse(config.training, nullptr,
+                                              /*allow_exceptions=*/false);
+    if (!record.is_object()) return;
+    const auto set = record.find("dataset");
+    if (set != record.end() && set->is_string()) set->get_to(dataset);
+    const auto steps = record.find("max_steps");
+    if (steps != record.end() && steps->is_number_unsigned() &&
+        steps->get<uint64_t>() - 1 < static_cast<uint64_t>(max_steps)) {
+      steps->get_to(max_steps);
+    }
+  }
+
+  std::string dataset;  // empty: it does not say
+  int64_t max_steps;    // all that the model has, if it does not say
+};
+
+// What the model is evaluated on.
+absl::StatusOr<Dataset> LoadData(const EvalCommand& command,
+                                 const ModelConfig& config) {
+  std::string name = command.dataset;
+  if (name.empty()) name = Trained(config).dataset;
+  if (name.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--dataset: expected one of ", DatasetNames(),
+                     "; the checkpoint does not say what it was trained on"));
+  }
+  // A model of text says how much it reads.
+  return LoadDataset(name, command.data_dir,
+                     config.text() ? config.input.size() : kDefaultWindow);
+}
+
+// The losses of the reference where it was trained to end, as compare takes
+// them; none without a reference.
+absl::StatusOr<std::vector<double>> Difficulty(const EvalCommand& command,
+                                               const Dataset& data,
+                                               const Split& split) {
+  if (command.reference.empty()) return std::vector<double>();
+  ASSIGN_OR_RETURN(const Model reference, LoadCheckpoint(command.reference));
+  RETURN_IF_ERROR(CheckFits("--reference", reference.config, data));
+  return Observe(reference, split,
+                 {.steps = Trained(reference.config).max_steps})
+      .last_loss();
 }
 
 }  // namespace
 
 absl::Status RunEval(const EvalCommand& command) {
   RETURN_IF_ERROR(CheckFlags(command));
-  SetThreads(command.threads > 0 ? command.threads : AvailableThreads());
+  RETURN_IF_ERROR(UseThreads(command.threads));
   ASSIGN_OR_RETURN(const Model model, LoadCheckpoint(command.checkpoint));
   if (command.router_noise > 0 && !FeelsRouterNoise(model.config.kind)) {
     return absl::InvalidArgumentError(
@@ -79,24 +136,14 @@ absl::Status RunEval(const EvalCommand& command) {
         absl::StrCat("--steps: expected at most ", most,
                      ", all that the model has, got ", steps));
   }
-  // A model of text says how much it reads.
-  const int64_t window =
-      model.config.text() ? model.config.input.size() : kDefaultWindow;
-  ASSIGN_OR_RETURN(Dataset data,
-                   LoadDataset(command.dataset, command.data_dir, window));
+  ASSIGN_OR_RETURN(Dataset data, LoadData(command, model.config));
   RETURN_IF_ERROR(CheckFits("--dataset", model.config, data));
   Split split = std::move(data.test);
   if (command.validation > 0) {
     ASSIGN_OR_RETURN(split, TakeValidation(command.validation, data));
   }
-  std::vector<double> difficulty;
-  if (!command.reference.empty()) {
-    ASSIGN_OR_RETURN(const Model reference, LoadCheckpoint(command.reference));
-    RETURN_IF_ERROR(CheckFits("--reference", reference.config, data));
-    difficulty =
-        Observe(reference, split, {.steps = MaxSteps(reference.config)})
-            .last_loss();
-  }
+  ASSIGN_OR_RETURN(const std::vector<double> difficulty,
+                   Difficulty(command, data, split));
   const EvalReport report = MakeReport(
       model, split, steps, command.router_noise, command.stop, difficulty);
   const std::string text = command.json ? absl::StrCat(FormatJson(report), "\n")

@@ -7,7 +7,7 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
-#include <map>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -15,8 +15,10 @@
 #include "absl/status/status.h"
 #include "model/base/version.h"
 #include "model/cli/commands.h"
+#include "model/cli/shell_word.h"
 #include "model/compare/compare.h"
 #include "model/data/load_dataset.h"
+#include "model/net/config.h"
 
 namespace mre {
 namespace {
@@ -80,13 +82,14 @@ void AddFitFlags(CLI::App& fit, FitCommand& command) {
   });
   fit.get_option("--dataset")
       ->description("data set to learn: " + DatasetNames());
+  fit.get_option("--kind")->description("kind of model: " + KindNames());
 }
 
 void AddEvalFlags(CLI::App& eval, EvalCommand& command) {
   eval.add_option("FILE,--checkpoint", command.checkpoint, "model.safetensors")
       ->required();
-  eval.add_option("--dataset", command.dataset, DatasetNames())
-      ->capture_default_str();
+  eval.add_option("--dataset", command.dataset,
+                  DatasetNames() + " (default: the one it was trained on)");
   eval.add_option("--data_dir", command.data_dir,
                   "directory of the data set's files, or a text's file");
   eval.add_option("--steps", command.steps, "steps to run (0: all)")
@@ -140,7 +143,7 @@ void AddCompareFlags(CLI::App& compare, CompareCommand& command,
 
 // "NAME=DIR" each.
 absl::Status ParseDataDirs(const std::vector<std::string>& flags,
-                           std::map<std::string, std::string>& dirs) {
+                           DataDirs& dirs) {
   for (const std::string& flag : flags) {
     const size_t equals = flag.find('=');
     if (equals == 0 || equals == std::string::npos) {
@@ -155,21 +158,7 @@ absl::Status ParseDataDirs(const std::vector<std::string>& flags,
 // As it could be typed again.
 std::string CommandLine(int argc, char** argv) {
   std::string line = "mre-train";
-  for (int i = 1; i < argc; ++i) {
-    const std::string word = argv[i];
-    const bool plain =
-        word.find_first_not_of(
-            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-            "0123456789_-=./,:+@%") == std::string::npos;
-    line += ' ';
-    if (plain && !word.empty()) {
-      line += word;
-      continue;
-    }
-    line += '\'';
-    for (const char c : word) line += c == '\'' ? "'\\''" : std::string(1, c);
-    line += '\'';
-  }
+  for (int i = 1; i < argc; ++i) line += " " + ShellWord(argv[i]);
   return line;
 }
 
@@ -205,17 +194,13 @@ std::string FailureMessage(const CLI::App* app, const CLI::Error& error) {
   return "mre-train: " + text + "\nRun with --help for more information.\n";
 }
 
-absl::Status Dispatch(const CLI::App& fit, const CLI::App& eval,
-                      FitCommand& fit_command, const EvalCommand& eval_command,
-                      const InfoCommand& info_command) {
-  if (eval.parsed()) return RunEval(eval_command);
-  if (!fit.parsed()) return RunInfo(info_command);
-  for (const CLI::Option* option : fit.get_options()) {
-    if (option->count() > 0)
-      fit_command.given.insert(option->get_name().substr(2));
+// Names of the flags that the user gave, without their dashes.
+std::set<std::string> GivenFlags(const CLI::App& command) {
+  std::set<std::string> given;
+  for (const CLI::Option* option : command.get_options()) {
+    if (option->count() > 0) given.insert(option->get_name().substr(2));
   }
-  StopOnSignals();
-  return RunFit(fit_command, stop_requested);
+  return given;
 }
 
 int Main(int argc, char** argv) {
@@ -249,16 +234,20 @@ int Main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : 2;
   }
   absl::Status status;
-  if (convert->parsed()) {
-    status = RunConvert(convert_command);
+  if (fit->parsed()) {
+    fit_command.given = GivenFlags(*fit);
+    StopOnSignals();
+    status = RunFit(fit_command, stop_requested);
+  } else if (eval->parsed()) {
+    status = RunEval(eval_command);
   } else if (compare->parsed()) {
+    StopOnSignals();
     status = ParseDataDirs(data_dirs, compare_command.data_dirs);
-    if (status.ok()) {
-      StopOnSignals();
-      status = RunCompare(compare_command, stop_requested);
-    }
+    if (status.ok()) status = RunCompare(compare_command, stop_requested);
+  } else if (info->parsed()) {
+    status = RunInfo(info_command);
   } else {
-    status = Dispatch(*fit, *eval, fit_command, eval_command, info_command);
+    status = RunConvert(convert_command);
   }
   if (status.ok()) return 0;
   const std::string message(status.message());

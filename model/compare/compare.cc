@@ -4,10 +4,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <set>
@@ -15,20 +13,15 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
-#include "absl/strings/strip.h"
-#include "model/base/cpus.h"
 #include "model/base/file.h"
 #include "model/base/status_macros.h"
 #include "model/compare/gnuplot.h"
 #include "model/compare/plan.h"
+#include "model/compare/plan_data.h"
 #include "model/compare/plan_plots.h"
 #include "model/compare/plan_report.h"
 #include "model/compare/plan_time.h"
 #include "model/compare/planned_training.h"
-#include "model/data/load_dataset.h"
-#include "model/engine/cost.h"
 #include "model/io/checkpoint.h"
 #include "model/math/parallel.h"
 
@@ -38,14 +31,6 @@ namespace {
 template <typename... Texts>
 void Tell(const Texts&... texts) {
   std::fputs(absl::StrCat("mre-train: ", texts..., "\n").c_str(), stderr);
-}
-
-absl::Status MakeDirectory(const std::string& path) {
-  std::error_code error;
-  std::filesystem::create_directories(path, error);
-  if (!error) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat("--out: make ", path, ": ", error.message()));
 }
 
 // Keeps a second process out of the directory; the system drops it with the
@@ -71,43 +56,11 @@ class DirectoryLock {
   int file_ = -1;
 };
 
-// Options with the same key learn from the same images.
-std::string DataKey(const FitOptions& options) {
-  return absl::StrCat(options.dataset, " ", options.validation, " ",
-                      options.limit_train, " ", options.window);
-}
-
-// An error of LoadTrainingData as compare's user has to mend it.
-absl::Status InOurFlags(const std::string& dataset,
-                        const absl::Status& status) {
-  absl::string_view text = status.message();
-  const std::string flag = absl::StrCat("--data_dir=", dataset, "=DIR");
-  if (absl::ConsumePrefix(&text, "--data_dir: ")) {
-    return absl::Status(status.code(), absl::StrCat(flag, ": ", text));
-  }
-  if (!absl::IsNotFound(status)) return status;
-  return absl::NotFoundError(
-      absl::StrCat(text, "; ", flag, " says where the files are"));
-}
-
-// A mistyped name must not leave a data set where the system has it.
-absl::Status CheckDataDirs(const CompareCommand& command, const Plan& plan) {
-  const std::vector<std::string> used = DatasetsOf(plan);
-  for (const auto& [name, dir] : command.data_dirs) {
-    if (std::find(used.begin(), used.end(), name) != used.end()) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat("--data_dir: expected DATASET=DIR for a data set of the "
-                     "plan (",
-                     absl::StrJoin(used, ", "), "), got \"", name, "\""));
-  }
-  return absl::OkStatus();
-}
-
 // One comparison under way.
 class Comparison {
  public:
   Comparison(const CompareCommand& command, Plan plan)
-      : command_(command), plan_(std::move(plan)) {
+      : command_(command), plan_(std::move(plan)), data_(command.data_dirs) {
     const std::string root = command.out + "/runs";
     // One seed of every run first: early results compare like with like.
     for (const uint64_t seed : plan_.seeds) {
@@ -141,7 +94,7 @@ class Comparison {
       news = true;
       TellProgress(training, i);
       RETURN_IF_ERROR(LoadDataOf(training.options()));
-      auto result = training.Train(data_, stop);
+      auto result = training.Train(data_.get(), stop);
       // A training that diverges is no reason to do without the others.
       if (absl::IsAborted(result.status())) {
         failed_.push_back(
@@ -207,7 +160,8 @@ class Comparison {
     std::set<std::string> checked;
     for (size_t i = trainings_.size(); i-- > 0;) {
       const FitOptions& options = trainings_[i]->options();
-      if (!IsMissing(i) || !checked.insert(DataKey(options)).second) continue;
+      if (!IsMissing(i) || !checked.insert(PlanData::KeyOf(options)).second)
+        continue;
       RETURN_IF_ERROR(LoadDataOf(options));
     }
     return absl::OkStatus();
@@ -230,30 +184,21 @@ class Comparison {
          " spent, about ", left ? FormatSeconds(*left) : "?", " left)");
   }
 
-  // Fills data_ unless it is what these options ask for already.
-  absl::Status LoadDataOf(FitOptions options) {
-    const std::string key = DataKey(options);
-    if (key != data_key_) {
-      const auto it = command_.data_dirs.find(options.dataset);
-      if (it != command_.data_dirs.end()) options.data_dir = it->second;
-      data_key_.clear();
-      data_ = {};
-      absl::StatusOr<TrainingData> data = LoadTrainingData(options);
-      if (!data.ok()) return InOurFlags(options.dataset, data.status());
-      data_ = *std::move(data);
-      data_key_ = key;
-      RETURN_IF_ERROR(CheckSameData());
-      RETURN_IF_ERROR(CheckModelsFit());
-    }
-    return absl::OkStatus();
+  // Has the data of these options at hand, and all that is known of them
+  // checked.
+  absl::Status LoadDataOf(const FitOptions& options) {
+    ASSIGN_OR_RETURN(const bool other, data_.Load(options));
+    if (!other) return absl::OkStatus();
+    RETURN_IF_ERROR(CheckSameData());
+    return CheckModelsFit();
   }
 
   // All that is to learn from these data, lest a plan ends after hours at one
   // that cannot be made.
   absl::Status CheckModelsFit() const {
     for (const auto& training : trainings_) {
-      if (DataKey(training->options()) != data_key_) continue;
-      RETURN_IF_ERROR(CheckModelFits(training->options(), data_.data));
+      if (PlanData::KeyOf(training->options()) != data_.key()) continue;
+      RETURN_IF_ERROR(CheckModelFits(training->options(), data_.get().data));
     }
     return absl::OkStatus();
   }
@@ -261,10 +206,10 @@ class Comparison {
   // What is done must have learnt from the data that are here now.
   absl::Status CheckSameData() const {
     const std::string now = absl::StrCat(
-        absl::Hex(Fingerprint(data_.data.train), absl::kZeroPad16));
+        absl::Hex(Fingerprint(data_.get().data.train), absl::kZeroPad16));
     for (size_t i = 0; i < trainings_.size(); ++i) {
       if (!results_[i] || results_[i]->data == now ||
-          DataKey(trainings_[i]->options()) != data_key_) {
+          PlanData::KeyOf(trainings_[i]->options()) != data_.key()) {
         continue;
       }
       return absl::FailedPreconditionError(
@@ -331,7 +276,7 @@ class Comparison {
                      LoadModelAndData(*reference));
     if (!judging) return absl::OkStatus();
     const std::vector<double> loss =
-        Observe(*judging, data_.evaluated, {.steps = judge.max_steps})
+        Observe(*judging, data_.get().evaluated, {.steps = judge.max_steps})
             .last_loss();
     Budget budget;
     budget.min_confidence = static_cast<float>(plan_.min_confidence);
@@ -346,8 +291,8 @@ class Comparison {
       ASSIGN_OR_RETURN(const std::optional<Model> model,
                        LoadModelAndData(*training));
       if (!model) continue;
-      const Outcomes outcomes =
-          Observe(*model, data_.evaluated, {.steps = run.options.max_steps});
+      const Outcomes outcomes = Observe(*model, data_.get().evaluated,
+                                        {.steps = run.options.max_steps});
       results.difficulty[run.name] = ReportStop(budget, outcomes, loss);
     }
     return absl::OkStatus();
@@ -356,7 +301,7 @@ class Comparison {
   // Writes scripts and data, and has gnuplot draw them. The images' paths.
   absl::StatusOr<std::vector<std::string>> Draw(const PlanResults& results) {
     const std::string directory = command_.out + "/plots";
-    RETURN_IF_ERROR(MakeDirectory(directory));
+    RETURN_IF_ERROR(MakeDirectories(directory));
     std::vector<std::string> drawn;
     bool able = true;
     for (const Plot& plot : MakePlots(plan_, results)) {
@@ -382,8 +327,7 @@ class Comparison {
   std::vector<std::unique_ptr<PlannedTraining>> trainings_;
   std::vector<std::optional<RunResult>> results_;  // of trainings_
   std::vector<std::string> failed_;                // trainings, and why
-  std::string data_key_;  // which data data_ are; empty: none
-  TrainingData data_;
+  PlanData data_;
 };
 
 }  // namespace
@@ -400,11 +344,11 @@ absl::Status RunCompare(const CompareCommand& command,
     return absl::InvalidArgumentError(
         absl::StrCat("--only: the plan has no run \"", command.only, "\""));
   }
-  RETURN_IF_ERROR(CheckDataDirs(command, *plan));
-  RETURN_IF_ERROR(MakeDirectory(command.out));
+  RETURN_IF_ERROR(CheckDataDirs(command.data_dirs, *plan));
+  RETURN_IF_ERROR(UseThreads(command.threads));
+  RETURN_IF_ERROR(MakeDirectories(command.out));
   DirectoryLock lock;
   RETURN_IF_ERROR(lock.Take(command.out));
-  SetThreads(command.threads > 0 ? command.threads : AvailableThreads());
   Comparison comparison(command, *std::move(plan));
   RETURN_IF_ERROR(comparison.Look());
   const absl::Status trained = comparison.TrainMissing(stop);

@@ -13,18 +13,18 @@
 #define MRE_MODEL_COMPARE_COMPARE_H_
 
 #include <atomic>
-#include <map>
 #include <string>
 
 #include "absl/status/status.h"
+#include "model/compare/plan_data.h"
 
 namespace mre {
 
 struct CompareCommand {
-  std::string plan;                              // file
-  std::string out;                               // directory
-  std::map<std::string, std::string> data_dirs;  // of data sets by name
-  std::string only;                              // run to train; empty: all
+  std::string plan;  // file
+  std::string out;   // directory
+  DataDirs data_dirs;
+  std::string only;  // run to train; empty: all
   bool keep_models = false;
   int threads = 0;           // 0: all
   std::string command_line;  // for the report

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
+#include "model/base/cpus.h"
+
 #ifdef _OPENMP
 #include <omp.h>
 #else
@@ -12,6 +15,17 @@
 #endif
 
 namespace mre {
+
+absl::Status UseThreads(int threads) {
+  constexpr int kMostThreads = 1024;
+  if (threads < 0 || threads > kMostThreads) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--threads: expected a number in [0, ", kMostThreads,
+                     "], got ", threads));
+  }
+  SetThreads(threads > 0 ? threads : AvailableThreads());
+  return absl::OkStatus();
+}
 
 #ifdef _OPENMP
 

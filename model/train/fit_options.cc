@@ -204,7 +204,6 @@ absl::Status Validate(const FitOptions& o) {
                           o.kind == "raytracing" ? 0.0 : 1.0));
   RETURN_IF_ERROR(ParseAugmentation(o.augment).status());
   if (IsText(o)) RETURN_IF_ERROR(ValidateText(o));
-  RETURN_IF_ERROR(InRange("threads", int64_t{o.threads}, 0, 1024));
   RETURN_IF_ERROR(InRange("save_every", o.save_every, 0, INT64_MAX));
   return InRange("log_every", o.log_every, 1, INT64_MAX);
 }
@@ -246,13 +245,15 @@ absl::StatusOr<std::vector<FrontLayer>> ParseStemLayers(
                                &layer.patch.stride, &layer.patch.padding};
     bool good = parts.size() == std::size(fields);
     for (size_t i = 0; good && i < std::size(fields); ++i) {
-      good = absl::SimpleAtoi(parts[i], fields[i]) && *fields[i] >= 0 &&
+      good = absl::SimpleAtoi(parts[i], fields[i]) &&
+             *fields[i] >= (fields[i] == &layer.patch.padding ? 0 : 1) &&
              *fields[i] <= kMaxDimension;
     }
-    if (!good) {
+    if (!good || layer.patch.padding >= layer.patch.size) {
       return Bad("stem_layers",
                  "CHANNELS:SIZE:STRIDE:PADDING joined by commas, such as "
-                 "32:3:1:1,64:3:2:1",
+                 "32:3:1:1,64:3:2:1, of numbers above 0 and a padding below "
+                 "the size",
                  absl::StrCat("\"", text, "\""));
     }
     layers.push_back(layer);

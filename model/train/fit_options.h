@@ -85,8 +85,7 @@ struct FitOptions {
 template <typename Options, typename Visit>
 void VisitRecipe(Options& o, Visit visit) {
   visit("dataset", o.dataset, "data set to learn");
-  visit("kind", o.kind,
-        "kind of model: mre, topk, pathmoe, adak, mlp, cnn or raytracing");
+  visit("kind", o.kind, "kind of model");
   visit("validation", o.validation,
         "hold back the last N training images and evaluate on them instead of "
         "the test images");
@@ -137,8 +136,8 @@ void VisitRecipe(Options& o, Visit visit) {
         "keeps blocks asleep (raytracing; 0: none)");
   visit("stem", o.stem, "activation of the stem: none or relu");
   visit("max_steps", o.max_steps,
-        "steps to unroll for each image: experts in an mre, thresholds at most "
-        "in a raytracing (0: 32), layers elsewhere (0: all)");
+        "steps to unroll for each image: experts in an mre, layers in a stack "
+        "(0: all of them), thresholds at most in a raytracing (0: 32)");
   visit("epochs", o.epochs, "times through the training images");
   visit("max_updates", o.max_updates,
         "end after N batches, if that is sooner (0: never)");
@@ -200,7 +199,8 @@ absl::Status Validate(const FitOptions& options);
 absl::StatusOr<std::vector<float>> ParseExitWeights(absl::string_view text,
                                                     int64_t steps);
 
-// "32:3:1:1,64:3:2:1"; empty: none.
+// "32:3:1:1,64:3:2:1"; empty: none. Whether the layers suit the images is for
+// Validate(config) to say.
 absl::StatusOr<std::vector<FrontLayer>> ParseStemLayers(absl::string_view text);
 
 // The model that the options describe, its training record still empty.

@@ -278,6 +278,10 @@ TEST_F(MreTrainCompareTest, WrongUsageExitsWithTwo) {
   EXPECT_EQ(Run({"compare"}), 2);
   EXPECT_EQ(Run({"compare", Path("plan.json")}), 2);
   EXPECT_THAT(Stderr(), HasSubstr("--out"));
+  EXPECT_EQ(Run({"compare", Path("plan.json"), "--out=" + Path("out"),
+                 "--threads=-3"}),
+            2);
+  EXPECT_THAT(Stderr(), HasSubstr("--threads: expected a number"));
   EXPECT_EQ(Run(With(Compare("out"), {"--data_dir=mnist"})), 2);
   EXPECT_THAT(Stderr(), HasSubstr("--data_dir: expected DATASET=DIR"));
   WriteBytes(Path("plan.json"), "{\"runs\": 1}");

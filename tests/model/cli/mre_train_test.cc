@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -64,24 +65,28 @@ TEST_F(MreTrainTest, KilledAtRandomMomentsEndsInTheSameBytes) {
 }
 
 TEST_F(MreTrainTest, SigtermSavesAndSaysHowToGoOn) {
-  ASSERT_EQ(Run(Fit("whole")), 0) << Stderr();
-  const pid_t pid =
-      Start(With(Fit("stopped"), {"--log=" + Path("log"), "--log_every=1"}));
+  ASSERT_EQ(
+      Run(With(Fit("whole"), {"--log=" + Path("whole.log"), "--log_every=1"})),
+      0)
+      << Stderr();
+  const pid_t pid = Start(
+      With(Fit("it's stopped"), {"--log=" + Path("a log"), "--log_every=1"}));
   // Until training has begun.
-  while (!std::filesystem::exists(Path("log")) ||
-         std::filesystem::file_size(Path("log")) < 500) {
-    ASSERT_EQ(waitpid(pid, nullptr, WNOHANG), 0);
-    usleep(1000);
-  }
+  AwaitStep(pid, "a log", 1);
   kill(pid, SIGTERM);
   const int code = Wait(pid);
   if (code == 0) GTEST_SKIP() << "the run ended before the signal came";
   EXPECT_EQ(code, 1);
-  EXPECT_THAT(Stderr(), HasSubstr(absl::StrCat("go on with: mre-train fit "
-                                               "--resume=",
-                                               Path("stopped.state"))));
-  ASSERT_EQ(Run(Resume("stopped")), 0) << Stderr();
-  EXPECT_EQ(*ReadFile(Path("stopped")), *ReadFile(Path("whole")));
+  // The command, as a shell reads it.
+  std::string command = Stderr();
+  const std::string hint = "go on with: mre-train ";
+  ASSERT_THAT(command, HasSubstr(hint));
+  command = absl::StrCat(MRE_TRAIN_BINARY, " ",
+                         command.substr(command.find(hint) + hint.size()));
+  command.pop_back();
+  ASSERT_EQ(std::system((command + " >/dev/null 2>&1").c_str()), 0) << command;
+  EXPECT_EQ(*ReadFile(Path("it's stopped")), *ReadFile(Path("whole")));
+  EXPECT_EQ(Log("a log"), Log("whole.log"));
 }
 
 TEST_F(MreTrainTest, ResumeRefusesAnotherRecipeByFlag) {
@@ -131,11 +136,17 @@ TEST_F(MreTrainTest, EvalAndInfoDescribeTheCheckpoint) {
   }
   EXPECT_EQ(json["expert_use"].size(), 8);
   const std::string evaluated = Stdout();
-  ASSERT_EQ(Run({"eval", Path("model"), "--dataset=mnist", "--data_dir=" + dir_,
-                 "--steps=6", "--json"}),
-            0)
+  // It knows what it was trained on.
+  ASSERT_EQ(
+      Run({"eval", Path("model"), "--data_dir=" + dir_, "--steps=6", "--json"}),
+      0)
       << Stderr();
   EXPECT_EQ(Stdout(), evaluated);
+  // As many classes, of images of that size.
+  EXPECT_EQ(Run({"eval", Path("model"), "--dataset=fashion-mnist",
+                 "--data_dir=" + dir_}),
+            2);
+  EXPECT_THAT(Stderr(), HasSubstr("--dataset: the model's classes are 0, 1, "));
   ASSERT_EQ(Run({"info", Path("model")}), 0) << Stderr();
   const std::string info = Stdout();
   EXPECT_THAT(info, HasSubstr("\n  width            16\n"));
@@ -207,10 +218,33 @@ TEST_F(MreTrainTest, EvalSimulatesStopRulesAndNoise) {
             2);
   EXPECT_THAT(Stderr(), HasSubstr("--router_noise: expected 0 for a model of "
                                   "the kind mlp"));
+  // A reference judges where it was trained to end, not at all its experts.
+  std::vector<std::string> first = Fit("first");
+  *std::find(first.begin(), first.end(), "--max_steps=6") = "--max_steps=1";
+  ASSERT_EQ(Run(first), 0) << Stderr();
+  auto unsaid = LoadCheckpoint(Path("first"));
+  ASSERT_TRUE(unsaid.ok()) << unsaid.status();
+  unsaid->config.training = "{}";
+  ASSERT_TRUE(SaveCheckpoint(*unsaid, Path("unsaid")).ok());
+  std::vector<nlohmann::json> deciles;
+  for (const char* reference : {"first", "unsaid"}) {
+    ASSERT_EQ(Run(With(eval, {"--min_confidence=0.6", "--json",
+                              "--reference=" + Path(reference)})),
+              0)
+        << Stderr();
+    deciles.push_back(nlohmann::json::parse(Stdout())["stop"]);
+  }
+  EXPECT_NE(deciles[0], deciles[1]);
+  EXPECT_EQ(Run({"eval", Path("unsaid"), "--data_dir=" + dir_}), 2);
+  EXPECT_THAT(Stderr(), HasSubstr("--dataset: expected one of"));
   EXPECT_EQ(Run(With(eval, {"--reference=" + Path("other")})), 2);
   EXPECT_THAT(Stderr(), HasSubstr("--reference: expected a stop rule"));
   EXPECT_EQ(Run(With(eval, {"--min_confidence=1.5"})), 2);
   EXPECT_EQ(Run(With(eval, {"--router_noise=-1"})), 2);
+  EXPECT_EQ(Run(With(eval, {"--validation=-5"})), 2);
+  EXPECT_THAT(Stderr(), HasSubstr("--validation: expected"));
+  EXPECT_EQ(Run(With(eval, {"--threads=-3"})), 2);
+  EXPECT_THAT(Stderr(), HasSubstr("--threads: expected a number in [0, 1024]"));
 }
 
 TEST_F(MreTrainTest, LearnsFromColourImages) {
@@ -309,6 +343,7 @@ TEST_F(MreTrainTest, WrongUsageExitsWithTwo) {
   EXPECT_EQ(Run({"fit", "--kind=dense", "--out=x"}), 2);
   EXPECT_THAT(Stderr(), HasSubstr("--kind: expected one of mre"));
   EXPECT_EQ(Run({"fit", "--precision=bf16", "--out=x"}), 2);
+  EXPECT_EQ(Run({"fit", "--threads=-1", "--out=x"}), 2);
   EXPECT_EQ(Run({"fit"}), 2);
   EXPECT_THAT(Stderr(), HasSubstr("--out"));
   EXPECT_EQ(Run({"--help"}), 0);

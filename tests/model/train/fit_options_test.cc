@@ -166,6 +166,39 @@ TEST(ParseExitWeightsTest, LastIsTheLastStepAlone) {
   EXPECT_EQ(*ParseExitWeights("last", 3), (std::vector<float>{0, 0, 0, 1}));
 }
 
+TEST(ParseStemLayersTest, FieldsStandInTheirOrder) {
+  const auto layers = ParseStemLayers("32:3:1:1,64:5:2:0");
+  ASSERT_TRUE(layers.ok()) << layers.status();
+  ASSERT_EQ(layers->size(), 2);
+  EXPECT_EQ((*layers)[0].channels, 32);
+  EXPECT_EQ((*layers)[0].patch.size, 3);
+  EXPECT_EQ((*layers)[0].patch.stride, 1);
+  EXPECT_EQ((*layers)[0].patch.padding, 1);
+  EXPECT_EQ((*layers)[1].channels, 64);
+  EXPECT_EQ((*layers)[1].patch.size, 5);
+  EXPECT_EQ((*layers)[1].patch.stride, 2);
+  EXPECT_EQ((*layers)[1].patch.padding, 0);
+  EXPECT_TRUE(ParseStemLayers("")->empty());
+  FitOptions options = Defaults("cnn");
+  options.stem_layers = "32:3:1:1,64:5:2:0";
+  ASSERT_TRUE(Validate(options).ok()) << Validate(options);
+  const ModelConfig config = MakeConfig(options, {}, {"a"});
+  ASSERT_EQ(config.front.size(), 2);
+  EXPECT_EQ(config.front[1].channels, 64);
+}
+
+TEST(ParseStemLayersTest, RefusesWhatIsNoConvolution) {
+  for (const char* text :
+       {"32", "32:3:1", "32:3:1:1:1", "a:3:1:1", "32:3:1:x", "0:3:1:1",
+        "32:0:1:0", "32:3:0:1", "32:3:1:-1", "32:3:1:3", "32:3:1:1;64:3:2:1",
+        "99999999:3:1:1", "32:3:1:99999999999999999999"}) {
+    const auto layers = ParseStemLayers(text);
+    EXPECT_FALSE(layers.ok()) << text;
+    EXPECT_THAT(std::string(layers.status().message()),
+                HasSubstr("--stem_layers: expected CHANNELS:SIZE"));
+  }
+}
+
 TEST(FitOptionsTest, OnlyConvolutionsHaveAPrecision) {
   FitOptions options = Defaults();
   options.precision = "f16";
