@@ -23,6 +23,10 @@ static_assert(std::endian::native == std::endian::little,
 constexpr char kConfig[] = "mre.config";
 // A tensor's entry in the header takes more bytes than this.
 constexpr int64_t kMinEntryBytes = 48;
+// A raytracing's wiring is drawn from all elements of the input, however few
+// its modules see: so many are free, more have to be worth the file's size.
+constexpr int64_t kFreeInputs = 1 << 18;
+constexpr int64_t kInputsAByte = 16;
 
 absl::Status BadTensor(const ParamSpec& spec, absl::string_view what) {
   return absl::InvalidArgumentError(
@@ -73,6 +77,12 @@ absl::StatusOr<ParamTable> ParamsWithin(const ModelConfig& config,
         absl::StrCat("mre.config asks for ", config.parts(),
                      " experts, too many for the file's ", bytes, " bytes"));
   }
+  if (config.kind == Kind::kRaytracing &&
+      config.input.size() > std::max(kFreeInputs, size * kInputsAByte)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("mre.config asks for inputs of ", config.input.size(),
+                     " elements, too many for the file's ", bytes, " bytes"));
+  }
   ParamTable table = ParamsOf(config);
   if (static_cast<int64_t>(table.specs.size()) > size / kMinEntryBytes) {
     return absl::InvalidArgumentError(
@@ -120,8 +130,7 @@ absl::StatusOr<Model> LoadCheckpoint(const std::string& path) {
   ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(path));
   absl::StatusOr<Model> model = ParseCheckpoint(file.bytes());
   if (model.ok()) return model;
-  return absl::Status(model.status().code(),
-                      absl::StrCat(path, ": ", model.status().message()));
+  return AtPath(path, model.status());
 }
 
 std::string SerializeCheckpoint(const Model& model, Storage storage) {

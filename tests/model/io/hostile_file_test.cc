@@ -105,6 +105,21 @@ TEST(HostileFileTest, RefusesRaytracingsLargerThanTheFile) {
   }
 }
 
+// Wiring is drawn from all of the input, which may be large where modules see
+// next to nothing of it.
+TEST(HostileFileTest, RefusesRaytracingsOfHugeInputs) {
+  const Model model = RandomModel(RandomConfigOf(Kind::kRaytracing, 1), 1);
+  json config = json::parse(FormatConfig(model.config));
+  config["raytracing"]["sparsity"] = 1e-9;
+  const Parts parts;
+  for (const auto& [side, error] : std::vector<std::pair<int64_t, const char*>>{
+           {4096, "inputs of 16777216 elements"}, {512, "tensor"}}) {
+    config["input"] = {
+        {"shape", {side, side, 1}}, {"scale", 1}, {"mean", {0}}, {"std", {1}}};
+    EXPECT_THAT(Parse(WithConfig(parts, config)), Refuses(error)) << side;
+  }
+}
+
 TEST(HostileFileTest, RefusesTruncationAnywhere) {
   const Parts parts;
   for (size_t size = 0; size < parts.file.size(); size += 64) {
