@@ -3,7 +3,6 @@
 #include <filesystem>
 #include <system_error>
 
-#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "model/base/file.h"
 #include "model/base/gzip.h"
@@ -18,8 +17,7 @@ absl::StatusOr<std::string> ReadGzipFile(const std::string& path,
   if (!IsGzip(bytes)) return bytes;
   auto content = Gunzip(bytes, max_bytes);
   if (content.ok()) return content;
-  return absl::Status(content.status().code(),
-                      absl::StrCat(path, ": ", content.status().message()));
+  return AtPath(path, content.status());
 }
 
 std::string PackedOrPlain(const std::string& stem) {

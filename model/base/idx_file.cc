@@ -1,7 +1,6 @@
 #include "model/base/idx_file.h"
 
-#include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
+#include "model/base/file.h"
 #include "model/base/gzip_file.h"
 #include "model/base/status_macros.h"
 
@@ -11,8 +10,7 @@ absl::StatusOr<Idx> ReadIdxFile(const std::string& path, size_t max_bytes) {
   ASSIGN_OR_RETURN(const std::string bytes, ReadGzipFile(path, max_bytes));
   auto idx = ParseIdx(bytes);
   if (idx.ok()) return idx;
-  return absl::Status(idx.status().code(),
-                      absl::StrCat(path, ": ", idx.status().message()));
+  return AtPath(path, idx.status());
 }
 
 }  // namespace mre

@@ -24,6 +24,7 @@
 #include "model/compare/planned_training.h"
 #include "model/io/checkpoint.h"
 #include "model/math/parallel.h"
+#include "model/train/progress.h"
 
 namespace mre {
 namespace {

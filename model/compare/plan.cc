@@ -6,7 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "model/base/status_macros.h"
-#include "model/compare/json_fields.h"
+#include "model/train/json_fields.h"
 #include "model/train/recipe.h"
 
 namespace mre {
@@ -72,8 +72,7 @@ absl::StatusOr<PlannedRun> ParseRun(const std::string& where,
     RETURN_IF_ERROR(CheckFields(absl::StrCat(place, ": \"recipe\""), *own));
     recipe.update(*own);
   }
-  absl::StatusOr<FitOptions> options = ParseRecipe(
-      recipe.dump(-1, ' ', false, ordered_json::error_handler_t::replace));
+  absl::StatusOr<FitOptions> options = ParseRecipe(JsonText(recipe));
   if (!options.ok()) return Bad(place, options.status().message());
   run.options = *std::move(options);
   return run;
@@ -170,9 +169,7 @@ const PlannedRun* Plan::Find(absl::string_view run) const {
 }
 
 absl::StatusOr<Plan> ParsePlan(absl::string_view text) {
-  const ordered_json json = ordered_json::parse(
-      text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
-  if (json.is_discarded()) return Bad("plan", "expected JSON");
+  ASSIGN_OR_RETURN(const ordered_json json, ParseJson(text, "plan"));
   Plan plan;
   JsonFields fields(json, "plan");
   fields.Required("name", plan.name);

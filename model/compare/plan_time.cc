@@ -1,9 +1,6 @@
 #include "model/compare/plan_time.h"
 
-#include <cmath>
 #include <cstdint>
-
-#include "absl/strings/str_format.h"
 
 namespace mre {
 namespace {
@@ -38,13 +35,6 @@ std::optional<double> SecondsLeft(const std::vector<TrainingTime>& times) {
     if (!time.seconds) left += MeanSeconds(times, &time.run).value_or(*any);
   }
   return left;
-}
-
-std::string FormatSeconds(double seconds) {
-  const int64_t whole = std::llround(seconds);
-  if (whole < 3600) return absl::StrFormat("%d:%02d", whole / 60, whole % 60);
-  return absl::StrFormat("%d:%02d:%02d", whole / 3600, whole / 60 % 60,
-                         whole % 60);
 }
 
 }  // namespace mre

@@ -20,9 +20,6 @@ double SecondsSpent(const std::vector<TrainingTime>& times);
 // else of all that are done. None when nothing is done.
 std::optional<double> SecondsLeft(const std::vector<TrainingTime>& times);
 
-// "1:05" or "2:03:10".
-std::string FormatSeconds(double seconds);
-
 }  // namespace mre
 
 #endif  // MRE_MODEL_COMPARE_PLAN_TIME_H_

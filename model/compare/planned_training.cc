@@ -28,11 +28,6 @@ FitOptions WithSeed(FitOptions options, uint64_t seed) {
   return options;
 }
 
-absl::Status In(const std::string& path, const absl::Status& status) {
-  return absl::Status(status.code(),
-                      absl::StrCat(path, ": ", status.message()));
-}
-
 }  // namespace
 
 PlannedTraining::PlannedTraining(const Plan& plan, const PlannedRun& run,
@@ -85,12 +80,12 @@ absl::StatusOr<std::optional<RunResult>> PlannedTraining::Done() const {
   if (absl::IsNotFound(text.status())) return std::optional<RunResult>();
   RETURN_IF_ERROR(text.status());
   absl::StatusOr<RunResult> result = ParseResult(*text);
-  if (!result.ok()) return In(path, result.status());
+  if (!result.ok()) return AtPath(path, result.status());
   const absl::Status same = CheckResult(*result);
-  if (!same.ok()) return In(path, same);
+  if (!same.ok()) return AtPath(path, same);
   if (result->run != run_.name || result->seed != options_.seed) {
-    return In(path, absl::FailedPreconditionError(
-                        absl::StrCat("expected the result of ", title())));
+    return AtPath(path, absl::FailedPreconditionError(
+                            absl::StrCat("expected the result of ", title())));
   }
   return std::optional<RunResult>(*std::move(result));
 }
@@ -105,12 +100,7 @@ EvalReport PlannedTraining::Report(const Model& model,
 
 absl::StatusOr<std::optional<RunResult>> PlannedTraining::Train(
     const TrainingData& data, const std::atomic<bool>& stop) {
-  std::error_code error;
-  std::filesystem::create_directories(directory_, error);
-  if (error) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("make ", directory_, ": ", error.message()));
-  }
+  RETURN_IF_ERROR(MakeDirectories(directory_));
   const std::string recipe = FormatRecipe(options_);
   RETURN_IF_ERROR(WriteFileAtomically(directory_ + "/recipe.json", recipe));
   const std::string state_path = checkpoint() + ".state";
@@ -131,7 +121,7 @@ absl::StatusOr<std::optional<RunResult>> PlannedTraining::Train(
                   log, progress);
   if (saved.ok()) {
     const absl::Status resumed = trainer.Resume(*std::move(saved));
-    if (!resumed.ok()) return In(state_path, resumed);
+    if (!resumed.ok()) return AtPath(state_path, resumed);
   }
   ASSIGN_OR_RETURN(const bool finished, trainer.Run(stop));
   if (!finished) return std::optional<RunResult>();

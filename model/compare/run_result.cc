@@ -6,8 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "model/base/status_macros.h"
-#include "model/compare/json_fields.h"
 #include "model/net/router_noise.h"
+#include "model/train/json_fields.h"
 
 namespace mre {
 namespace {
@@ -162,12 +162,11 @@ std::string FormatResult(const RunResult& result) {
   json["seconds"] = result.seconds;
   json["evaluation_seconds"] = result.evaluation_seconds;
   json["peak_memory_bytes"] = result.peak_memory;
-  return json.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+  return JsonText(json);
 }
 
 absl::StatusOr<RunResult> ParseResult(absl::string_view text) {
-  const ordered_json json = ordered_json::parse(
-      text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
+  ASSIGN_OR_RETURN(const ordered_json json, ParseJson(text, "result"));
   RunResult result;
   int64_t format = 0;
   JsonFields fields(json, "result");
@@ -191,8 +190,7 @@ absl::StatusOr<RunResult> ParseResult(absl::string_view text) {
   }
   if (result.epochs.empty()) fields.Fail("\"epochs\": expected at least one");
   RETURN_IF_ERROR(fields.status());
-  result.recipe =
-      recipe->dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+  result.recipe = JsonText(*recipe);
   ASSIGN_OR_RETURN(result.report, ParseReport(*evaluation));
   // Older versions told of noise that nothing was there to feel.
   const auto kind = recipe->find("kind");
@@ -207,13 +205,12 @@ absl::StatusOr<std::vector<EpochResult>> EpochsOfLog(absl::string_view log) {
   std::vector<EpochResult> epochs;
   for (const absl::string_view line :
        absl::StrSplit(log, '\n', absl::SkipEmpty())) {
-    const ordered_json json = ordered_json::parse(
-        line.begin(), line.end(), nullptr, /*allow_exceptions=*/false);
-    if (!json.is_object()) {
-      return absl::InvalidArgumentError("log: expected a JSON object a line");
-    }
-    const auto event = json.find("event");
-    if (event == json.end() || *event != "epoch") continue;
+    ASSIGN_OR_RETURN(const ordered_json json, ParseJson(line, "log"));
+    std::string event;
+    JsonFields fields(json, "log");
+    fields.Optional("event", event);
+    RETURN_IF_ERROR(fields.status());
+    if (event != "epoch") continue;
     ASSIGN_OR_RETURN(EpochResult epoch, ParseEpoch(json));
     epochs.push_back(std::move(epoch));
   }

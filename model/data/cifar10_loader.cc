@@ -22,15 +22,10 @@ bool Exists(const std::string& path) {
   return std::filesystem::exists(path, ignored);
 }
 
-absl::Status Named(const std::string& path, const absl::Status& status) {
-  return absl::Status(status.code(),
-                      absl::StrCat(path, ": ", status.message()));
-}
-
 absl::Status AppendFile(const std::string& path, Split& split) {
   ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path));
   const auto part = ParseCifar10(bytes);
-  if (!part.ok()) return Named(path, part.status());
+  if (!part.ok()) return AtPath(path, part.status());
   split.images.insert(split.images.end(), part->images.begin(),
                       part->images.end());
   split.labels.insert(split.labels.end(), part->labels.begin(),
@@ -45,7 +40,7 @@ absl::Status ReadNames(const std::string& path,
   if (absl::IsNotFound(text.status())) return absl::OkStatus();
   RETURN_IF_ERROR(text.status());
   const auto names = ParseCifar10Names(*text);
-  if (!names.ok()) return Named(path, names.status());
+  if (!names.ok()) return AtPath(path, names.status());
   classes = *names;
   return absl::OkStatus();
 }

@@ -4,9 +4,9 @@
 #include <system_error>
 #include <utility>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "model/base/file.h"
 #include "model/base/gzip_file.h"
 #include "model/base/status_macros.h"
 #include "model/data/loaders.h"
@@ -27,10 +27,7 @@ absl::StatusOr<Dataset> LoadText(const std::string& path, int64_t window) {
                                : path;
   ASSIGN_OR_RETURN(const std::string text, ReadGzipFile(file, kMaxTextBytes));
   auto task = CutWindows(text, static_cast<size_t>(window));
-  if (!task.ok()) {
-    return absl::Status(task.status().code(),
-                        absl::StrCat(file, ": ", task.status().message()));
-  }
+  if (!task.ok()) return AtPath(file, task.status());
   Dataset data;
   data.text = true;
   data.shape = {1, window, 1};

@@ -5,6 +5,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "model/base/file.h"
 #include "model/base/gzip_file.h"
 #include "model/base/status_macros.h"
 #include "model/data/loaders.h"
@@ -21,8 +22,7 @@ absl::StatusOr<Split> ReadSplit(const std::string& stem) {
   ASSIGN_OR_RETURN(const std::string text, ReadGzipFile(path, kMaxTextBytes));
   auto split = ParseUsps(text);
   if (split.ok()) return split;
-  return absl::Status(split.status().code(),
-                      absl::StrCat(path, ": ", split.status().message()));
+  return AtPath(path, split.status());
 }
 
 }  // namespace

@@ -3,15 +3,13 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "model/base/json_depth.h"
 #include "model/base/status_macros.h"
 #include "model/net/config.h"
 #include "model/net/config_error.h"
 
 namespace mre {
 namespace {
-
-// Deepest nesting of the JSON; ours is 3. Parsing and writing it recurse.
-constexpr int kMaxDepth = 64;
 
 using nlohmann::json;
 
@@ -242,31 +240,10 @@ nlohmann::ordered_json RaytracingJson(const RaytracingConfig& rays) {
           {"seed", rays.seed}};
 }
 
-// Brackets of the JSON text that are open at once, at most.
-int NestingDepth(absl::string_view text) {
-  int depth = 0;
-  int deepest = 0;
-  bool quoted = false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (quoted) {
-      if (c == '\\') ++i;
-      quoted = c != '"';
-    } else if (c == '"') {
-      quoted = true;
-    } else if (c == '[' || c == '{') {
-      deepest = std::max(deepest, ++depth);
-    } else if (c == ']' || c == '}') {
-      --depth;
-    }
-  }
-  return deepest;
-}
-
 }  // namespace
 
 absl::StatusOr<ModelConfig> ParseConfig(absl::string_view text) {
-  if (NestingDepth(text) > kMaxDepth) {
+  if (JsonDepth(text) > kMaxJsonDepth) {
     return absl::InvalidArgumentError("mre.config: nested too deeply");
   }
   const json root = json::parse(text.begin(), text.end(), nullptr,

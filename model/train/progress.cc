@@ -1,6 +1,7 @@
 #include "model/train/progress.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -12,6 +13,13 @@ constexpr int64_t kBarWidth = 24;
 constexpr absl::Duration kRedraw = absl::Milliseconds(100);
 
 }  // namespace
+
+std::string FormatSeconds(double seconds) {
+  const int64_t whole = std::llround(seconds);
+  if (whole < 3600) return absl::StrFormat("%d:%02d", whole / 60, whole % 60);
+  return absl::StrFormat("%d:%02d:%02d", whole / 3600, whole / 60 % 60,
+                         whole % 60);
+}
 
 void ProgressBar::Start(int64_t done, int64_t total) {
   first_ = done;
@@ -46,12 +54,7 @@ std::string ProgressBar::TimeLeft(int64_t done) const {
   const absl::Duration spent = options_.clock->Now() - begin_;
   const double ratio =
       static_cast<double>(total_ - done) / static_cast<double>(done - first_);
-  const int64_t seconds = absl::ToInt64Seconds(spent * ratio);
-  if (seconds < 3600) {
-    return absl::StrFormat("%d:%02d", seconds / 60, seconds % 60);
-  }
-  return absl::StrFormat("%d:%02d:%02d", seconds / 3600, seconds / 60 % 60,
-                         seconds % 60);
+  return FormatSeconds(absl::ToDoubleSeconds(spent * ratio));
 }
 
 void ProgressBar::Erase() {

@@ -12,6 +12,9 @@
 
 namespace mre {
 
+// "1:05" or "2:03:10".
+std::string FormatSeconds(double seconds);
+
 // Not thread-safe. Borrows the file and the clock.
 class ProgressBar {
  public:
@@ -31,7 +34,7 @@ class ProgressBar {
   void Update(int64_t done, absl::string_view text);
   // Prints a line of its own.
   void Line(absl::string_view text);
-  // "1:05" or "2:03:10".
+  // As FormatSeconds; "?" before anything is done.
   std::string TimeLeft(int64_t done) const;
 
  private:

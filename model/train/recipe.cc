@@ -1,11 +1,11 @@
 #include "model/train/recipe.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <span>
 
 #include "absl/strings/str_cat.h"
 #include "model/base/status_macros.h"
+#include "model/train/json_fields.h"
 
 namespace mre {
 namespace {
@@ -65,24 +65,6 @@ ordered_json AllFields(const FitOptions& options) {
   return json;
 }
 
-// Reads one member; false when it is missing or of another type.
-bool Read(const ordered_json& value, std::string& field) {
-  if (!value.is_string()) return false;
-  field = value.get<std::string>();
-  return true;
-}
-bool Read(const ordered_json& value, double& field) {
-  if (!value.is_number()) return false;
-  field = value.get<double>();
-  return true;
-}
-template <typename T>
-bool Read(const ordered_json& value, T& field) {
-  if (!value.is_number_integer()) return false;
-  field = value.get<T>();
-  return true;
-}
-
 }  // namespace
 
 std::string FormatRecipe(const FitOptions& options) {
@@ -90,27 +72,19 @@ std::string FormatRecipe(const FitOptions& options) {
   VisitRecipe(options, [&](const char* name, const auto&, const char*) {
     if (!Applies(options, name)) json.erase(name);
   });
-  return json.dump();
+  return JsonText(json);
 }
 
 absl::StatusOr<FitOptions> ParseRecipe(absl::string_view text) {
-  const ordered_json json = ordered_json::parse(
-      text.begin(), text.end(), nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object()) {
-    return absl::InvalidArgumentError("recipe: expected a JSON object");
-  }
+  ASSIGN_OR_RETURN(const ordered_json json, ParseJson(text, "recipe"));
   FitOptions options;
   options.router_training = kStraightThrough;  // recipes that do not say it
-  absl::Status status;
+  JsonFields fields(json, "recipe");
+  fields.Required("dataset", options.dataset);
   VisitRecipe(options, [&](const char* name, auto& field, const char*) {
-    const auto it = json.find(name);
-    const bool needed = absl::string_view(name) == "dataset";
-    if (it == json.end() ? needed : !Read(*it, field)) {
-      status.Update(absl::InvalidArgumentError(
-          absl::StrCat("recipe: \"", name, "\" is missing or malformed")));
-    }
+    fields.Optional(name, field);
   });
-  RETURN_IF_ERROR(status);
+  RETURN_IF_ERROR(fields.status());
   FillDefaults(options);
   RETURN_IF_ERROR(Validate(options));
   return options;
@@ -129,8 +103,8 @@ absl::Status CheckSameRecipe(const FitOptions& saved, const FitOptions& given,
     if (flags.count(name) == 0 || wanted[name] == value) continue;
     if (!Applies(saved, name) && !Applies(asked, name)) continue;
     return absl::InvalidArgumentError(
-        absl::StrCat("--", name, ": the state was made with ", value.dump(),
-                     " and cannot go on with ", wanted[name].dump(),
+        absl::StrCat("--", name, ": the state was made with ", JsonText(value),
+                     " and cannot go on with ", JsonText(wanted[name]),
                      "; leave the flag out, or start anew without --resume"));
   }
   return absl::OkStatus();

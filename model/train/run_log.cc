@@ -1,12 +1,12 @@
 #include "model/train/run_log.h"
 
 #include <cerrno>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "model/base/file.h"
 #include "model/base/status_macros.h"
+#include "model/train/json_fields.h"
 
 namespace mre {
 namespace {
@@ -15,34 +15,43 @@ absl::Status LogError(absl::string_view what, const std::string& path) {
   return absl::ErrnoToStatus(errno, absl::StrCat(what, " ", path));
 }
 
-// The part of `text` that a run resumed at `step` keeps; `seconds` is set to
-// that of its last line.
-absl::StatusOr<std::string> LinesUpTo(const std::string& text, int64_t step,
-                                      double& seconds) {
-  size_t begin = 0;
-  for (size_t line = 1;; ++line) {
-    const size_t end = text.find('\n', begin);
-    if (end == std::string::npos) break;  // the end, or a torn last line
-    const auto json =
-        nlohmann::json::parse(text.begin() + begin, text.begin() + end, nullptr,
-                              /*allow_exceptions=*/false);
-    if (!json.is_object() || !json.contains("step") ||
-        !json["step"].is_number_integer()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("line ", line,
-                       ": expected a JSON object with a \"step\"; not a log "
-                       "of this program, left as it is"));
-    }
-    if (json["step"].get<int64_t>() > step) break;
-    if (json.contains("seconds") && json["seconds"].is_number()) {
-      seconds = json["seconds"].get<double>();
-    }
-    begin = end + 1;
-  }
-  return text.substr(0, begin);
+// What is read of a line.
+struct Line {
+  int64_t step = 0;
+  double seconds = -1;  // -1: it does not say
+};
+
+absl::StatusOr<Line> ReadLine(absl::string_view text) {
+  ASSIGN_OR_RETURN(const auto json, ParseJson(text, "log"));
+  Line line;
+  JsonFields fields(json, "log");
+  fields.Required("step", line.step);
+  fields.Optional("seconds", line.seconds);
+  RETURN_IF_ERROR(fields.status());
+  return line;
 }
 
 }  // namespace
+
+absl::StatusOr<KeptLog> LogUpTo(absl::string_view log, int64_t step) {
+  KeptLog kept;
+  size_t begin = 0;
+  for (size_t line = 1;; ++line) {
+    const size_t end = log.find('\n', begin);
+    if (end == log.npos) break;  // the end, or a torn last line
+    const auto read = ReadLine(log.substr(begin, end - begin));
+    if (!read.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("line ", line, ": ", read.status().message(),
+                       "; not a log of this program, left as it is"));
+    }
+    if (read->step > step) break;
+    if (read->seconds >= 0) kept.seconds = read->seconds;
+    begin = end + 1;
+  }
+  kept.lines = std::string(log.substr(0, begin));
+  return kept;
+}
 
 RunLog::RunLog(std::FILE* file, std::string path)
     : file_(file), path_(std::move(path)) {}
@@ -73,17 +82,13 @@ absl::StatusOr<RunLog> RunLog::Resume(const std::string& path, int64_t step) {
   const absl::StatusOr<std::string> text = ReadFile(path);
   if (absl::IsNotFound(text.status())) return Create(path);
   RETURN_IF_ERROR(text.status());
-  double seconds = 0;
-  const absl::StatusOr<std::string> kept = LinesUpTo(*text, step, seconds);
-  if (!kept.ok()) {
-    return absl::Status(kept.status().code(),
-                        absl::StrCat(path, ": ", kept.status().message()));
-  }
-  RETURN_IF_ERROR(WriteFileAtomically(path, *kept));
+  const absl::StatusOr<KeptLog> kept = LogUpTo(*text, step);
+  if (!kept.ok()) return AtPath(path, kept.status());
+  RETURN_IF_ERROR(WriteFileAtomically(path, kept->lines));
   std::FILE* file = std::fopen(path.c_str(), "ae");
   if (file == nullptr) return LogError("open", path);
   RunLog log(file, path);
-  log.seconds_ = seconds;
+  log.seconds_ = kept->seconds;
   return log;
 }
 

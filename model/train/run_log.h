@@ -13,6 +13,15 @@
 
 namespace mre {
 
+// What a run that goes on after step `step` keeps of a log: the lines up to
+// that step, but a torn last line; and the member "seconds" of the last one
+// that has it, or 0. INVALID_ARGUMENT naming a line that is not of a log.
+struct KeptLog {
+  std::string lines;
+  double seconds = 0;
+};
+absl::StatusOr<KeptLog> LogUpTo(absl::string_view log, int64_t step);
+
 // Appends lines to a file, each flushed at once. Movable, not thread-safe.
 class RunLog {
  public:
@@ -20,9 +29,8 @@ class RunLog {
   RunLog() = default;
   // Starts the file anew.
   static absl::StatusOr<RunLog> Create(const std::string& path);
-  // Goes on after step `step`: lines of later steps, and a torn last line, are
-  // dropped. A missing file is created. INVALID_ARGUMENT, and the file stays as
-  // it is, when it holds anything but such lines.
+  // Goes on after step `step`, with what LogUpTo keeps. A missing file is
+  // created. INVALID_ARGUMENT, and the file stays as it is, when it is no log.
   static absl::StatusOr<RunLog> Resume(const std::string& path, int64_t step);
 
   RunLog(RunLog&& other) noexcept;

@@ -1,7 +1,6 @@
 #include "model/train/train_state.h"
 
 #include <cstring>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -9,6 +8,7 @@
 #include "model/base/status_macros.h"
 #include "model/io/checkpoint.h"
 #include "model/io/safetensors.h"
+#include "model/train/json_fields.h"
 #include "model/train/recipe.h"
 
 namespace mre {
@@ -49,27 +49,20 @@ absl::StatusOr<std::string> ReadText(const Safetensors& file,
 }
 
 absl::Status ReadCounters(const std::string& text, TrainState& state) {
-  const auto json =
-      nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-  const auto number = [&](const char* key) {
-    return json.is_object() && json.contains(key) && json[key].is_number();
-  };
-  if (!number("format") || json["format"] != kFormat) {
-    return Expected(kState, absl::StrCat("\"format\":", kFormat));
-  }
-  if (!number("step") || !json["step"].is_number_unsigned() ||
-      !number("log_loss") || !number("log_steps") ||
-      !json["log_steps"].is_number_unsigned() || !number("epoch_loss")) {
-    return Expected(kState, "numbers step, log_loss, log_steps and epoch_loss");
-  }
-  state.step = json["step"].get<int64_t>();
+  ASSIGN_OR_RETURN(const auto json, ParseJson(text, kState));
+  JsonFields fields(json, kState);
+  int64_t format = 0;
+  fields.Required("format", format);
+  if (format != kFormat) fields.Fail("\"format\": expected ", kFormat);
+  fields.Required("step", state.step);
+  fields.Required("log_loss", state.log_loss);
+  fields.Required("log_steps", state.log_steps);
+  fields.Required("epoch_loss", state.epoch_loss);
   state.adam.steps = state.step;
-  state.log_loss = json["log_loss"].get<double>();
-  state.log_steps = json["log_steps"].get<int64_t>();
-  state.epoch_loss = json["epoch_loss"].get<double>();
-  if (state.step < 0) return Expected(kState, "a step count of 63 bits");
-  return absl::OkStatus();
+  return fields.status();
 }
+
+}  // namespace
 
 absl::StatusOr<SavedRun> ParseRun(std::span<const std::byte> bytes) {
   ASSIGN_OR_RETURN(const Safetensors file, ParseSafetensors(bytes));
@@ -100,8 +93,6 @@ absl::StatusOr<SavedRun> ParseRun(std::span<const std::byte> bytes) {
   }
   return run;
 }
-
-}  // namespace
 
 absl::Status SaveRun(const SavedRun& run, const std::string& path) {
   const TrainState& state = run.state;
@@ -136,8 +127,7 @@ absl::StatusOr<SavedRun> LoadRun(const std::string& path) {
   ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(path));
   absl::StatusOr<SavedRun> run = ParseRun(file.bytes());
   if (run.ok()) return run;
-  return absl::Status(run.status().code(),
-                      absl::StrCat(path, ": ", run.status().message()));
+  return AtPath(path, run.status());
 }
 
 }  // namespace mre

@@ -3,7 +3,9 @@
 #ifndef MRE_MODEL_TRAIN_TRAIN_STATE_H_
 #define MRE_MODEL_TRAIN_TRAIN_STATE_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -41,6 +43,9 @@ absl::Status SaveRun(const SavedRun& run, const std::string& path);
 
 // INVALID_ARGUMENT, naming what is wrong, for a file that is damaged or is not
 // a state of this program.
+absl::StatusOr<SavedRun> ParseRun(std::span<const std::byte> bytes);
+
+// Maps the file and parses it; errors carry the path.
 absl::StatusOr<SavedRun> LoadRun(const std::string& path);
 
 }  // namespace mre

@@ -8,6 +8,7 @@ A new fuzz target gets a function here that yields (file name, bytes).
 
 import gzip
 import json
+import math
 import os
 import struct
 import sys
@@ -335,6 +336,9 @@ def plan_fuzz():
     yield "unknown", json.dumps(plan | {"more": 1}).encode()
     yield "huge", json.dumps(plan | {"seeds": [2**64 - 1, -1, 1e300]}).encode()
     yield "not_json", b'{"name":'
+    yield "deep", (b'{"name":"p","seeds":[0],"runs":[{"name":"a","recipe":'
+                   b'{"dataset":"usps","lr":' + b"[" * 70 + b"]" * 70
+                   + b"}}]}")
 
 
 def run_result_fuzz():
@@ -362,9 +366,49 @@ def run_result_fuzz():
         yield name, json.dumps(result | value).encode()
 
 
-TARGETS = [checkpoint_fuzz, cifar10_fuzz, config_fuzz, idx_fuzz, plan_fuzz,
-           png_fuzz, request_fuzz, run_result_fuzz, safetensors_fuzz,
-           text_windows_fuzz, usps_fuzz]
+def state(recipe, tensors, step=3):
+    """tensors: names, each as long as the model's parameters."""
+    c = config()
+    total = sum(math.prod(shape) for _, shape in shapes(c))
+    counters = {"format": 2, "step": step, "log_loss": 0.5, "log_steps": 1,
+                "epoch_loss": 1.5}
+    header = {"__metadata__": {
+        "mre.train.state": json.dumps(counters),
+        "mre.train.recipe": json.dumps({"dataset": "mnist"} | recipe),
+        "mre.train.data": "00ff", "mre.config": json.dumps(c)}}
+    for i, name in enumerate(tensors):
+        header[name] = tensor("F32", [total], 4 * total * i,
+                              4 * total * (i + 1))
+    return safetensors(header, bytes(4 * total * len(tensors)))
+
+
+def state_fuzz():
+    moments = ["params", "adam.first", "adam.second"]
+    yield "whole", state({"kind": "mre"}, moments)
+    yield "average", state({"ema": 0.5}, moments + ["average"])
+    yield "no_average", state({"ema": 0.5}, moments)
+    yield "no_shared", state({"shared_lr": 1}, moments)
+    yield "step", state({}, moments, step=2**63)
+    yield "checkpoint", checkpoint(config())
+
+
+def log_fuzz():
+    # The first byte is the step of the state.
+    lines = [{"step": 0, "event": "start", "recipe": {"kind": "mre"}},
+             {"step": 5, "event": "train", "loss": 1.5, "seconds": 0.5},
+             {"step": 9, "event": "epoch", "epoch": 1, "loss": 1,
+              "accuracy": [0.5, 0.25], "least_use": 0, "seconds": 1.5}]
+    log = "".join(json.dumps(line) + "\n" for line in lines).encode()
+    yield "whole", b"\x09" + log
+    yield "earlier", b"\x05" + log
+    yield "torn", b"\x09" + log[:-9]
+    yield "no_log", b"\x00dear diary\nit rains\n"
+    yield "deep", b"\x00" + b"[" * 70 + b"]" * 70 + b"\n"
+
+
+TARGETS = [checkpoint_fuzz, cifar10_fuzz, config_fuzz, idx_fuzz, log_fuzz,
+           plan_fuzz, png_fuzz, request_fuzz, run_result_fuzz, safetensors_fuzz,
+           state_fuzz, text_windows_fuzz, usps_fuzz]
 
 
 def main():

@@ -40,7 +40,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Require(again.ok());
   Require(mre::FormatResult(*again) == text);
   const mre::Plan plan = PlanOf(result->run);
-  const mre::PlanResults results{"", {*result, *again}, {}};
+  const mre::PlanResults results{"", {*result, *again}, {}, {}};
   Require(!mre::FormatPlanReport(plan, results, {}).empty());
   Require(!mre::MakePlots(plan, results).empty());
   return 0;

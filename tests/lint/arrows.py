@@ -61,7 +61,7 @@ HOMES = [
     ("protobuf", r"google/|.*\.pb\.h$", r"server/service/.*|client/.*"),
     ("JSON", r"nlohmann/",
      r"model/io/safetensors\.cc|model/net/config_json\.cc|"
-     r"model/(cli|compare|eval|train)/.*\.cc|model/compare/json_fields\.h|"
+     r"model/(cli|compare|eval|train)/.*\.cc|model/train/json_fields\.h|"
      r"client/loadtest/report_json\.cc"),
     ("CLI11", r"CLI/",
      r"client/(cli|loadtest)/main\.cc|client/console/(request_flags|usage)\.cc|"

@@ -102,12 +102,24 @@ TEST(PlanTest, NamesTheMemberThatIsMissingOrWrong) {
               HasSubstr("\"runs\": expected at least one"));
   EXPECT_THAT(
       Error(PlanWith("", R"("runs": [{"name": "a", "recipe": {"lr": "x"}}])")),
-      HasSubstr("runs[0] \"a\": recipe: \"lr\" is missing or malformed"));
+      HasSubstr("runs[0] \"a\": recipe: \"lr\": expected a number, got "
+                "string"));
   EXPECT_THAT(
       Error(PlanWith("", R"("runs": [{"name": "a", "recipe": {"lr": -1}}])")),
       HasSubstr("runs[0] \"a\": --lr: expected a number"));
   EXPECT_THAT(Error(R"({"name": "p", "seeds": [1], "runs": [{"name": "a"}]})"),
               HasSubstr("\"dataset\" is missing"));
+}
+
+// A recipe is copied and written again, which recurses.
+TEST(PlanTest, RefusesDeeplyNestedPlans) {
+  const std::string deep =
+      std::string(200'000, '[') + std::string(200'000, ']');
+  EXPECT_THAT(
+      Error(PlanWith(
+          "", absl::StrCat(R"("runs": [{"name": "a", "recipe": {"lr": )", deep,
+                           "}}]"))),
+      HasSubstr("plan: expected JSON that nests at most"));
 }
 
 TEST(PlanTest, RefusesNamesThatAreNoFiles) {

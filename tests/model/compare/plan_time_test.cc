@@ -20,10 +20,5 @@ TEST(PlanTimeTest, NothingIsKnownBeforeTheFirstIsDone) {
   EXPECT_EQ(SecondsSpent({{"a", 3}, {"b", {}}, {"b", 4}}), 7);
 }
 
-TEST(PlanTimeTest, SecondsReadLikeAClock) {
-  EXPECT_EQ(FormatSeconds(65.4), "1:05");
-  EXPECT_EQ(FormatSeconds(7390), "2:03:10");
-}
-
 }  // namespace
 }  // namespace mre

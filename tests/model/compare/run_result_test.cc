@@ -60,6 +60,15 @@ TEST(RunResultTest, NamesWhatIsMissingOrWrong) {
   EXPECT_FALSE(ParseResult("[]").ok());
 }
 
+// The recipe is written again, which recurses.
+TEST(RunResultTest, RefusesDeeplyNestedResults) {
+  std::string text = FormatResult(HandMadeResult("a", 1, {1}));
+  text.replace(text.find("\"mre\""), 5,
+               std::string(200'000, '[') + std::string(200'000, ']'));
+  EXPECT_THAT(std::string(ParseResult(text).status().message()),
+              HasSubstr("result: expected JSON that nests at most"));
+}
+
 TEST(RunResultTest, ALaterVersionMayHaveMore) {
   auto json = nlohmann::json::parse(FormatResult(HandMadeResult("a", 1, {1})));
   json["evaluation"]["steps"][0]["perplexity"] = 3;

@@ -107,6 +107,17 @@ TEST(RecipeTest, RecipeHoldsNoPaths) {
   EXPECT_THAT(FormatRecipe(options), Not(HasSubstr("secret")));
 }
 
+TEST(RecipeTest, NamesTheMemberThatIsMissingOrWrong) {
+  const auto error = [](const char* text) {
+    return std::string(ParseRecipe(text).status().message());
+  };
+  EXPECT_THAT(error(R"({"kind":"mre"})"), HasSubstr("\"dataset\" is missing"));
+  EXPECT_THAT(error(R"({"dataset":"mnist","epochs":1.5})"),
+              HasSubstr("recipe: \"epochs\": expected a whole number"));
+  EXPECT_THAT(error(R"({"dataset":"mnist","stem":null})"),
+              HasSubstr("recipe: \"stem\": expected a text, got null"));
+}
+
 TEST(RecipeTest, DamagedRecipesAreRefused) {
   for (const char* text : {"", "[]", "{}", "{\"dataset\":1}"}) {
     EXPECT_FALSE(ParseRecipe(text).ok()) << text;
@@ -131,6 +142,16 @@ TEST(CheckSameRecipeTest, NamesTheFlagThatDiffers) {
       HasSubstr("made with 0 and cannot go on with 5"));
   EXPECT_FALSE(CheckSameRecipe(shorter, given, {"max_updates"}).ok());
   EXPECT_TRUE(CheckSameRecipe(shorter, given, {"seed"}).ok());
+}
+
+// A terminal may send any bytes.
+TEST(CheckSameRecipeTest, AFlagNeedNotBeText) {
+  FitOptions given;
+  given.kind = "\xff";
+  EXPECT_THAT(
+      std::string(CheckSameRecipe(Defaults(), given, {"kind"}).message()),
+      HasSubstr("cannot go on with"));
+  EXPECT_THAT(FormatRecipe(given), HasSubstr("\"kind\":"));
 }
 
 // A flag that the saved recipe does not write, because it was as always.

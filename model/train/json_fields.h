@@ -1,9 +1,11 @@
-// Reads the members of a JSON object that came from outside: each must be
-// there, or be left out where it may, have its type, and be known.
-#ifndef MRE_MODEL_COMPARE_JSON_FIELDS_H_
-#define MRE_MODEL_COMPARE_JSON_FIELDS_H_
+// JSON that came from outside: its text, and the members of its objects, each
+// of which must be there, or be left out where it may, have its type, and be
+// known. (This header is for .cc files only: JSON is in no interface.)
+#ifndef MRE_MODEL_TRAIN_JSON_FIELDS_H_
+#define MRE_MODEL_TRAIN_JSON_FIELDS_H_
 
 #include <cstdint>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
@@ -12,13 +14,35 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "model/base/json_depth.h"
 
 namespace mre {
 
+// INVALID_ARGUMENT, beginning with `where`, for what is no JSON or nests too
+// deeply to be copied and written.
+inline absl::StatusOr<nlohmann::ordered_json> ParseJson(
+    absl::string_view text, absl::string_view where) {
+  if (JsonDepth(text) > kMaxJsonDepth) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        where, ": expected JSON that nests at most ", kMaxJsonDepth, " deep"));
+  }
+  auto json = nlohmann::ordered_json::parse(text.begin(), text.end(), nullptr,
+                                            /*allow_exceptions=*/false);
+  if (!json.is_discarded()) return json;
+  return absl::InvalidArgumentError(absl::StrCat(where, ": expected JSON"));
+}
+
+// On one line; bytes that are no UTF-8 are replaced.
+inline std::string JsonText(const nlohmann::ordered_json& json) {
+  return json.dump(-1, ' ', false,
+                   nlohmann::ordered_json::error_handler_t::replace);
+}
+
 // Usage: read members, then Finish(), which is the first error of all reads and
-// otherwise refuses a member that nobody has read. (This header is for .cc
-// files only: JSON is in no interface.)
+// otherwise refuses a member that nobody has read.
 //
 //   JsonFields fields(json, "plan");
 //   fields.Required("name", plan.name);
@@ -100,7 +124,7 @@ class JsonFields {
   template <typename T>
   requires std::is_integral_v<T>
   void Convert(const Json& json, const char* name, T& value) {
-    constexpr uint64_t kMost = INT64_MAX;
+    constexpr uint64_t kMost = std::numeric_limits<T>::max();
     if (!json.is_number_unsigned() || json.get<uint64_t>() > kMost) {
       return Expected(name, "a whole number of at least 0", json);
     }
@@ -125,4 +149,4 @@ class JsonFields {
 
 }  // namespace mre
 
-#endif  // MRE_MODEL_COMPARE_JSON_FIELDS_H_
+#endif  // MRE_MODEL_TRAIN_JSON_FIELDS_H_
