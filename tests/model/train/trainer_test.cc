@@ -2,17 +2,16 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <functional>
-#include <memory>
+#include <optional>
 #include <ostream>
 #include <span>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "model/base/file.h"
@@ -20,69 +19,49 @@
 #include "model/data/text_windows.h"
 #include "model/eval/eval_report.h"
 #include "model/io/checkpoint.h"
-#include "model/math/parallel.h"
 #include "model/net/kinds.h"
-#include "tests/model/data/tiny_data.h"
+#include "tests/model/train/trainer_fixture.h"
 
 namespace mre {
 namespace {
 
 using ::testing::HasSubstr;
 
-FitOptions SmallOptions() {
-  FitOptions options;
-  options.width = 16;
-  options.hidden = 12;
-  options.layers = 3;
-  options.experts = 3;
-  options.context = 8;
-  options.max_steps = 7;
-  options.batch = 40;
-  options.epochs = 4;
-  options.lr = 5e-3;
-  options.ema = 0.9;
-  options.augment = "shift";
-  return options;
-}
+// Turns `stop` true once it has been asked for the time so often: by a bar,
+// about once a step.
+class StoppingClock : public Clock {
+ public:
+  explicit StoppingClock(int readings) : left_(readings) {}
 
-class TrainerTest : public ::testing::Test {
- protected:
-  TrainerTest()
-      : state_(absl::StrCat(::testing::TempDir(), "trainer_test.state.",
-                            getpid())) {
-    std::filesystem::remove(state_);
+  absl::Time Now() const override {
+    if (--left_ <= 0) stop_ = true;
+    return absl::UnixEpoch();
   }
+  const std::atomic<bool>& stop() const { return stop_; }
 
-  std::unique_ptr<Trainer> Make(const FitOptions& options) {
-    return std::make_unique<Trainer>(options, data_, data_.test, "test", state_,
-                                     log_, progress_);
-  }
-
-  // The bytes of a whole run's checkpoint.
-  std::string Train(const FitOptions& options) {
-    auto trainer = Make(options);
-    const std::atomic<bool> never = false;
-    const auto finished = trainer->Run(never);
-    EXPECT_TRUE(finished.ok() && *finished) << finished.status();
-    return SerializeCheckpoint(trainer->Result());
-  }
-
-  const std::string state_;
-  Dataset data_ = TinyDataset();
-  RunLog log_;
-  ProgressBar progress_{{.file = std::fopen("/dev/null", "w")}};
+ private:
+  mutable int left_;
+  mutable std::atomic<bool> stop_ = false;
 };
 
-TEST_F(TrainerTest, SameSeedSameBytesWhateverTheThreadCount) {
-  SetThreads(1);
-  const std::string one = Train(SmallOptions());
-  EXPECT_EQ(Train(SmallOptions()), one);
-  SetThreads(3);
-  EXPECT_EQ(Train(SmallOptions()), one);
-  FitOptions other = SmallOptions();
-  other.seed = 1;
-  EXPECT_NE(Train(other), one);
-}
+class InterruptedTrainerTest : public TrainerTest {
+ protected:
+  // Trains from `saved` on, or from the start, until the clock stops it.
+  SavedRun Interrupt(const FitOptions& options, std::optional<SavedRun> saved,
+                     int readings) {
+    const StoppingClock clock(readings);
+    ProgressBar bar(
+        {.file = std::fopen("/dev/null", "w"), .bar = true, .clock = &clock});
+    Trainer trainer(options, data_, data_.test, "test", state_, log_, bar);
+    if (saved) {
+      EXPECT_TRUE(trainer.Resume(*std::move(saved)).ok());
+    }
+    EXPECT_FALSE(*trainer.Run(clock.stop()));
+    auto state = LoadRun(state_);
+    EXPECT_TRUE(state.ok()) << state.status();
+    return *std::move(state);
+  }
+};
 
 struct KindCase {
   const char* kind;
@@ -93,7 +72,7 @@ void PrintTo(const KindCase& kind_case, std::ostream* out) {
 }
 
 // A test a kind, not one of all, so that they can run side by side.
-class KindTest : public TrainerTest,
+class KindTest : public InterruptedTrainerTest,
                  public ::testing::WithParamInterface<KindCase> {};
 
 TEST_P(KindTest, LearnsAndResumesToTheSameBytes) {
@@ -128,12 +107,12 @@ TEST_P(KindTest, LearnsAndResumesToTheSameBytes) {
   EXPECT_EQ(parsed->params, whole.params);
   EXPECT_EQ(KindName(parsed->config.kind), kind);
 
-  const std::atomic<bool> at_once = true;
-  ASSERT_FALSE(*Make(options)->Run(at_once));
-  auto saved = LoadRun(state_);
-  ASSERT_TRUE(saved.ok()) << saved.status();
+  // In the middle of an epoch, with moments of every parameter.
+  SavedRun saved = Interrupt(options, {}, 10);
+  EXPECT_GT(saved.state.step, 0);
+  EXPECT_NE(saved.state.step % 5, 0);
   trainer = Make(options);
-  ASSERT_TRUE(trainer->Resume(*std::move(saved)).ok());
+  ASSERT_TRUE(trainer->Resume(std::move(saved)).ok());
   ASSERT_TRUE(*trainer->Run(never));
   EXPECT_EQ(trainer->Result().params, whole.params);
 }
@@ -252,30 +231,64 @@ TEST_F(TrainerTest, AnAdakRunsFewerExpertsTheMoreTheyCost) {
   EXPECT_LT(mean[2], 4);  // one in each of the three layers, or nearly
 }
 
-TEST_F(TrainerTest, AStoppedRunGoesOnToTheSameBytes) {
-  FitOptions options = SmallOptions();
+TEST_F(InterruptedTrainerTest, AStoppedRunGoesOnToTheSameBytes) {
+  const FitOptions options = SmallOptions();  // 20 steps
   const std::string whole = Train(options);
-  // Saved in the middle of an epoch, as by --save_every; resumed by another
-  // trainer, stopped at once, and resumed again.
-  options.save_every = 3;
-  Train(options);
-  const std::atomic<bool> at_once = true;
-  auto first = Make(options);
-  ASSERT_FALSE(*first->Run(at_once));
-  for (int64_t steps : {7, 1, 5}) {
-    auto saved = LoadRun(state_);
-    ASSERT_TRUE(saved.ok()) << saved.status();
-    FitOptions part = saved->options;
-    part.save_every = saved->state.step + steps;
+  std::optional<SavedRun> saved;
+  for (const int readings : {1, 4, 10, 4}) {
+    const int64_t before = saved ? saved->state.step : 0;
+    // No bit depends on these.
+    FitOptions part = options;
+    part.save_every = readings;
     part.log_every = 2;
-    // Runs to the end, but only its state of `save_every` is looked at.
-    part.epochs = options.epochs;
-    auto trainer = Make(part);
-    ASSERT_TRUE(trainer->Resume(*std::move(saved)).ok());
-    const std::atomic<bool> never = false;
-    ASSERT_TRUE(*trainer->Run(never));
-    EXPECT_EQ(SerializeCheckpoint(trainer->Result()), whole);
-    ASSERT_FALSE(*Make(options)->Run(at_once));
+    saved = Interrupt(part, std::move(saved), readings);
+    EXPECT_GE(saved->state.step, before + (readings > 1 ? 1 : 0));
+  }
+  EXPECT_GT(saved->state.step, 5);
+  EXPECT_LT(saved->state.step, 20);
+  auto trainer = Make(options);
+  ASSERT_TRUE(trainer->Resume(*std::move(saved)).ok());
+  const std::atomic<bool> never = false;
+  ASSERT_TRUE(*trainer->Run(never));
+  EXPECT_EQ(SerializeCheckpoint(trainer->Result()), whole);
+}
+
+// What plans vary has to reach the network, the loss and the optimiser.
+TEST_F(TrainerTest, EveryFieldChangesTheResult) {
+  FitOptions options = SmallOptions();
+  options.max_updates = 2;
+  options.ema = 0;
+  options.router_training = "straight-through";
+  FillDefaults(options);
+  const Model usual = TrainModel(options);
+  const auto with = [&](auto set) {
+    FitOptions other = options;
+    set(other);
+    EXPECT_TRUE(Validate(other).ok()) << Validate(other);
+    return TrainModel(other).params;
+  };
+  using O = FitOptions;
+  EXPECT_NE(with([](O& o) { o.router_lr = 0.5; }), usual.params);
+  EXPECT_NE(with([](O& o) { o.distillation = 0.5; }), usual.params);
+  EXPECT_NE(with([](O& o) { o.clip = 1e-3; }), usual.params);
+  EXPECT_NE(with([](O& o) { o.temperature = 0.5; }), usual.params);
+  EXPECT_NE(with([](O& o) { o.noise = 1; }), usual.params);
+  EXPECT_NE(with([](O& o) { o.weight_decay = 0; }), usual.params);
+  EXPECT_NE(with([](O& o) { o.exit_weights = "last"; }), usual.params);
+  EXPECT_NE(with([](O& o) { o.router_training = "pairs"; }), usual.params);
+  EXPECT_NE(with([](O& o) { o.shared_lr = 1; }), usual.params);
+  // A router without a rate stays where it began, and it alone.
+  const std::vector<float> begin = with([](O& o) { o.lr = 0; });
+  const std::vector<float> still = with([](O& o) { o.router_lr = 0; });
+  for (const ParamSpec& spec : ParamsOf(usual.config).specs) {
+    const auto same = [&](const std::vector<float>& params) {
+      return std::equal(params.begin() + spec.offset,
+                        params.begin() + spec.offset + spec.size,
+                        begin.begin() + spec.offset);
+    };
+    const bool router = absl::StartsWith(spec.name, "router.");
+    EXPECT_EQ(same(still), router) << spec.name;
+    EXPECT_FALSE(same(usual.params)) << spec.name;
   }
 }
 
