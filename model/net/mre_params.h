@@ -42,9 +42,8 @@ struct MreParams {
   Head head;
 };
 
-// Starting values: up ~ N(0, 2/d), down ~ N(0, 1/m)/2, gates ~ N(0, 0.3^2),
-// transitions ~ N(0, 0.5^2), stem ~ N(0, 1/in), context and head ~
-// N(0, 1/(3d)); norms 1, biases 0.
+// Starting values: those of stem, experts and head; context ~ N(0, 1/(3F)),
+// gates ~ N(0, 0.3^2), transitions ~ N(0, 0.5^2), their biases 0.
 std::vector<float> InitialMreParams(const ModelConfig& config, uint64_t seed);
 
 }  // namespace mre

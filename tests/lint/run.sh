@@ -41,6 +41,10 @@ fi
 
 check_format() {
   local path bad=()
+  if ! command -v clang-format >/dev/null; then
+    echo "There is no clang-format; deploy/install-deps.sh lint installs it."
+    return 1
+  fi
   while read -r path; do
     clang-format --dry-run -Werror "$path" 2>/dev/null || bad+=("$path")
   done < <(cxx)
