@@ -50,8 +50,8 @@ void WarmUp(const ServedModel& served) {
   } while (!engine->progress(row).exhausted);
 }
 
-// What a row may take (PackedModel::RowBytes) so that all rows that may be alive
-// fill half of the machine's memory at most, grown by doubling.
+// What a row may take (PackedModel::RowBytes) so that all rows that may be
+// alive fill half of the machine's memory at most, grown by doubling.
 int64_t MaxRowBytes(const ServerConfig& config) {
   const int64_t memory =
       int64_t{sysconf(_SC_PHYS_PAGES)} * int64_t{sysconf(_SC_PAGE_SIZE)};
