@@ -223,7 +223,17 @@ absl::Status RunConvert(const ConvertCommand& command) {
         "--dtype: expected f32 or bf16, got \"", command.dtype, "\""));
   }
   RETURN_IF_ERROR(CheckOut(command.out, command.overwrite));
-  ASSIGN_OR_RETURN(const Model model, LoadCheckpoint(command.checkpoint));
+  ASSIGN_OR_RETURN(Model model, LoadCheckpoint(command.checkpoint));
+  if (command.max_steps != 0) {
+    const int64_t most = model.config.total_experts();
+    if (model.config.kind != Kind::kMre || command.max_steps < 0 ||
+        command.max_steps > most) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--max_steps: expected, for an mre only, 1 to ", most,
+                       " experts, got ", command.max_steps));
+    }
+    model.config.max_steps = command.max_steps;
+  }
   RETURN_IF_ERROR(
       SaveCheckpoint(model, command.out,
                      command.dtype == "bf16" ? Storage::kBf16 : Storage::kF32));

@@ -55,6 +55,7 @@ struct ConvertCommand {
   std::string checkpoint;
   std::string out;
   std::string dtype = "bf16";
+  int64_t max_steps = 0;  // of an mre; 0: as they are
   bool overwrite = false;
 };
 // Writes a checkpoint's model again, its matrices stored as `dtype`.

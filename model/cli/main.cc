@@ -179,6 +179,9 @@ void AddConvertFlags(CLI::App& convert, ConvertCommand& command) {
                   "bf16 halves the file: it rounds the matrices of stem, "
                   "experts and head; or f32")
       ->capture_default_str();
+  convert.add_option("--max_steps", command.max_steps,
+                     "experts that a row may run at most, what the model was "
+                     "trained to (mre; 0: as it is)");
   convert.add_flag("--overwrite", command.overwrite, "replace OUT");
 }
 

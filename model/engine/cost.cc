@@ -55,7 +55,7 @@ Cost CostOf(const ModelConfig& config) {
 
 int64_t MaxSteps(const ModelConfig& config) {
   if (config.kind == Kind::kRaytracing) return config.raytracing.max_steps;
-  return config.kind == Kind::kMre ? config.total_experts() : config.layers;
+  return config.kind == Kind::kMre ? config.expert_steps() : config.layers;
 }
 
 }  // namespace mre

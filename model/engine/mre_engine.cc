@@ -75,15 +75,17 @@ void MreEngine::Plan(int row, int most) {
   const Progress& progress = this->row(row).progress;
   float coverage = progress.ray_coverage;
   most = std::min(most, kMostAhead);
-  while (wave.size < most && next_expert_[row] >= 0) {
+  const int64_t left = model_->max_steps() - int64_t{progress.step};
+  while (wave.size < std::min<int64_t>(most, left) && next_expert_[row] >= 0) {
     Planned& step = wave.steps[wave.size++];
     step.expert = next_expert_[row];
     active_[row * routing_.total() + step.expert] = 1;
     const float traced =
         Route(row, progress.step + static_cast<uint32_t>(wave.size));
-    step.exhausted = next_expert_[row] < 0;
+    const bool all = next_expert_[row] < 0;
+    step.exhausted = all || wave.size == left;
     // Coverage never falls and ends at 1; sums of rounded floats might not.
-    coverage = step.exhausted ? 1.0f : std::clamp(traced, coverage, 1.0f);
+    coverage = all ? 1.0f : std::clamp(traced, coverage, 1.0f);
     step.coverage = coverage;
   }
 }

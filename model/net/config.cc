@@ -163,6 +163,10 @@ absl::Status Validate(const ModelConfig& config) {
           InBounds("router.context", config.context, kMaxDimension));
       RETURN_IF_ERROR(
           InBounds("router.sharing", config.sharing, config.layers));
+      if (config.max_steps != 0) {
+        RETURN_IF_ERROR(InBounds("router.max_steps", config.max_steps,
+                                 config.total_experts()));
+      }
       break;
     case Kind::kTopk:
     case Kind::kPathmoe:

@@ -83,6 +83,9 @@ struct ModelConfig {
   int64_t experts = 8;   // N: experts a layer
   int64_t hidden = 64;   // m: hidden units, or channels, of an expert
   int64_t context = 32;  // r: width of the routing network; mre only
+  // Experts that a row runs at most, where not all: what the model was trained
+  // to. 0: all. mre only.
+  int64_t max_steps = 0;
   // k: experts a layer that a row runs; in an adak, the most of them.
   int64_t top_k = 1;    // topk, pathmoe, adak
   int64_t sharing = 1;  // S: consecutive layers with one gate; mre, pathmoe
@@ -119,6 +122,10 @@ struct ModelConfig {
   int64_t allocations() const { return kind == Kind::kAdak ? top_k : 0; }
 
   int64_t total_experts() const { return layers * experts; }
+  // Of an mre: steps until a row is exhausted.
+  int64_t expert_steps() const {
+    return max_steps > 0 ? max_steps : total_experts();
+  }
   // Groups of layers that share a gate.
   int64_t gate_groups() const { return (layers + sharing - 1) / sharing; }
   // Parts of which there may be many, each with tensors of its own.

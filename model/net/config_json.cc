@@ -204,6 +204,10 @@ absl::Status ParseRouter(const json& root, ModelConfig& config) {
   if (config.kind == Kind::kMre) {
     ASSIGN_OR_RETURN(config.context,
                      Integer(*router, "context", "router.context"));
+    if (router->contains("max_steps")) {
+      ASSIGN_OR_RETURN(config.max_steps,
+                       Integer(*router, "max_steps", "router.max_steps"));
+    }
   } else {
     ASSIGN_OR_RETURN(config.top_k, Integer(*router, "top_k", "router.top_k"));
   }
@@ -305,6 +309,7 @@ std::string FormatConfig(const ModelConfig& config) {
                     {"hidden", config.hidden}};
   if (config.kind == Kind::kMre) {
     root["router"] = {{"context", config.context}, {"sharing", config.sharing}};
+    if (config.max_steps > 0) root["router"]["max_steps"] = config.max_steps;
   } else if (HasTopk(config.kind)) {
     root["router"] = {{"top_k", config.top_k}, {"sharing", config.sharing}};
   } else if (rays) {

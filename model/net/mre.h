@@ -84,7 +84,7 @@ class MreNetwork : public Network {
       : config_(config), parts_(config, precision) {}
 
   const ParamTable& table() const override { return parts_.table; }
-  int64_t max_steps() const override { return config_.total_experts(); }
+  int64_t max_steps() const override { return config_.expert_steps(); }
   std::vector<float> InitialParams(uint64_t seed) const override {
     return InitialMreParams(config_, seed);
   }

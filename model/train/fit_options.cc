@@ -280,6 +280,9 @@ ModelConfig MakeConfig(const FitOptions& options, const InputConfig& input,
   config.experts = options.experts;
   config.hidden = options.hidden;
   config.context = options.context;
+  if (config.kind == Kind::kMre && options.max_steps < config.total_experts()) {
+    config.max_steps = options.max_steps;
+  }
   config.classes = classes;
   // The wiring is of the same seed as everything random; 63 bits of it, which
   // JSON keeps.

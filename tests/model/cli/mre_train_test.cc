@@ -119,6 +119,11 @@ TEST_F(MreTrainTest, ConvertHalvesACheckpoint) {
   EXPECT_THAT(Stderr(), HasSubstr("--overwrite"));
   EXPECT_EQ(Run({"convert", Path("model"), Path("x"), "--dtype=f16"}), 2);
   EXPECT_THAT(Stderr(), HasSubstr("--dtype"));
+  ASSERT_EQ(Run({"convert", Path("model"), Path("short"), "--max_steps=1"}), 0)
+      << Stderr();
+  EXPECT_EQ(LoadCheckpoint(Path("short"))->config.expert_steps(), 1);
+  EXPECT_EQ(Run({"convert", Path("model"), Path("x"), "--max_steps=-1"}), 2);
+  EXPECT_THAT(Stderr(), HasSubstr("--max_steps"));
 }
 
 TEST_F(MreTrainTest, EvalAndInfoDescribeTheCheckpoint) {

@@ -92,6 +92,33 @@ TEST(EngineTest, StepsEqualAWholePlainForward) {
   }
 }
 
+// The same steps as without an end, and no more.
+TEST(EngineTest, ARowEndsAfterTheModelsSteps) {
+  Model model = RandomModel(FashionConfig(), 1);
+  Rng rng(1);
+  const std::vector<float> input = RandomInput(model.config, rng);
+  const auto all = RunToTheEnd(*Engine::Create(Pack(model)), input, {});
+  model.config.max_steps = 11;
+  const auto engine = Engine::Create(Pack(model));
+  for (const int ahead : {1, 3, 8}) {
+    const int row = engine->Begin(input, {});
+    engine->Step({&row, 1});
+    int64_t steps = 0;
+    while (!engine->progress(row).exhausted) {
+      engine->Step({&row, 1}, {&ahead, 1});
+      ++steps;
+      ASSERT_EQ(engine->progress(row).confidence,
+                all[steps].progress.confidence);
+      ASSERT_EQ(engine->progress(row).ray_coverage,
+                all[steps].progress.ray_coverage);
+    }
+    EXPECT_EQ(steps, 11);
+    EXPECT_EQ(engine->Unshown(row), 0);
+    EXPECT_LT(engine->progress(row).ray_coverage, 1);
+    engine->End(row);
+  }
+}
+
 TEST(EngineTest, ShippedShapeEqualsAWholePlainForward) {
   const Model model = RandomModel(FashionConfig(), 1);
   const auto engine = Engine::Create(Pack(model));

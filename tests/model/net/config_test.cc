@@ -93,6 +93,15 @@ TEST(ConfigTest, AnAdakHasAMostAndSharesNothing) {
       HasSubstr("router.sharing: expected an integer in [1, 1], got 2"));
 }
 
+TEST(ConfigTest, AnMreMayEndBeforeItHasRunAll) {
+  ModelConfig config = SmallConfig();
+  EXPECT_EQ(config.expert_steps(), config.total_experts());
+  config.max_steps = 2;
+  const auto parsed = ParseConfig(FormatConfig(config));
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->expert_steps(), 2);
+}
+
 TEST(ConfigTest, AnMreMayShareItsGates) {
   ModelConfig config = SmallConfig();
   EXPECT_THAT(FormatConfig(config),
@@ -342,6 +351,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadField("/expert/kind", "\"gru\"", "expert.kind"),
         BadField("/expert/hidden", "0", "expert.hidden"),
         BadField("/router/context", "0", "router.context"),
+        BadField("/router/max_steps", "-1", "router.max_steps"),
+        BadField("/router/max_steps", "1000", "router.max_steps"),
         BadField("/router/sharing", "0", "router.sharing"),
         BadField("/router/sharing", "4", "router.sharing"),
         BadField("/classes", "[]", "classes"),

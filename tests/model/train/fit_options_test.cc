@@ -187,6 +187,13 @@ TEST(ParseStemLayersTest, FieldsStandInTheirOrder) {
   EXPECT_EQ(config.front[1].channels, 64);
 }
 
+TEST(FitOptionsTest, AnMreEndsWhereItsTrainingDid) {
+  FitOptions options = Defaults();
+  EXPECT_EQ(MakeConfig(options, {}, {"a"}).max_steps, 0);
+  options.max_steps = 8;
+  EXPECT_EQ(MakeConfig(options, {}, {"a"}).expert_steps(), 8);
+}
+
 TEST(ParseStemLayersTest, RefusesWhatIsNoConvolution) {
   for (const char* text :
        {"32", "32:3:1", "32:3:1:1:1", "a:3:1:1", "32:3:1:x", "0:3:1:1",
