@@ -208,6 +208,7 @@ def time_ours(args, threads, steps, batches):
              f"--data_dir={args.data_dir}", "--epochs=1", "--augment=none",
              f"--limit_train={batches * BATCH}", f"--batch={BATCH}",
              f"--max_steps={steps}", f"--threads={threads}",
+             "--router_training=straight-through",
              f"--log_every={WARM_UP}", f"--log={log}",
              f"--out={os.path.join(directory, 'model.safetensors')}"],
             check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
