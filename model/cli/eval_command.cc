@@ -71,30 +71,20 @@ absl::Status CheckFits(absl::string_view flag, const ModelConfig& config,
       "; those of ", data.name, " are ", absl::StrJoin(data.classes, ", ")));
 }
 
-// How a model was made, as far as its training record says.
-struct Trained {
-  explicit Trained(const ModelConfig& config) : max_steps(MaxSteps(config)) {
-    const auto record = nlohmann::json::parse(config.training, nullptr,
-                                              /*allow_exceptions=*/false);
-    if (!record.is_object()) return;
-    const auto set = record.find("dataset");
-    if (set != record.end() && set->is_string()) set->get_to(dataset);
-    const auto steps = record.find("max_steps");
-    if (steps != record.end() && steps->is_number_unsigned() &&
-        steps->get<uint64_t>() - 1 < static_cast<uint64_t>(max_steps)) {
-      steps->get_to(max_steps);
-    }
-  }
-
-  std::string dataset;  // empty: it does not say
-  int64_t max_steps;    // all that the model has, if it does not say
-};
+// The data set that the training record names; empty: none.
+std::string TrainedOn(const ModelConfig& config) {
+  const auto record = nlohmann::json::parse(config.training, nullptr,
+                                            /*allow_exceptions=*/false);
+  if (!record.is_object()) return "";
+  const auto set = record.find("dataset");
+  return set != record.end() && set->is_string() ? set->get<std::string>() : "";
+}
 
 // What the model is evaluated on.
 absl::StatusOr<Dataset> LoadData(const EvalCommand& command,
                                  const ModelConfig& config) {
   std::string name = command.dataset;
-  if (name.empty()) name = Trained(config).dataset;
+  if (name.empty()) name = TrainedOn(config);
   if (name.empty()) {
     return absl::InvalidArgumentError(
         absl::StrCat("--dataset: expected one of ", DatasetNames(),
@@ -105,16 +95,14 @@ absl::StatusOr<Dataset> LoadData(const EvalCommand& command,
                      config.text() ? config.input.size() : kDefaultWindow);
 }
 
-// The losses of the reference where it was trained to end, as compare takes
-// them; none without a reference.
+// The losses of the reference at its end; none without one.
 absl::StatusOr<std::vector<double>> Difficulty(const EvalCommand& command,
                                                const Dataset& data,
                                                const Split& split) {
   if (command.reference.empty()) return std::vector<double>();
   ASSIGN_OR_RETURN(const Model reference, LoadCheckpoint(command.reference));
   RETURN_IF_ERROR(CheckFits("--reference", reference.config, data));
-  return Observe(reference, split,
-                 {.steps = Trained(reference.config).max_steps})
+  return Observe(reference, split, {.steps = MaxSteps(reference.config)})
       .last_loss();
 }
 

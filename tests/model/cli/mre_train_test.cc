@@ -230,6 +230,7 @@ TEST_F(MreTrainTest, EvalSimulatesStopRulesAndNoise) {
   auto unsaid = LoadCheckpoint(Path("first"));
   ASSERT_TRUE(unsaid.ok()) << unsaid.status();
   unsaid->config.training = "{}";
+  unsaid->config.max_steps = 0;
   ASSERT_TRUE(SaveCheckpoint(*unsaid, Path("unsaid")).ok());
   std::vector<nlohmann::json> deciles;
   for (const char* reference : {"first", "unsaid"}) {
