@@ -17,11 +17,13 @@ constexpr char kExamples[] = R"(Examples:
   mre models
   mre health --server=10.0.0.7:8001
   mre stream --model fashion-mnist --idx t10k-images-idx3-ubyte.gz --index 7
-  mre stream --idx t10k-images-idx3-ubyte.gz --count 20 --min_confidence 0.9 \
-      --labels t10k-labels-idx1-ubyte.gz
-  mre predict --image shoe.png --max_time 5ms --max_macs 200000
+  mre stream --model fashion-mnist --idx t10k-images-idx3-ubyte.gz --count 20 \
+      --labels t10k-labels-idx1-ubyte.gz --min_confidence 0.9
+  mre predict --model fashion-mnist --image shoe.png --max_time 5ms
   mre stream --model shakespeare --text "To be, or not to b"
-  mre stream --raw input.bin --max_steps 4 --json | jq .predictions[].step
+  mre stream --model cifar10 --raw input.bin --json | jq .predictions[].step
+
+--model may be left out where the server has one model only.
 
 Exit codes: 0 ok; 1 the call failed (health: not serving); 2 bad usage, or input
 that cannot be read or does not fit the model.

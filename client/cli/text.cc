@@ -214,10 +214,10 @@ std::string ModelText(const v1::ModelInfo& model) {
       model.classes_size(), WithCommas(model.parameters()),
       Printable(model.precision()));
   absl::StrAppendFormat(
-      &text, "  %d layers of %d experts; %s MACs at step 0, %s with all\n",
+      &text, "  %d layers of %d experts; %s MACs at step 0, %s after all %d\n",
       model.layers(), model.experts_per_layer(),
       WithCommas(model.macs().stem() + model.macs().head()),
-      WithCommas(FullMacs(model)));
+      WithCommas(FullMacs(model)), MaxSteps(model));
   return text;
 }
 

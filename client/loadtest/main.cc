@@ -22,11 +22,14 @@ constexpr char kAbout[] =
 
 constexpr char kExamples[] = R"(Examples:
   mre-loadtest --model=fashion-mnist --concurrency=64 --min_confidence=0.9
-  mre-loadtest --rate=500 --duration=1m --objective_ms=20 --metrics=127.0.0.1:8002
-  mre-loadtest --rate=500 --class=phone:3:max_steps=2,max_time=5ms \
-      --class=desk:1:min_confidence=0.95
-  mre-loadtest --method=predict --requests=10000 --warmup=0s --max_steps=1
-  mre-loadtest --method=interactive --concurrency=1000 --connections=4
+  mre-loadtest --model=fashion-mnist --rate=500 --duration=1m \
+      --objective_ms=20 --metrics=127.0.0.1:8002
+  mre-loadtest --model=fashion-mnist --rate=500 \
+      --class=phone:3:max_steps=2,max_time=5ms --class=desk:1:min_confidence=0.95
+  mre-loadtest --model=fashion-mnist --method=predict --requests=10000 \
+      --warmup=0s --max_steps=1
+  mre-loadtest --model=fashion-mnist --method=interactive \
+      --concurrency=1000 --connections=4
   mre-loadtest --model=other --random_inputs --json | jq .all.latency_ms.p99
 
 Ctrl-C ends a run early, with its report; a second one does not wait for the

@@ -8,7 +8,7 @@ namespace mre {
 std::string ShellWord(absl::string_view word) {
   const bool plain = word.find_first_not_of(
                          "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                         "0123456789_-=./,:+@%") == word.npos;
+                         "0123456789_-=./,:+@%") == absl::string_view::npos;
   if (plain && !word.empty()) return std::string(word);
   return absl::StrCat("'", absl::StrReplaceAll(word, {{"'", "'\\''"}}), "'");
 }

@@ -352,7 +352,7 @@ absl::Status RunCompare(const CompareCommand& command,
   RETURN_IF_ERROR(lock.Take(command.out));
   Comparison comparison(command, *std::move(plan));
   RETURN_IF_ERROR(comparison.Look());
-  const absl::Status trained = comparison.TrainMissing(stop);
+  absl::Status trained = comparison.TrainMissing(stop);
   if (!trained.ok() && !absl::IsCancelled(trained) &&
       !absl::IsAborted(trained)) {
     return trained;

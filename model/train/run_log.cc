@@ -38,7 +38,7 @@ absl::StatusOr<KeptLog> LogUpTo(absl::string_view log, int64_t step) {
   size_t begin = 0;
   for (size_t line = 1;; ++line) {
     const size_t end = log.find('\n', begin);
-    if (end == log.npos) break;  // the end, or a torn last line
+    if (end == absl::string_view::npos) break;  // the end, or a torn last line
     const auto read = ReadLine(log.substr(begin, end - begin));
     if (!read.ok()) {
       return absl::InvalidArgumentError(

@@ -143,7 +143,7 @@ TEST(TextTest, DescribesModels) {
   EXPECT_EQ(ModelText(Model()),
             "shoes  version 3  READY\n"
             "  kind mre, input 28x28x1, 2 classes, 12,345 parameters, f32\n"
-            "  2 layers of 1 experts; 110 MACs at step 0, 190 with all\n");
+            "  2 layers of 1 experts; 110 MACs at step 0, 190 after all 2\n");
   v1::ModelInfo failed;
   failed.set_model_name("boots");
   failed.set_model_version(1);

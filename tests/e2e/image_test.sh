@@ -7,6 +7,12 @@
 # Exits 77 if this machine cannot run it.
 set -euo pipefail
 
+case "${1-}" in
+  '') ;;
+  -h | --help) sed -n '2,/^set/{/^# /s/^# //p}' "$0"; exit 0 ;;
+  *) echo "image_test.sh: takes no argument, got $1" >&2; exit 2 ;;
+esac
+
 if [[ $(id -u) -ne 0 ]]; then
   echo "image_test.sh: skipped: debootstrap needs root"
   exit 77

@@ -244,6 +244,9 @@ def shared_routers(runs):
 
 
 def main():
+    if sys.argv[1:] in (["-h"], ["--help"]):
+        print(__doc__, end="")
+        return
     directory = pathlib.Path(
         sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent)
     plans = load(directory)
