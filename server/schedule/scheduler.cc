@@ -257,18 +257,20 @@ bool Scheduler::Sweep(Lane& lane, absl::Time now) {
   return any_left;
 }
 
-int64_t Scheduler::PlanAhead(const Lane& lane, size_t first, size_t end) {
-  int64_t computing = 0;
-  for (const int handle : handles_) {
-    computing += lane.engine->Unshown(handle) == 0 ? 1 : 0;
-  }
+void Scheduler::PlanAhead(const Lane& lane, size_t first, size_t end) {
+  const int64_t computing = std::count_if(
+      handles_.begin(), handles_.end(),
+      [&](int handle) { return lane.engine->Unshown(handle) == 0; });
   const int most = MostAhead(computing, lane.step);
   ahead_.clear();
-  int64_t steps = 0;
   for (size_t i = first; i < end; ++i) {
     ahead_.push_back(std::min(may_ahead_[i], most));
-    if (lane.engine->Unshown(handles_[i - first]) == 0) steps += ahead_.back();
   }
+}
+
+int64_t Scheduler::UnshownSteps(const Lane& lane) const {
+  int64_t steps = 0;
+  for (const int handle : handles_) steps += lane.engine->Unshown(handle);
   return steps;
 }
 
@@ -282,9 +284,13 @@ void Scheduler::StepRows(Lane& lane, size_t first, size_t end) {
     spent_before += lane.engine->progress(handles_.back()).macs;
   }
   const bool fresh = !lane.rows[stepping_[first]].begun;
-  const int64_t computed = PlanAhead(lane, first, end);
+  PlanAhead(lane, first, end);
+  const int64_t unshown_before = UnshownSteps(lane);
   lane.engine->Step(handles_, ahead_);
   const absl::Time now = options_.clock->Now();
+  // Each row has shown one; what is not there any more was computed before.
+  const int64_t computed = UnshownSteps(lane) - unshown_before +
+                           static_cast<int64_t>(handles_.size());
   if (!fresh && computed > 0) {
     const absl::Duration step = (now - start) / static_cast<double>(computed);
     lane.step +=

@@ -120,9 +120,10 @@ class Scheduler : public Request::Waker {
   // One step of the rows stepping_[first..end). Those that are over keep their
   // place, without a request.
   void StepRows(Lane& lane, size_t first, size_t end);
-  // How far ahead each of those may be computed, in ahead_; returns how many
-  // steps that computes.
-  int64_t PlanAhead(const Lane& lane, size_t first, size_t end);
+  // How far ahead each of those may be computed, in ahead_.
+  void PlanAhead(const Lane& lane, size_t first, size_t end);
+  // Steps of the rows handles_ that are computed and not shown.
+  int64_t UnshownSteps(const Lane& lane) const;
   // MACs of the row's steps that are computed and not shown.
   static uint64_t UnshownMacs(const Lane& lane, const ActiveRow& row);
   RowSnapshot Look(const Lane& lane, ActiveRow& row, absl::Time now) const;
