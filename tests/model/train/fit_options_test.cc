@@ -9,18 +9,12 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "tests/model/train/default_options.h"
 
 namespace mre {
 namespace {
 
 using ::testing::HasSubstr;
-
-FitOptions Defaults(const char* kind = "mre") {
-  FitOptions options;
-  options.kind = kind;
-  FillDefaults(options);
-  return options;
-}
 
 TEST(FitOptionsTest, DefaultsAreValidForEveryKind) {
   for (const char* kind :

@@ -6,18 +6,12 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "tests/model/train/default_options.h"
 
 namespace mre {
 namespace {
 
 using ::testing::HasSubstr;
-
-FitOptions Defaults(const char* kind = "mre") {
-  FitOptions options;
-  options.kind = kind;
-  FillDefaults(options);
-  return options;
-}
 
 TEST(RecipeTest, ARaytracingHasItsOwnFields) {
   const std::string recipe = FormatRecipe(Defaults("raytracing"));
