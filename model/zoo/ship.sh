@@ -33,14 +33,14 @@ done <<'EOT'
 fashion-mnist-topk fashion-mnist-mlp topk-4 1
 fashion-mnist-adak fashion-mnist-mlp adak 1
 fashion-mnist-mlp fashion-mnist-mlp mlp 1
-fashion-mnist-conv fashion-mnist-conv mre 0 8
+fashion-mnist-conv fashion-mnist-conv mre 3 8
 cifar10 cifar10-conv mre 0 8
-fashion-mnist-rays raytracing fashion-mnist-rays 0
+fashion-mnist-rays raytracing fashion-mnist-rays 4
 mnist-rays raytracing mnist-rays 2
 usps-rays raytracing usps-rays 2
-cifar10-rays raytracing cifar10-rays 2
+cifar10-rays raytracing cifar10-rays 3
 mnist-mlp raytracing mnist-mlp-64 1
 usps-mlp raytracing usps-mlp-64 1
-cifar10-mlp raytracing cifar10-mlp-64 1
+cifar10-mlp raytracing cifar10-mlp-64 3
 shakespeare text-pathmoe L12-B2 1
 EOT

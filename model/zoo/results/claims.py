@@ -43,11 +43,12 @@ class Run:
         return [(step("macs", t), step("accuracy", t)) for t in range(count)]
 
     def confidence_points(self):
-        """Mean (MACs, accuracy) of stopping at each confidence."""
+        """Mean (MACs, accuracy) of stopping at each confidence, and at none."""
         count = len(next(iter(self.by_seed.values()))["evaluation"]["curve"])
         rule = lambda name, i: self.mean(
             lambda r: r["evaluation"]["curve"][i][name])
-        return [(rule("macs", i), rule("accuracy", i)) for i in range(count)]
+        return [(rule("macs", i), rule("accuracy", i))
+                for i in range(count)] + self.points()[-1:]
 
 
 def load(directory):

@@ -82,12 +82,15 @@ class ClaimsTest(unittest.TestCase):
 
     def test_confidence_is_compared_at_the_macs_of_plain_networks(self):
         text = self.claims("fashion-mnist-mlp", [
-            result("mre-pairs", 0, [0.5, 0.6]),
+            result("mre-pairs", 0, [0.5, 0.6, 0.7, 0.8]),
             result("plain-1", 0, [0.25, 0.5]),
-            result("plain-8", 0, [0.25, 0.3, 0.4, 0.5])])
-        # 200 MACs are halfway between 0.5 and 0.75; 400 are outside.
+            result("plain-8", 0, [0.25, 0.3, 0.4, 0.5]),
+            result("plain-16", 0, [0.25, 0.3, 0.4, 0.5, 0.5])])
+        # 200 MACs are halfway between 0.5 and 0.75; 400 are those of all steps,
+        # which no confidence ends; 500 are outside.
         self.assertIn("| plain-1 | 200 | 50.00 | 62.50 | +12.50 |\n"
-                      "| plain-8 | 400 | 50.00 | - | - |\n", text)
+                      "| plain-8 | 400 | 50.00 | 80.00 | +30.00 |\n"
+                      "| plain-16 | 500 | 50.00 | - | - |\n", text)
 
     def test_rays_name_the_smallest_plain_network_as_good(self):
         text = self.claims("raytracing", [
