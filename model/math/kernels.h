@@ -1,8 +1,9 @@
-// Matrix products, the only numeric work that is worth a library.
+// Matrix products, nearly the only numeric work that is worth a library: those
+// of a LinearOp in f32 are our own (panels.h).
 //
 // Two implementations stand behind this header, chosen when building:
-// kernels_onednn.cc (the only file that includes dnnl) and kernels_plain.cc
-// (the loops of kernels_ref.h; for the thread sanitizer and for fuzzing).
+// kernels_onednn.cc and kernels_plain.cc (the loops of kernels_ref.h; for the
+// thread sanitizer and for fuzzing).
 #ifndef MRE_MODEL_MATH_KERNELS_H_
 #define MRE_MODEL_MATH_KERNELS_H_
 

@@ -1,10 +1,11 @@
-// kernels.h on oneDNN 2.6, whose exceptions end here.
+// kernels.h on oneDNN 2.6, whose exceptions end here; products of a LinearOp in
+// f32 on panels.h.
 //
-// Inner products are created for a fixed list of row counts ("blocks"), all
-// with one weight layout, and a call is cut into blocks, the last one padded.
-// On CPUs where oneDNN uses its batch-reduce kernels (AVX512 and AMX) every
-// row count gives a row the same bits (kernels_test checks it). Elsewhere that
-// does not hold, so there all products run in blocks of one size.
+// Inner products in bf16 are created for a fixed list of row counts ("blocks"),
+// all with one weight layout, and a call is cut into blocks, the last one
+// padded. With oneDNN's batch-reduce kernels every row count gives a row the
+// same bits (kernels_test checks it). Where it has none for a shape that does
+// not hold, so there all products run in blocks of one size.
 //
 // oneDNN itself runs on one thread: given more, it splits some sums among them
 // (3072 inputs to 96 outputs, for one), depending on the row count. Threads
@@ -17,6 +18,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <iterator>
+#include <memory>
+#include <new>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -29,6 +32,7 @@
 #include "model/math/elementwise.h"
 #include "model/math/kernels.h"
 #include "model/math/onednn.h"
+#include "model/math/panels.h"
 #include "model/math/parallel.h"
 
 namespace mre {
@@ -98,10 +102,12 @@ bool CpuHasBf16() { return Supports(dnnl::cpu_isa::avx512_core_bf16); }
 bool CpuPrefersBf16() { return Supports(dnnl::cpu_isa::avx512_core_amx); }
 
 struct LinearOp::Weights::Rep {
+  std::unique_ptr<const Panels> panels;  // f32; or else
   memory weight;
   memory bias;
 };
 
+// Of products in bf16.
 struct LinearOp::Rep {
   struct Block {
     int64_t rows;
@@ -132,6 +138,9 @@ LinearOp::~LinearOp() = default;
 
 absl::StatusOr<std::unique_ptr<LinearOp>> LinearOp::Create(const Shape& shape) {
   RETURN_IF_ERROR(CheckPrecision(shape.precision));
+  if (shape.precision == Precision::kF32) {
+    return std::unique_ptr<LinearOp>(new LinearOp(shape, nullptr));
+  }
   const OneThread one_thread;
   try {
     auto rep = std::make_unique<Rep>();
@@ -162,6 +171,12 @@ absl::StatusOr<std::unique_ptr<LinearOp>> LinearOp::Create(const Shape& shape) {
 
 absl::StatusOr<LinearOp::Weights> LinearOp::Pack(
     std::span<const float> weight, std::span<const float> bias) const try {
+  if (shape_.precision == Precision::kF32) {
+    return Weights(std::make_unique<Weights::Rep>(Weights::Rep{
+        std::make_unique<Panels>(shape_.in, shape_.out, weight, bias),
+        {},
+        {}}));
+  }
   dnnl::stream stream(Cpu());
   memory plain(RowMajor(shape_.out, shape_.in, memory::data_type::f32), Cpu(),
                const_cast<float*>(weight.data()));
@@ -173,11 +188,14 @@ absl::StatusOr<LinearOp::Weights> LinearOp::Pack(
       Cpu());
   std::memcpy(bias_memory.get_data_handle(), bias.data(), bias.size_bytes());
   return Weights(
-      std::make_unique<Weights::Rep>(Weights::Rep{packed, bias_memory}));
+      std::make_unique<Weights::Rep>(Weights::Rep{{}, packed, bias_memory}));
 } catch (const dnnl::error& error) {
   return absl::ResourceExhaustedError(
       absl::StrCat("oneDNN could not pack weights of ", shape_.in, " to ",
                    shape_.out, ": ", error.what()));
+} catch (const std::bad_alloc&) {
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "no memory to pack weights of ", shape_.in, " to ", shape_.out));
 }
 
 void LinearOp::Apply(const Weights& weights, const float* x, int64_t rows,
@@ -196,26 +214,25 @@ void LinearOp::Apply(const Weights& weights, const float* x, int64_t rows,
 
 void LinearOp::ApplyOnOneThread(const Weights& weights, const float* x,
                                 int64_t rows, float* y) const noexcept {
+  if (const Panels* panels = weights.rep().panels.get()) {
+    panels->Apply(x, rows, shape_.activation, y);
+    return;
+  }
   const OneThread one_thread;
   thread_local dnnl::stream stream(Cpu());
   thread_local std::vector<uint16_t> narrow;
   thread_local std::vector<std::max_align_t> scratch;
-  const bool bf16 = shape_.precision == Precision::kBf16;
   while (rows > 0) {
     const Rep::Block& block = rep_->For(rows);
     const int64_t taken = std::min(rows, block.rows);
-    const void* source = x;
-    if (bf16) {
-      narrow.resize(block.rows * shape_.in);
-      RoundToBf16(x, taken * shape_.in, narrow.data());
-      source = narrow.data();
-    }
+    narrow.resize(block.rows * shape_.in);
+    RoundToBf16(x, taken * shape_.in, narrow.data());
     scratch.resize(
         std::max(scratch.size(),
                  block.scratchpad.get_size() / sizeof(std::max_align_t) + 1));
     // The C interface: no map of arguments is made for each call.
     const dnnl_exec_arg_t arguments[] = {
-        {DNNL_ARG_SRC, Buffer(block.src, DNNL_ARG_SRC, source)},
+        {DNNL_ARG_SRC, Buffer(block.src, DNNL_ARG_SRC, narrow.data())},
         {DNNL_ARG_WEIGHTS, weights.rep().weight.get()},
         {DNNL_ARG_BIAS, weights.rep().bias.get()},
         {DNNL_ARG_SCRATCHPAD,

@@ -1,5 +1,6 @@
 // The engine's multiply-accumulates a second against those of one dense product
-// pair of the same total size: R rows through one expert of the same shape.
+// pair of the same total size: R rows through one expert of the same shape, in
+// f32 by oneDNN itself, in bf16 by the engine's products, which are oneDNN's.
 // Both run in one process, alternating; the ratio is taken run by run.
 //
 //   engine_bench
@@ -13,6 +14,7 @@
 #include "model/engine/engine.h"
 #include "model/engine/packed_mre.h"
 #include "model/math/parallel.h"
+#include "tests/bench/dense_pair.h"
 #include "tests/bench/report.h"
 #include "tests/support/random_model.h"
 
@@ -63,17 +65,22 @@ double EngineRate(const std::shared_ptr<const PackedModel>& model, int64_t rows,
 }
 
 double DenseRate(const PackedModel& model, int64_t rows) {
-  const int64_t padded = LinearOp::PaddedRows(rows);
   const ModelConfig& config = model.config();
+  const int64_t padded = LinearOp::PaddedRows(rows);
   const PackedParts& parts = static_cast<const PackedMre&>(model).parts();
   std::vector<float> x(padded * config.width, 0.5f);
   std::vector<float> hidden(padded * config.hidden);
   std::vector<float> y(padded * config.width);
+  DensePair f32(rows, config.width, config.hidden);
   double macs = 0;
   const Clock::time_point start = Clock::now();
   while (Since(start) < kSecondsARun) {
     for (int i = 0; i < 16; ++i) {
-      parts.RunExpert(0, x.data(), rows, hidden, y.data());
+      if (model.precision() == Precision::kF32) {
+        f32.Run();
+      } else {
+        parts.RunExpert(0, x.data(), rows, hidden, y.data());
+      }
       macs +=
           static_cast<double>(model.cost().expert) * static_cast<double>(rows);
     }
