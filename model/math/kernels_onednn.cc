@@ -249,12 +249,8 @@ void LinearOp::ApplyOnOneThread(const Weights& weights, const float* x,
 }
 
 int64_t LinearOp::PaddedRows(int64_t rows) {
-  const int64_t whole = rows / kLargestBlock * kLargestBlock;
-  const int64_t rest = rows - whole;
-  if (rest == 0) return rows;
-  const int64_t block = *std::lower_bound(kBlocks.begin(), kBlocks.end(), rest);
-  const int64_t only = (rest + kOnlyBlock - 1) / kOnlyBlock * kOnlyBlock;
-  return whole + std::max(block, only);
+  // The smallest block for what is left over is none larger than this.
+  return (rows + kOnlyBlock - 1) / kOnlyBlock * kOnlyBlock;
 }
 
 void Gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k,
