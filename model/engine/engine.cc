@@ -97,11 +97,12 @@ void Engine::RunHead(std::span<const int> rows) {
   const int64_t count = static_cast<int64_t>(rows.size());
   Ensure(logits_, LinearOp::PaddedRows(count) * classes_);
   ReadHead(rows, logits_.data());
+  SoftmaxRows(count, classes_, logits_.data());
   for (int64_t i = 0; i < count; ++i) {
     Row& state = rows_[rows[i]];
-    float* p = outputs_.data() + rows[i] * classes_;
-    Softmax(logits_.data() + i * classes_, classes_, p);
-    const int64_t top = std::max_element(p, p + classes_) - p;
+    const float* p = logits_.data() + i * classes_;
+    std::copy_n(p, classes_, outputs_.data() + rows[i] * classes_);
+    const int64_t top = std::max<int64_t>(FirstLargest(p, classes_), 0);
     const bool same = state.progress.step > 0 && top == state.info.top_class;
     state.progress.stable_steps = same ? state.progress.stable_steps + 1 : 0;
     state.progress.confidence = p[top];

@@ -50,6 +50,19 @@ void AddRows(const float* x, int64_t rows, int64_t n, float* y);
 // stays NaN.
 void RoundToBf16(const float* x, int64_t n, uint16_t* y);
 
+// y = the sum of a[j] times row j of x [rows,n] over all j with use[j] = 1
+// (else it is 0), in their order. REQUIRES: all are finite.
+void SumScaledRows(const float* x, const float* a, const uint8_t* use,
+                   int64_t rows, int64_t n, float* y);
+
+// Where the largest of x is, the first of equal ones; NaN and -infinity never
+// are. -1: nowhere.
+int64_t FirstLargest(const float* x, int64_t n);
+
+// The softmax of each of `rows` rows of n, in place, for predictions: within
+// 4e-7 of it, several times as fast as Softmax, whose bits are the trainer's.
+void SoftmaxRows(int64_t rows, int64_t n, float* x);
+
 float Dot(const float* x, const float* y, int64_t n);
 
 }  // namespace mre

@@ -35,42 +35,23 @@ float TraceRays(const RoutingShape& shape, const float* probabilities,
     float* flow = rates + l * n;
     const uint8_t* is_active = active + l * n;
     const bool last = l + 1 == shape.layers;
-    float* next = last ? nullptr : flow + n;
-    bool any = false;
+    const bool any = std::find(is_active, is_active + n, 1) < is_active + n;
     float coverage = 0;
-    for (int64_t j = 0; j < n; ++j) {
-      if (!is_active[j]) continue;
-      if (last) {
-        coverage += flow[j];
-      } else {
-        if (!any) std::fill(next, next + n, 0.0f);
-        AddScaled(probabilities + shape.transition(l + 1) + j * n, flow[j], n,
-                  next);
-      }
-      any = true;
-      flow[j] = -1.0f;
+    if (last) {
+      for (int64_t j = 0; j < n; ++j) coverage += is_active[j] ? flow[j] : 0.0f;
+    } else if (any) {
+      SumScaledRows(probabilities + shape.transition(l + 1), flow, is_active, n,
+                    n, flow + n);
     }
-    if (last) return coverage;
-    if (!any) return 0;
+    for (int64_t j = 0; j < n; ++j) flow[j] = is_active[j] ? -1.0f : flow[j];
+    if (last || !any) return coverage;
   }
 }
 
 int64_t LargestRate(std::span<const float> rates) {
-  // Lanes, so that the compiler compares several at once.
-  constexpr size_t kLanes = 16;
-  float lanes[kLanes];
-  std::fill_n(lanes, kLanes, -1.0f);
-  size_t at = 0;
-  for (; at + kLanes <= rates.size(); at += kLanes) {
-    for (size_t j = 0; j < kLanes; ++j) {
-      lanes[j] = lanes[j] < rates[at + j] ? rates[at + j] : lanes[j];
-    }
-  }
-  float largest = *std::max_element(lanes, lanes + kLanes);
-  for (; at < rates.size(); ++at) largest = std::max(largest, rates[at]);
-  if (largest >= 0) {
-    return std::find(rates.begin(), rates.end(), largest) - rates.begin();
-  }
+  const int64_t first =
+      FirstLargest(rates.data(), static_cast<int64_t>(rates.size()));
+  if (first >= 0 && rates[first] >= 0) return first;
   // There is none, or no candidate's rate is a number.
   int64_t best = -1;
   for (size_t i = 0; i < rates.size(); ++i) {

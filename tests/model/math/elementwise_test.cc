@@ -165,6 +165,80 @@ TEST(SoftmaxTest, StaysFiniteForHugeLogits) {
   EXPECT_EQ(p, (std::vector<float>{0.5f, 0, 0.5f, 0}));
 }
 
+TEST(SoftmaxRowsTest, IsNearDoubleLoopsAndKeepsRowsApart) {
+  Rng rng(kSeed);
+  for (const int64_t n : kLengths) {
+    constexpr int64_t kRows = 7;
+    // From all alike to one that takes all.
+    std::vector<float> x;
+    for (const double deviation : {0.0, 0.1, 1.0, 3.0, 10.0, 60.0, 1000.0}) {
+      const std::vector<float> row = Randoms(rng, n, deviation, deviation);
+      x.insert(x.end(), row.begin(), row.end());
+    }
+    std::vector<float> p = x;
+    SoftmaxRows(kRows, n, p.data());
+    for (int64_t r = 0; r < kRows; ++r) {
+      SCOPED_TRACE(testing::Message() << "row " << r << " of " << n);
+      std::vector<float> alone(x.begin() + r * n, x.begin() + (r + 1) * n);
+      const std::vector<double> expected = SoftmaxOracle(Widen(alone));
+      SoftmaxRows(1, n, alone.data());
+      for (int64_t i = 0; i < n; ++i) {
+        ASSERT_EQ(p[r * n + i], alone[i]) << i;
+        ASSERT_NEAR(alone[i], expected[i], 4e-7) << i;
+      }
+    }
+  }
+}
+
+TEST(SoftmaxRowsTest, NanStaysInItsRow) {
+  std::vector<float> x(30, 1.0f);
+  x[13] = std::numeric_limits<float>::quiet_NaN();
+  SoftmaxRows(3, 10, x.data());
+  for (int64_t i = 0; i < 30; ++i) {
+    EXPECT_EQ(std::isnan(x[i]), i / 10 == 1) << i;
+  }
+}
+
+TEST(FirstLargestTest, IsThatOfAPlainLoopForEveryLength) {
+  Rng rng(kSeed);
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  for (int64_t n = 0; n <= 40; ++n) {
+    for (int repeat = 0; repeat < 50; ++repeat) {
+      std::vector<float> x(n);
+      int64_t want = -1;
+      for (int64_t i = 0; i < n; ++i) {
+        // Few values, so that many are equal.
+        const uint64_t value = rng.Below(6);
+        x[i] = value == 0   ? kNan
+               : value == 1 ? -kInfinity
+                            : static_cast<float>(value) - 4;
+        if (value < 2) continue;
+        if (want < 0 || x[i] > x[want]) want = i;
+      }
+      ASSERT_EQ(FirstLargest(x.data(), n), want) << n;
+    }
+  }
+}
+
+TEST(SumScaledRowsTest, IsThePlainLoopToTheBit) {
+  Rng rng(kSeed);
+  for (const int64_t rows : {1, 3, 8, 17}) {
+    for (const int64_t n : {1, 7, 8, 9, 16, 33}) {
+      const std::vector<float> x = Randoms(rng, rows * n);
+      const std::vector<float> a = Randoms(rng, rows);
+      std::vector<uint8_t> use(rows);
+      for (uint8_t& u : use) u = rng.Below(2) == 0;
+      std::vector<float> want(n), y(n, 99.0f);
+      for (int64_t j = 0; j < rows; ++j) {
+        if (use[j] != 0) AddScaled(x.data() + j * n, a[j], n, want.data());
+      }
+      SumScaledRows(x.data(), a.data(), use.data(), rows, n, y.data());
+      EXPECT_EQ(y, want) << rows << " rows of " << n;
+    }
+  }
+}
+
 TEST(SoftmaxTest, BackwardAddsTheCentralDifferences) {
   Rng rng(kSeed);
   for (const int64_t n : {1, 2, 8, 10, 65}) {
