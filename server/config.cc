@@ -1,7 +1,9 @@
 #include "server/config.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
+#include "absl/strings/str_cat.h"
 #include "model/base/version.h"
 #include "model/math/parallel.h"
 
@@ -12,6 +14,59 @@ Precision ChosenPrecision(const ServerConfig& config) {
   if (config.precision == "f32") return Precision::kF32;
   return CpuPrefersBf16() ? Precision::kBf16 : Precision::kF32;
 }
+
+namespace {
+
+void AddBrownout(CLI::App& app, ServerConfig& config) {
+  app.add_option("--brownout", config.brownout,
+                 "on: while rows wait because all --max_active_rows places are "
+                 "taken, rows are granted fewer steps and end with OVERLOAD; "
+                 "off: they are only refused, once the queue is full")
+      ->check(CLI::IsMember({"on", "off"}));
+  app.add_option("--brownout_begin_ms", config.brownout_begin_ms,
+                 "Longest wait in the queue at which all steps are granted; "
+                 "beyond, fewer and fewer")
+      ->check(CLI::Range(0.0, 3600e3));
+  app.add_option("--brownout_full_ms", config.brownout_full_ms,
+                 "Wait at which only --brownout_floor steps are granted; a "
+                 "queue that is three quarters full counts as much. More than "
+                 "--brownout_begin_ms; if not given at least 10 times that")
+      ->check(CLI::Range(0.0, 3600e3));
+  app.add_option("--brownout_end_ms", config.brownout_end_ms,
+                 "Wait below which all steps are granted again; at most "
+                 "--brownout_begin_ms, if not given half of that")
+      ->check(CLI::Range(0.0, 3600e3));
+  app.add_option("--brownout_floor", config.brownout_floor,
+                 "Steps that every row is granted; 0: the first prediction "
+                 "only")
+      ->check(CLI::Range(0, 1 << 20));
+}
+
+void CheckBrownout(const CLI::App& app, ServerConfig& config) {
+  // The defaults go with a first mark that was set.
+  if (app.count("--brownout_full_ms") == 0) {
+    config.brownout_full_ms =
+        std::max(config.brownout_full_ms, 10 * config.brownout_begin_ms);
+  }
+  if (app.count("--brownout_end_ms") == 0) {
+    config.brownout_end_ms =
+        std::min(config.brownout_end_ms, config.brownout_begin_ms / 2);
+  }
+  if (config.brownout_full_ms <= config.brownout_begin_ms) {
+    throw CLI::ValidationError("--brownout_full_ms",
+                               absl::StrCat("expected more than "
+                                            "--brownout_begin_ms, which is ",
+                                            config.brownout_begin_ms));
+  }
+  if (config.brownout_end_ms > config.brownout_begin_ms) {
+    throw CLI::ValidationError(
+        "--brownout_end_ms",
+        absl::StrCat("expected at most --brownout_begin_ms, which is ",
+                     config.brownout_begin_ms));
+  }
+}
+
+}  // namespace
 
 CommandLine ParseCommandLine(int argc, char** argv) {
   CommandLine line;
@@ -49,6 +104,7 @@ CommandLine ParseCommandLine(int argc, char** argv) {
   app.add_option("--max_rows_per_request", config.max_rows_per_request,
                  "Rows that one request may carry; at most --max_queued_rows")
       ->check(CLI::Range(1, 1 << 20));
+  AddBrownout(app, config);
   app.add_option("--stall_seconds", config.stall_seconds,
                  "How long a client that wants every step may leave its full "
                  "outbox unread before its call is cancelled; 0: no limit")
@@ -72,6 +128,7 @@ CommandLine ParseCommandLine(int argc, char** argv) {
           "expected at most --max_queued_rows, or no such request could ever "
           "be admitted");
     }
+    CheckBrownout(app, config);
     line.run = true;
   } catch (const CLI::ParseError& error) {
     line.exit_code = app.exit(error) == 0 ? 0 : 2;

@@ -58,6 +58,14 @@ int64_t MaxRowBytes(const ServerConfig& config) {
   return memory / 4 / (config.max_active_rows + config.max_queued_rows);
 }
 
+BrownoutOptions Brownout(const ServerConfig& config) {
+  return {.on = config.brownout == "on",
+          .begin = absl::Milliseconds(config.brownout_begin_ms),
+          .full = absl::Milliseconds(config.brownout_full_ms),
+          .end = absl::Milliseconds(config.brownout_end_ms),
+          .floor = config.brownout_floor};
+}
+
 class GrpcServer : public Server {
  public:
   GrpcServer(const ServerConfig& config,
@@ -70,6 +78,7 @@ class GrpcServer : public Server {
                     .stall_limit = config.stall_seconds == 0
                                        ? absl::InfiniteDuration()
                                        : absl::Seconds(config.stall_seconds),
+                    .brownout = Brownout(config),
                     .threads = config.threads}),
         context_({.repository = repository_.get(),
                   .scheduler = &scheduler_,

@@ -92,7 +92,7 @@ std::string StopText(v1::StopReason reason) {
     case v1::STOP_REASON_EXHAUSTED:
       return "nothing is left to run";
     case v1::STOP_REASON_OVERLOAD:
-      return "the server is overloaded";
+      return "the server is overloaded and grants fewer steps";
     case v1::STOP_REASON_DRAINING:
       return "the server is shutting down";
     default:

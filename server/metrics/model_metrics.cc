@@ -56,6 +56,13 @@ class Builder {
                 .Register(registry_)
                 .Add(With(more));
   }
+  prometheus::Gauge* Gauge(const char* name, const char* help) {
+    return &prometheus::BuildGauge()
+                .Name(name)
+                .Help(help)
+                .Register(registry_)
+                .Add(labels_);
+  }
   Histogram* Distribution(const char* name, const char* help,
                           const Buckets& buckets) {
     return &prometheus::BuildHistogram()
@@ -108,6 +115,16 @@ ModelMetrics::ModelMetrics(const ServedModel& model,
       "mre_macs_saved_total",
       "Multiply-accumulates that rows did not spend because a limit stopped "
       "them; at most, for kinds whose steps differ in cost.");
+  steps_asked_ = build.Counter(
+      "mre_steps_asked_total",
+      "Steps that rows asked for: those they ran, and of rows that overload "
+      "stopped those that their limits on steps and MACs allowed.");
+  steps_granted_ = build.Counter("mre_steps_granted_total",
+                                 "Steps that rows which asked were given.");
+  step_cap_ = build.Gauge(
+      "mre_step_cap",
+      "Steps that a row may run now; all of the model's unless overloaded.");
+  step_cap_->Set(model.model->max_steps());
   row_steps_ =
       build.Distribution("mre_row_steps", "Steps run by rows that stopped.",
                          StepCounts(model.model->max_steps()));
@@ -160,7 +177,7 @@ void ModelMetrics::RanInVain(uint64_t macs) {
 }
 
 void ModelMetrics::RowFinished(StopReason reason, const Progress& progress,
-                               uint64_t in_vain) {
+                               uint64_t in_vain, uint32_t asked) {
   rows_->Increment();
   stops_[static_cast<int>(reason)]->Increment();
   // One that ends by itself has saved nothing; of kinds whose rows differ in
@@ -169,10 +186,14 @@ void ModelMetrics::RowFinished(StopReason reason, const Progress& progress,
     macs_saved_->Increment(
         static_cast<double>(full_macs_ - progress.macs - in_vain));
   }
+  steps_asked_->Increment(asked);
+  steps_granted_->Increment(progress.step);
   row_steps_->Observe(progress.step);
   stop_confidence_->Observe(progress.confidence);
   stop_ray_coverage_->Observe(progress.ray_coverage);
 }
+
+void ModelMetrics::StepCapChanged(uint32_t steps) { step_cap_->Set(steps); }
 
 void ModelMetrics::RequestTook(absl::Duration took) {
   request_seconds_->Observe(absl::ToDoubleSeconds(took));

@@ -31,7 +31,8 @@ class ModelMetrics : public ModelTelemetry {
   void ExpertRan(int64_t expert, int64_t rows) override;
   void RanInVain(uint64_t macs) override;
   void RowFinished(StopReason reason, const Progress& progress,
-                   uint64_t in_vain) override;
+                   uint64_t in_vain, uint32_t asked) override;
+  void StepCapChanged(uint32_t steps) override;
 
   // A call of the model ended, `took` after it arrived.
   void RequestTook(absl::Duration took);
@@ -44,6 +45,9 @@ class ModelMetrics : public ModelTelemetry {
   prometheus::Counter* macs_;
   prometheus::Counter* macs_saved_;
   prometheus::Counter* macs_in_vain_;
+  prometheus::Counter* steps_asked_;
+  prometheus::Counter* steps_granted_;
+  prometheus::Gauge* step_cap_;
   prometheus::Histogram* row_steps_;
   prometheus::Histogram* queue_seconds_;
   prometheus::Histogram* first_prediction_seconds_;

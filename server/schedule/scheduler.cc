@@ -150,9 +150,18 @@ void Scheduler::AdmitFromQueue() {
                     [](const Waiting& waiting) { return waiting.Empty(); });
       FindFirstDeadline();
     }
+    Lower(now);
   }
   for (const Starting& starting : starting_) Begin(starting, now);
   starting_.clear();  // an idle engine holds no request
+}
+
+void Scheduler::Lower(absl::Time now) {
+  QueueSnapshot queue;
+  if (!queue_.empty()) queue.waited = now - queue_.front().request->admitted();
+  queue.rows = queued_rows_.load();
+  queue.limit = options_.max_queued_rows;
+  level_ = NextLevel(options_.brownout, queue, level_);
 }
 
 void Scheduler::ReconsiderQueue() {
@@ -193,6 +202,7 @@ void Scheduler::Begin(const Starting& starting, absl::Time now) {
       static_cast<ModelTelemetry*>(context)->ExpertRan(expert, rows);
     };
     lane.engine = Engine::Create(spec.model, options);
+    lane.step_cap = spec.model->max_steps();
   }
   ActiveRow active;
   active.request = request;
@@ -207,7 +217,16 @@ void Scheduler::Begin(const Starting& starting, absl::Time now) {
   if (row + 1 == spec.rows) request->DropInput();
 }
 
+void Scheduler::SetStepCap(Lane& lane) const {
+  const uint32_t cap = StepCap(level_, options_.brownout.floor,
+                               lane.engine->model().max_steps());
+  if (std::exchange(lane.step_cap, cap) != cap) {
+    lane.telemetry->StepCapChanged(cap);
+  }
+}
+
 bool Scheduler::RunLane(Lane& lane) {
+  SetStepCap(lane);
   if (lane.rows.empty()) return false;
   const bool any_left = Sweep(lane, options_.clock->Now());
   if (stepping_.empty()) return any_left;
@@ -304,7 +323,10 @@ void Scheduler::StepRows(Lane& lane, size_t first, size_t end) {
     spent += progress.macs;
     if (!row.begun) lane.telemetry->FirstPrediction(progress.elapsed);
     row.begun = true;
-    const StopReason reason = CheckBudget(row.budget, progress);
+    StopReason reason = CheckBudget(row.budget, progress);
+    if (reason == StopReason::kNone && progress.step >= lane.step_cap) {
+      reason = StopReason::kOverload;
+    }
     const bool final = reason != StopReason::kNone;
     if (row.request->Wants(progress.step, final)) {
       Deliver(lane, row, reason, now);
@@ -332,6 +354,7 @@ RowSnapshot Scheduler::Look(const Lane& lane, ActiveRow& row,
   snapshot.budget = row.budget;
   snapshot.watched = request.spec().delivery != Delivery::kFinal;
   snapshot.rows = static_cast<int64_t>(lane.rows.size());
+  snapshot.step_cap = lane.step_cap;
   if (row.begun) {
     snapshot.outbox_full = request.OutboxFull(row.row);
     row.paused_since = snapshot.outbox_full ? std::min(row.paused_since, now)
@@ -363,7 +386,13 @@ void Scheduler::Deliver(const Lane& lane, const ActiveRow& row,
     touched_.push_back(row.request);
   }
   if (reason != StopReason::kNone) {
-    lane.telemetry->RowFinished(reason, progress, UnshownMacs(lane, row));
+    int64_t asked = progress.step;
+    if (reason == StopReason::kOverload) {
+      asked += StepsLeft(row.budget, progress,
+                         lane.engine->model().max_steps() - asked);
+    }
+    lane.telemetry->RowFinished(reason, progress, UnshownMacs(lane, row),
+                                static_cast<uint32_t>(asked));
   }
 }
 

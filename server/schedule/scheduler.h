@@ -23,6 +23,7 @@
 #include "absl/synchronization/mutex.h"
 #include "model/base/clock.h"
 #include "model/engine/engine.h"
+#include "server/schedule/brownout.h"
 #include "server/schedule/request.h"
 #include "server/schedule/step_policy.h"
 
@@ -42,6 +43,8 @@ class Scheduler : public Request::Waker {
     // How long a row may pause because nobody takes its predictions; then its
     // request is abandoned.
     absl::Duration stall_limit = absl::InfiniteDuration();
+    // How what rows are granted shrinks while others wait in the queue.
+    BrownoutOptions brownout = {};
     // Threads of the matrix products.
     int threads = 1;
     const Clock* clock = Clock::Real();
@@ -84,6 +87,7 @@ class Scheduler : public Request::Waker {
     ModelTelemetry* telemetry = nullptr;
     std::vector<ActiveRow> rows;
     absl::Duration step;  // that one of one row takes, lately
+    uint32_t step_cap = 0;
   };
   // A request whose rows from `next` on wait in the queue, until `deadline` at
   // the latest.
@@ -104,6 +108,8 @@ class Scheduler : public Request::Waker {
   // Blocks until there is something to do; false: shut down.
   bool AwaitWork(bool rows_paused);
   void AdmitFromQueue();
+  // Sets level_ by what is left in the queue.
+  void Lower(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // True when one more row may begin. Engine thread only.
   bool HasPlace() const;
   // Looks again at what the queued requests want by now.
@@ -117,6 +123,8 @@ class Scheduler : public Request::Waker {
   // Lets rows leave that must, and lists in stepping_ those that may step,
   // those that have not begun last. True when any row has left.
   bool Sweep(Lane& lane, absl::Time now);
+  // What the lane's rows may run at level_.
+  void SetStepCap(Lane& lane) const;
   // One step of the rows stepping_[first..end). Those that are over keep their
   // place, without a request.
   void StepRows(Lane& lane, size_t first, size_t end);
@@ -153,6 +161,7 @@ class Scheduler : public Request::Waker {
   absl::flat_hash_map<const PackedModel*, Lane> lanes_;
   absl::Time drain_deadline_seen_ = absl::InfiniteFuture();
   int64_t paused_rows_ = 0;  // in the last pass
+  double level_ = 0;         // of NextLevel
   std::vector<Starting> starting_;
   std::vector<size_t> stepping_;  // of one pass: indices into Lane::rows
   std::vector<int> may_ahead_;    // StepsAhead of each

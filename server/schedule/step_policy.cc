@@ -20,18 +20,25 @@ int64_t Fits(absl::Duration part, absl::Duration whole) {
 
 }  // namespace
 
-int StepsAhead(const RowSnapshot& row) {
-  const Budget& budget = row.budget;
-  const Progress& progress = row.progress;
-  int64_t left = kMost;
+int64_t StepsLeft(const Budget& budget, const Progress& progress,
+                  int64_t most) {
   if (budget.max_steps > 0) {
-    left = std::min<int64_t>(left, budget.max_steps - progress.step);
+    most = std::min<int64_t>(most, budget.max_steps - progress.step);
   }
   if (budget.max_macs > 0 && progress.next_step_macs > 0) {
     const uint64_t steps =
         (budget.max_macs - progress.macs) / progress.next_step_macs;
-    left = std::min<int64_t>(left, std::min<uint64_t>(steps, kMost));
+    if (steps < static_cast<uint64_t>(most)) most = static_cast<int64_t>(steps);
   }
+  return most;
+}
+
+int StepsAhead(const RowSnapshot& row) {
+  const Budget& budget = row.budget;
+  const Progress& progress = row.progress;
+  int64_t left = StepsLeft(
+      budget, progress,
+      std::min<int64_t>(kMost, int64_t{row.step_cap} - progress.step));
   if (budget.max_time > absl::ZeroDuration()) {
     const absl::Duration pace = progress.elapsed / (progress.step + 1.0);
     left = std::min(left, Fits(pace, budget.max_time - progress.elapsed));
@@ -57,6 +64,9 @@ RowDecision DecideRow(const RowSnapshot& row) {
   if (reason != StopReason::kNone) return {RowAction::kFinish, reason};
   if (row.stop_requested) {
     return {RowAction::kFinish, StopReason::kClientStop};
+  }
+  if (row.progress.step >= row.step_cap) {
+    return {RowAction::kFinish, StopReason::kOverload};
   }
   if (row.drain_expired) return {RowAction::kFinish, StopReason::kDraining};
   if (row.outbox_full) {

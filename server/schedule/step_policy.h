@@ -3,6 +3,7 @@
 #define MRE_SERVER_SCHEDULE_STEP_POLICY_H_
 
 #include <cstdint>
+#include <limits>
 
 #include "absl/time/time.h"
 #include "model/engine/stop_rules.h"
@@ -18,6 +19,8 @@ struct RowSnapshot {
   bool stalled = false;         // and has been for too long
   bool watched = false;         // somebody takes predictions before the last
   int64_t rows = 1;             // that step with it, itself included
+  // Steps that it may run as things are (StepCap), whatever its budget says.
+  uint32_t step_cap = std::numeric_limits<uint32_t>::max();
   Budget budget;
   Progress progress;  // REQUIRES: begun
 };
@@ -35,15 +38,20 @@ struct RowDecision {
   StopReason reason = StopReason::kNone;  // of kFinish
 };
 
+// How many more steps the row's limits on steps and MACs leave, of `most` that
+// there are. REQUIRES: neither limit has stopped it.
+int64_t StepsLeft(const Budget& budget, const Progress& progress, int64_t most);
+
 // How many of a row's next steps to compute together (Engine::Step) when its
 // next is not there yet, in [1, Engine::kMostAhead]. As many as its limits on
-// steps and MACs leave, where nothing else can end it and nobody looks in
-// between. A row that is watched starts with one at a time and is computed as
-// far ahead as it has come, so that first predictions come soon and a client
-// that leaves has wasted no more than it used; and no further than there are
-// rows, for to a row alone its steps come no sooner together than one by one.
-// One that a prediction or the time may stop, half as far, and not beyond its
-// time at the pace it has had. REQUIRES: row.begun.
+// steps and MACs and the step cap leave, where nothing else can end it and
+// nobody looks in between. A row that is watched starts with one at a time and
+// is computed as far ahead as it has come, so that first predictions come soon
+// and a client that leaves has wasted no more than it used; and no further than
+// there are rows, for to a row alone its steps come no sooner together than one
+// by one. One that a prediction or the time may stop, half as far, and not
+// beyond its time at the pace it has had. REQUIRES: row.begun, and DecideRow
+// lets it step.
 int StepsAhead(const RowSnapshot& row);
 
 // The most that each of `rows` rows is computed ahead, if a step of one of them

@@ -26,9 +26,12 @@ class ModelTelemetry {
   // A row left before steps that were computed ahead, worth `macs`, were shown.
   virtual void RanInVain(uint64_t macs) = 0;
   // A row got its final prediction. Of its steps that were computed ahead,
-  // those worth `in_vain` it will not show.
+  // those worth `in_vain` it will not show. `asked`: the steps it ran, or, if
+  // overload stopped it, those that its limits on steps and MACs allowed.
   virtual void RowFinished(StopReason reason, const Progress& progress,
-                           uint64_t in_vain) = 0;
+                           uint64_t in_vain, uint32_t asked) = 0;
+  // From now on a row is granted no more than `steps`; told when it changes.
+  virtual void StepCapChanged(uint32_t steps) = 0;
 };
 
 }  // namespace mre

@@ -25,8 +25,9 @@ struct Outcome {
 // became of them, and the server's exit code.
 std::vector<Outcome> TerminateUnderLoad(const std::string& drain_seconds,
                                         int streams, int* exit_code) {
-  auto started = ServerProcess::Start(
-      {"--drain_seconds=" + drain_seconds, "--max_active_rows=8"});
+  auto started =
+      ServerProcess::Start({"--drain_seconds=" + drain_seconds,
+                            "--max_active_rows=8", "--brownout=off"});
   EXPECT_THAT(started, IsOk());
   ServerProcess& server = **started;
   const auto client = server.Connect();

@@ -39,10 +39,13 @@ TEST_F(MetricsTest, EveryPromisedSeriesIsThereWithItsLabels) {
   };
   EXPECT_TRUE(page.Has("mre_requests_total", with("method=\"Predict\"")));
   EXPECT_TRUE(page.Has("mre_requests_total", with("code=\"OK\"")));
-  for (const char* name : {"mre_rows_total", "mre_macs_total",
-                           "mre_macs_saved_total", "mre_macs_in_vain_total"}) {
+  for (const char* name :
+       {"mre_rows_total", "mre_macs_total", "mre_macs_saved_total",
+        "mre_macs_in_vain_total", "mre_steps_asked_total",
+        "mre_steps_granted_total"}) {
     EXPECT_TRUE(page.Has(name, model)) << name;
   }
+  EXPECT_EQ(page.Sum("mre_step_cap", model), kQuickSteps);
   for (const char* reason :
        {"max_steps", "max_macs", "max_time", "confidence", "ray_coverage",
         "stable", "client_stop", "exhausted", "overload", "draining"}) {
@@ -103,6 +106,8 @@ TEST_F(MetricsTest, SumsAgreeWithWhatWasStreamed) {
   EXPECT_EQ(page.Sum("mre_rows_total"), rows);
   EXPECT_EQ(page.Sum("mre_stops_total"), rows);
   EXPECT_EQ(page.Sum("mre_row_steps_sum"), steps);
+  EXPECT_EQ(page.Sum("mre_steps_granted_total"), steps);
+  EXPECT_EQ(page.Sum("mre_steps_asked_total"), steps);
   EXPECT_EQ(page.Sum("mre_requests_total", {"method=\"PredictStream\""}), 30);
   EXPECT_EQ(page.Sum("mre_open_streams"), 0);
   ASSERT_OK_AND_ASSIGN(const auto info, client_->GetModel(kQuick));

@@ -28,9 +28,9 @@ TEST(ModelMetricsTest, WhatRanInVainIsNotSaved) {
   Progress progress;
   progress.step = 3;
   progress.macs = model->cost().After(3);
-  metrics.RowFinished(StopReason::kConfidence, progress, 1000);
+  metrics.RowFinished(StopReason::kConfidence, progress, 1000, 3);
   metrics.RanInVain(1000);
-  metrics.RowFinished(StopReason::kExhausted, progress, 0);
+  metrics.RowFinished(StopReason::kExhausted, progress, 0, 3);
   std::ostringstream page;
   prometheus::TextSerializer().Serialize(page, registry.Collect());
   const std::string labels = "{model=\"m\",version=\"1\"} ";
@@ -39,6 +39,30 @@ TEST(ModelMetricsTest, WhatRanInVainIsNotSaved) {
                                      full - progress.macs - 1000, "\n")));
   EXPECT_THAT(page.str(),
               HasSubstr(absl::StrCat("mre_macs_in_vain_total", labels, 1000)));
+}
+
+TEST(ModelMetricsTest, StepsGrantedAreHeldAgainstStepsAsked) {
+  ASSERT_OK_AND_ASSIGN(
+      const std::shared_ptr<const PackedModel> model,
+      PackedModel::Create(RandomModel(FashionConfig(), 1), Precision::kF32));
+  prometheus::Registry registry;
+  ModelMetrics metrics({.name = "m", .version = 1, .model = model, .error = {}},
+                       registry);
+  const auto page = [&] {
+    std::ostringstream text;
+    prometheus::TextSerializer().Serialize(text, registry.Collect());
+    return text.str();
+  };
+  const std::string labels = "{model=\"m\",version=\"1\"} ";
+  EXPECT_THAT(page(), HasSubstr("mre_step_cap" + labels + "32\n"));
+  Progress progress;
+  progress.step = 5;
+  metrics.StepCapChanged(5);
+  metrics.RowFinished(StopReason::kOverload, progress, 0, 30);
+  metrics.RowFinished(StopReason::kConfidence, progress, 0, 5);
+  EXPECT_THAT(page(), HasSubstr("mre_step_cap" + labels + "5\n"));
+  EXPECT_THAT(page(), HasSubstr("mre_steps_asked_total" + labels + "35\n"));
+  EXPECT_THAT(page(), HasSubstr("mre_steps_granted_total" + labels + "10\n"));
 }
 
 }  // namespace

@@ -50,15 +50,22 @@ class Telemetry : public ModelTelemetry {
     if (after_expert) after_expert();
   }
   void RanInVain(uint64_t macs) override { in_vain += macs; }
-  void RowFinished(StopReason reason, const Progress&, uint64_t vain) override {
+  void RowFinished(StopReason reason, const Progress& progress, uint64_t vain,
+                   uint32_t asked) override {
     finished_in_vain += vain;
+    steps_asked += asked;
+    steps_granted += progress.step;
     absl::MutexLock lock(&mu);
     ++finished[reason];
   }
 
   std::atomic<int64_t> started{0}, first{0}, steps{0}, row_steps{0},
       activations{0};
+  void StepCapChanged(uint32_t steps) override { step_cap = steps; }
+
   std::atomic<uint64_t> total_macs{0}, in_vain{0}, finished_in_vain{0};
+  std::atomic<uint64_t> steps_asked{0}, steps_granted{0};
+  std::atomic<uint32_t> step_cap{0};  // 0: not told
   absl::Mutex mu;
   std::map<StopReason, int> finished ABSL_GUARDED_BY(mu);
   std::function<void(int64_t step)> after_step;

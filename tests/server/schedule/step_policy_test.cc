@@ -66,6 +66,32 @@ TEST(StepPolicyTest, ABudgetComesBeforeAStopAndAStopBeforeADrain) {
   EXPECT_EQ(DecideRow(row).reason, StopReason::kConfidence);
 }
 
+TEST(StepPolicyTest, FinishesARowThatHasWhatItIsGranted) {
+  RowSnapshot row = Running();
+  row.step_cap = 4;
+  EXPECT_EQ(DecideRow(row).action, RowAction::kStep);
+  for (const uint32_t cap : {3u, 2u, 0u}) {
+    row.step_cap = cap;
+    EXPECT_EQ(DecideRow(row).action, RowAction::kFinish);
+    EXPECT_EQ(DecideRow(row).reason, StopReason::kOverload);
+  }
+  row.begun = false;  // step 0 always runs
+  EXPECT_EQ(DecideRow(row).action, RowAction::kStep);
+}
+
+TEST(StepPolicyTest, WhatARowAskedForComesBeforeWhatItIsGranted) {
+  RowSnapshot row = Running();
+  row.step_cap = 3;
+  row.drain_expired = true;
+  EXPECT_EQ(DecideRow(row).reason, StopReason::kOverload);
+  row.stop_requested = true;
+  EXPECT_EQ(DecideRow(row).reason, StopReason::kClientStop);
+  row.progress.exhausted = true;
+  EXPECT_EQ(DecideRow(row).reason, StopReason::kExhausted);
+  row.budget.max_steps = 3;
+  EXPECT_EQ(DecideRow(row).reason, StopReason::kMaxSteps);
+}
+
 TEST(StepPolicyTest, AFullOutboxPausesButNeverKeepsARowFromFinishing) {
   RowSnapshot row = Running();
   row.outbox_full = true;
@@ -87,6 +113,32 @@ TEST(StepsAheadTest, GoesAsFarAsItsLimitsWhereNobodyLooks) {
   EXPECT_EQ(StepsAhead(row), 3);
   row.budget.max_macs = 1000'000;
   EXPECT_EQ(StepsAhead(row), 5);
+}
+
+TEST(StepsAheadTest, GoesNoFurtherThanWhatIsGranted) {
+  RowSnapshot row = Running();
+  row.step_cap = 8;
+  EXPECT_EQ(StepsAhead(row), 5);
+  row.budget.max_steps = 6;
+  EXPECT_EQ(StepsAhead(row), 3);
+  row.step_cap = 4;
+  EXPECT_EQ(StepsAhead(row), 1);
+}
+
+TEST(StepsLeftTest, AreThoseOfTheNearestLimit) {
+  Progress progress;
+  progress.step = 3;
+  progress.macs = 1000;
+  progress.next_step_macs = 100;
+  Budget budget;
+  EXPECT_EQ(StepsLeft(budget, progress, 29), 29);
+  budget.max_steps = 13;
+  EXPECT_EQ(StepsLeft(budget, progress, 29), 10);
+  EXPECT_EQ(StepsLeft(budget, progress, 9), 9);
+  budget.max_macs = 1599;
+  EXPECT_EQ(StepsLeft(budget, progress, 29), 5);
+  budget.max_macs = 1000;
+  EXPECT_EQ(StepsLeft(budget, progress, 29), 0);
 }
 
 TEST(StepsAheadTest, OfAWatchedRowAreAsManyAsItHasRun) {

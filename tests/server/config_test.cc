@@ -1,0 +1,46 @@
+#include "server/config.h"
+
+#include <initializer_list>
+#include <string>
+#include <vector>
+
+#include "gtest/gtest.h"
+
+namespace mre {
+namespace {
+
+CommandLine Parse(std::initializer_list<std::string> flags) {
+  std::vector<std::string> words = {"mre-server", "--model_repository=x"};
+  words.insert(words.end(), flags);
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  return ParseCommandLine(static_cast<int>(argv.size()), argv.data());
+}
+
+TEST(ServerConfigTest, TheMarksOfABrownoutFollowTheFirst) {
+  EXPECT_EQ(Parse({}).config.brownout, "on");
+  const ServerConfig early = Parse({"--brownout_begin_ms=2"}).config;
+  EXPECT_EQ(early.brownout_end_ms, 1);
+  EXPECT_EQ(early.brownout_full_ms, 100);
+  const ServerConfig late = Parse({"--brownout_begin_ms=200"}).config;
+  EXPECT_EQ(late.brownout_end_ms, 5);
+  EXPECT_EQ(late.brownout_full_ms, 2000);
+}
+
+TEST(ServerConfigTest, RefusesMarksOfABrownoutThatAreNotInOrder) {
+  EXPECT_TRUE(Parse({"--brownout_end_ms=10", "--brownout_full_ms=10.5"}).run);
+  EXPECT_EQ(Parse({"--brownout_full_ms=10"}).exit_code, 2);
+  EXPECT_EQ(Parse({"--brownout_end_ms=10.5"}).exit_code, 2);
+  EXPECT_EQ(Parse({"--brownout_floor=-1"}).exit_code, 2);
+  EXPECT_EQ(Parse({"--brownout=maybe"}).exit_code, 2);
+}
+
+TEST(ServerConfigTest, TheRowsOfARequestFollowAShorterQueue) {
+  EXPECT_EQ(Parse({"--max_queued_rows=100"}).config.max_rows_per_request, 100);
+  EXPECT_EQ(
+      Parse({"--max_queued_rows=100", "--max_rows_per_request=101"}).exit_code,
+      2);
+}
+
+}  // namespace
+}  // namespace mre

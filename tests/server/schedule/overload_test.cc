@@ -1,0 +1,169 @@
+// Rows that are granted fewer steps because others wait.
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/synchronization/notification.h"
+#include "gtest/gtest.h"
+#include "tests/server/schedule/scheduler_fixture.h"
+#include "tests/support/status_matchers.h"
+
+namespace mre {
+namespace {
+
+// Whoever has waited at all is too many.
+BrownoutOptions AtOnce() {
+  return {.begin = absl::ZeroDuration(),
+          .full = absl::Microseconds(1),
+          .end = absl::ZeroDuration(),
+          .floor = 4};
+}
+
+// One row runs and another waits; time passes only where a test says so.
+class OverloadTest : public SchedulerTest {
+ protected:
+  // What a row with `budget` gets on a scheduler with one place if another one
+  // is submitted after the engine's step `when`, and has waited for `waited`
+  // by the next.
+  std::vector<Prediction> Run(const BrownoutOptions& brownout, Budget budget,
+                              Delivery delivery, int64_t when,
+                              absl::Duration waited) {
+    scheduler_ = std::make_unique<Scheduler>(Scheduler::Options{
+        .max_active_rows = 1, .brownout = brownout, .clock = &clock_});
+    auto first = Make(budget, delivery);
+    waiting_ = Make({}, Delivery::kFinal);
+    telemetry_.after_step = [this, when, waited](int64_t step) {
+      if (step != when) return;
+      ASSERT_THAT(scheduler_->Submit(waiting_->request), IsOk());
+      clock_.Advance(waited);
+    };
+    EXPECT_THAT(scheduler_->Submit(first->request), IsOk());
+    return first->Await();
+  }
+
+  std::unique_ptr<Scheduler> scheduler_;
+  std::unique_ptr<Collector> waiting_;
+};
+
+TEST_F(OverloadTest, WhoWaitsTakesFromThoseThatRun) {
+  const std::vector<Prediction> got =
+      Run(AtOnce(), {}, Delivery::kAll, 11, absl::Milliseconds(1));
+  EXPECT_EQ(got.back().stop_reason, StopReason::kOverload);
+  EXPECT_EQ(got.back().step, 10u);
+  EXPECT_FALSE(got.back().probabilities.empty());
+  // Nobody waits behind the other.
+  EXPECT_EQ(waiting_->Await().back().stop_reason, StopReason::kExhausted);
+  AwaitIdle(*scheduler_);
+  EXPECT_EQ(telemetry_.steps_asked, 2 * kAllSteps);
+  EXPECT_EQ(telemetry_.steps_granted, 10 + kAllSteps);
+  EXPECT_EQ(telemetry_.step_cap, kAllSteps) << "whole again";
+}
+
+TEST_F(OverloadTest, EveryRowGetsTheFloor) {
+  for (const uint32_t floor : {0u, 1u, 4u, 9u}) {
+    BrownoutOptions brownout = AtOnce();
+    brownout.floor = floor;
+    const int64_t now = telemetry_.steps + 1;  // with its first prediction
+    const std::vector<Prediction> got =
+        Run(brownout, {}, Delivery::kAll, now, absl::Milliseconds(1));
+    EXPECT_EQ(got.back().step, floor);
+    EXPECT_EQ(got.back().stop_reason, StopReason::kOverload);
+    waiting_->Await();
+    AwaitIdle(*scheduler_);
+  }
+}
+
+// Nobody looks, so that it is computed in waves of eight.
+TEST_F(OverloadTest, NothingIsComputedBeyondTheCap) {
+  const std::vector<Prediction> got =
+      Run(AtOnce(), {}, Delivery::kFinal, 1, absl::Milliseconds(1));
+  EXPECT_EQ(got.back().step, 4u);
+  EXPECT_EQ(got.back().stop_reason, StopReason::kOverload);
+  waiting_->Await();
+  AwaitIdle(*scheduler_);
+  EXPECT_EQ(telemetry_.activations, 4 + kAllSteps);
+  EXPECT_EQ(telemetry_.in_vain, 0u);
+}
+
+TEST_F(OverloadTest, ASmallerBudgetKeepsItsOwnReason) {
+  for (const uint32_t steps : {1u, 4u}) {
+    const int64_t now = telemetry_.steps + 1;
+    const std::vector<Prediction> got =
+        Run(AtOnce(), Steps(steps), Delivery::kAll, now, absl::Milliseconds(1));
+    EXPECT_EQ(got.back().step, steps);
+    EXPECT_EQ(got.back().stop_reason, StopReason::kMaxSteps);
+    waiting_->Await();
+    AwaitIdle(*scheduler_);
+  }
+  EXPECT_EQ(telemetry_.steps_asked, telemetry_.steps_granted);
+}
+
+TEST_F(OverloadTest, WhatALimitWouldHaveAllowedIsWhatWasAsked) {
+  const std::vector<Prediction> got =
+      Run(AtOnce(), Steps(20), Delivery::kAll, 1, absl::Milliseconds(1));
+  EXPECT_EQ(got.back().stop_reason, StopReason::kOverload);
+  waiting_->Await();
+  AwaitIdle(*scheduler_);
+  EXPECT_EQ(telemetry_.steps_asked, 20 + kAllSteps);
+  EXPECT_EQ(telemetry_.steps_granted, 4 + kAllSteps);
+}
+
+TEST_F(OverloadTest, AShortWaitTakesNothing) {
+  const BrownoutOptions brownout;
+  const std::vector<Prediction> got =
+      Run(brownout, {}, Delivery::kAll, 1, brownout.begin);
+  EXPECT_EQ(got.back().stop_reason, StopReason::kExhausted);
+  EXPECT_EQ(telemetry_.step_cap, 0u) << "never lowered";
+}
+
+TEST_F(OverloadTest, OffTakesNothing) {
+  BrownoutOptions brownout = AtOnce();
+  brownout.on = false;
+  const std::vector<Prediction> got =
+      Run(brownout, {}, Delivery::kAll, 1, absl::Hours(1));
+  EXPECT_EQ(got.back().stop_reason, StopReason::kExhausted);
+}
+
+// A new budget asks for more than is granted; a stop is the client's own.
+TEST_F(OverloadTest, AnotherBudgetBuysNoMore) {
+  scheduler_ = std::make_unique<Scheduler>(Scheduler::Options{
+      .max_active_rows = 1, .brownout = AtOnce(), .clock = &clock_});
+  auto first = Make(Steps(3));
+  auto second = Make({}, Delivery::kFinal);
+  telemetry_.after_step = [&](int64_t step) {
+    if (step != 2) return;
+    first->request->SetBudget(Steps(60));
+    ASSERT_THAT(scheduler_->Submit(second->request), IsOk());
+    clock_.Advance(absl::Milliseconds(1));
+  };
+  ASSERT_THAT(scheduler_->Submit(first->request), IsOk());
+  EXPECT_EQ(first->Await().back().step, 4u);
+  EXPECT_EQ(first->Await().back().stop_reason, StopReason::kOverload);
+  second->Await();
+}
+
+// The clock stands still: it is the queue that is nearly full.
+TEST_F(OverloadTest, AFullQueueLowersBeforeItRefuses) {
+  Scheduler scheduler(
+      {.max_active_rows = 1, .max_queued_rows = 4, .clock = &clock_});
+  absl::Notification release;
+  const auto holder = HoldThePlace(scheduler, release);
+  auto crowd = Make({}, Delivery::kFinal, 4);
+  ASSERT_THAT(scheduler.Submit(crowd->request), IsOk());
+  EXPECT_EQ(scheduler.Submit(Make({})->request).code(),
+            absl::StatusCode::kResourceExhausted);
+  release.Notify();
+  EXPECT_EQ(holder->Await().back().stop_reason, StopReason::kOverload);
+  EXPECT_EQ(holder->Await().back().step, BrownoutOptions().floor);
+  const std::vector<Prediction> rows = crowd->Await();
+  ASSERT_EQ(rows.size(), 4u);
+  // Three rows wait behind the first, two behind the next.
+  EXPECT_EQ(rows[0].stop_reason, StopReason::kOverload);
+  EXPECT_EQ(rows[3].stop_reason, StopReason::kExhausted);
+  AwaitIdle(scheduler);
+  EXPECT_EQ(telemetry_.step_cap, kAllSteps);
+}
+
+}  // namespace
+}  // namespace mre
