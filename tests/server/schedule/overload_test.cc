@@ -102,6 +102,7 @@ TEST_F(OverloadTest, ASmallerBudgetKeepsItsOwnReason) {
 TEST_F(OverloadTest, WhatALimitWouldHaveAllowedIsWhatWasAsked) {
   const std::vector<Prediction> got =
       Run(AtOnce(), Steps(20), Delivery::kAll, 1, absl::Milliseconds(1));
+  EXPECT_EQ(got.size(), 5u) << "the last step is the final one";
   EXPECT_EQ(got.back().stop_reason, StopReason::kOverload);
   waiting_->Await();
   AwaitIdle(*scheduler_);
