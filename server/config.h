@@ -18,7 +18,7 @@ struct ServerConfig {
   int threads = 1;          // of the matrix products
   // "auto": bf16 where the CPU is faster at it (AMX), else f32.
   std::string precision = "auto";
-  int64_t max_active_rows = 1024;
+  int64_t max_active_rows = 256;
   int64_t max_queued_rows = 4096;
   int64_t max_rows_per_request = 256;
   std::string brownout = "on";  // or "off"

@@ -37,7 +37,7 @@ class Scheduler : public Request::Waker {
     // a slow reader do not count until they go on. With them at most
     // max_active_rows + max_queued_rows are alive, and for one step those more
     // that were begun because they might not wait any longer.
-    int64_t max_active_rows = 1024;
+    int64_t max_active_rows = 256;
     // Rows that may wait for a place; more are refused.
     int64_t max_queued_rows = 4096;
     // How long a row may pause because nobody takes its predictions; then its
