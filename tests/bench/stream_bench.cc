@@ -10,20 +10,16 @@
 // Every stream asks for all steps with DELIVERY_ALL and is replaced by a new
 // one when it ends (closed loop).
 #include <grpcpp/grpcpp.h>
-#include <signal.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 #include <cstdio>
-#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 #include "absl/synchronization/blocking_counter.h"
 #include "absl/time/clock.h"
 #include "proto/mre/v1/anytime.grpc.pb.h"
@@ -34,84 +30,23 @@ namespace mre {
 namespace {
 
 constexpr int kRuns = 5;
+constexpr char kModel[] = "fashion-mnist";
 
-// Sends the recorded updates of one stream to whoever calls.
-class EchoService : public v1::AnytimeInference::CallbackService {
- public:
-  explicit EchoService(std::vector<v1::PredictUpdate> updates)
-      : updates_(std::move(updates)) {}
-
-  grpc::ServerWriteReactor<v1::PredictUpdate>* PredictStream(
-      grpc::CallbackServerContext*, const v1::PredictRequest*) override {
-    class Call : public grpc::ServerWriteReactor<v1::PredictUpdate> {
-     public:
-      explicit Call(const std::vector<v1::PredictUpdate>& updates)
-          : updates_(updates) {
-        Next();
-      }
-      void OnWriteDone(bool ok) override {
-        if (ok) Next();
-      }
-      void OnDone() override { delete this; }
-
-     private:
-      void Next() {
-        const v1::PredictUpdate* update = &updates_[next_++];
-        if (next_ == updates_.size()) {
-          StartWriteAndFinish(update, {}, grpc::Status::OK);
-        } else {
-          StartWrite(update);
-        }
-      }
-      const std::vector<v1::PredictUpdate>& updates_;
-      size_t next_ = 0;
-    };
-    return new Call(updates_);
-  }
-
- private:
-  const std::vector<v1::PredictUpdate> updates_;
-};
-
-// Serves the recorded stream in `file` until killed; prints its port.
-int ServeEcho(const char* file) {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  std::ifstream in(file, std::ios::binary);
-  std::vector<v1::PredictUpdate> updates;
-  uint32_t size = 0;
-  while (in.read(reinterpret_cast<char*>(&size), sizeof(size))) {
-    std::string bytes(size, '\0');
-    in.read(bytes.data(), size);
-    updates.emplace_back().ParseFromString(bytes);
-  }
-  EchoService service(std::move(updates));
-  grpc::ServerBuilder builder;
-  int port = 0;
-  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
-                           &port);
-  builder.RegisterService(&service);
-  const auto server = builder.BuildAndStart();
-  std::printf("%d\n", port);
-  std::fflush(stdout);
-  server->Wait();
-  return 0;
-}
-
-// Runs this program again as the echo; returns its address.
-std::string StartEcho(const std::string& file) {
+// Starts the echo of `server`'s streams; returns its address.
+std::string StartEcho(const std::string& server) {
   int out[2];
   if (pipe(out) != 0) return "";
   if (fork() == 0) {
     dup2(out[1], STDOUT_FILENO);
-    execl("/proc/self/exe", "echo", "--echo", file.c_str(), nullptr);
+    execl(MRE_ECHO_SERVER, "echo_server", server.c_str(), kModel, nullptr);
     _exit(127);
   }
   close(out[1]);
-  std::string port;
-  char c;
-  while (read(out[0], &c, 1) == 1 && c != '\n') port.push_back(c);
+  std::string line;
+  char c = 0;
+  while (read(out[0], &c, 1) == 1 && c != '\n') line.push_back(c);
   close(out[0]);
-  return absl::StrCat("127.0.0.1:", port);
+  return line.substr(line.find('=') + 1);
 }
 
 // Keeps `streams` streams open for `seconds`; predictions a second.
@@ -179,32 +114,7 @@ class Load {
   absl::BlockingCounter* open_ = nullptr;
 };
 
-// Writes the stream of `request` to `file`: each update with one prediction,
-// as a reader that keeps up gets them. Returns how many there are.
-int Record(const Client& client, const v1::PredictRequest& request,
-           const std::string& file) {
-  std::ofstream out(file, std::ios::binary);
-  int count = 0;
-  const absl::Status status =
-      client.Stream(request, [&](const v1::PredictUpdate& update) {
-        for (const v1::Prediction& prediction : update.predictions()) {
-          v1::PredictUpdate one = update;
-          one.clear_predictions();
-          *one.add_predictions() = prediction;
-          const std::string bytes = one.SerializeAsString();
-          const auto size = static_cast<uint32_t>(bytes.size());
-          out.write(reinterpret_cast<const char*>(&size), sizeof(size));
-          out << bytes;
-          ++count;
-        }
-        return true;
-      });
-  if (!status.ok()) std::fprintf(stderr, "%s\n", status.ToString().c_str());
-  return count;
-}
-
 int Main(int argc, char** argv) {
-  if (argc == 3 && std::string(argv[1]) == "--echo") return ServeEcho(argv[2]);
   int streams = 64;
   double seconds = 2;
   if (argc < 2 || (argc > 2 && !absl::SimpleAtoi(argv[2], &streams)) ||
@@ -218,18 +128,18 @@ int Main(int argc, char** argv) {
     std::fprintf(stderr, "%s\n", server.status().ToString().c_str());
     return 1;
   }
-  v1::PredictRequest request = MakeRequest("fashion-mnist");
+  v1::PredictRequest request = MakeRequest(kModel);
   request.mutable_output()->set_delivery(v1::DELIVERY_ALL);
-  const TempDir dir;
-  const int messages =
-      Record(*(*server)->Connect(), request, dir.File("stream"));
-  if (messages == 0) return 1;
-  const std::string echo = StartEcho(dir.File("stream"));
+  const std::string echo = StartEcho((*server)->target());
+  if (echo.empty()) {
+    std::fprintf(stderr, "%s did not start\n", MRE_ECHO_SERVER);
+    return 1;
+  }
   PrintMachine();
   std::printf(
-      "%d closed-loop streams of %d predictions, DELIVERY_ALL, %g s a run\n"
+      "%d closed-loop streams of every step, DELIVERY_ALL, %g s a run\n"
       "   server/s     echo/s   ratio\n",
-      streams, messages, seconds);
+      streams, seconds);
   Load of_server((*server)->target(), request);
   Load of_echo(echo, request);
   of_server.Run(streams, 0.5);  // warm up

@@ -26,6 +26,8 @@ import sys
 import tempfile
 import time
 
+from report import machine, spread
+
 WIDTH, HIDDEN, LAYERS, EXPERTS, CONTEXT, CLASSES = 64, 64, 4, 8, 32, 10
 TOTAL = LAYERS * EXPERTS
 BATCH = 256
@@ -219,24 +221,6 @@ def time_ours(args, threads, steps, batches):
     timed = (lines[-1]["step"] - lines[0]["step"]) * BATCH
     return [timed / (lines[-1]["seconds"] - lines[0]["seconds"]),
             lines[-1]["loss"]]
-
-
-def machine():
-    with open("/proc/cpuinfo") as file:
-        names = [line.split(":", 1)[1].strip() for line in file
-                 if line.startswith("model name")]
-    revision = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL, text=True,
-        cwd=os.path.dirname(os.path.abspath(__file__))).stdout.strip()
-    return (f"{names[0] if names else 'unknown CPU'}, "
-            f"{len(os.sched_getaffinity(0))} cores; "
-            f"revision {revision or 'unknown'}")
-
-
-def spread(values, form):
-    return (f"{form.format(statistics.median(values))} "
-            f"({form.format(min(values))}-{form.format(max(values))})")
 
 
 def main():

@@ -1,0 +1,163 @@
+// Holds many streams open at once, for serve_bench.py to look at the server
+// meanwhile.
+//
+//   hold_streams SERVER MODEL STREAMS CONNECTIONS served|unread
+//
+// "served": interactive streams that stay open. Each asks for one image and is
+// answered, and when all are, all ask again at once; then prints
+// "held STREAMS served ANSWERS failed FAILURES".
+// "unread": streams of every step whose client never reads; prints "held
+// STREAMS" when all have been started.
+//
+// Then waits for the end of its input and exits without closing anything. It
+// needs one file descriptor a connection.
+#include <grpcpp/grpcpp.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/blocking_counter.h"
+#include "proto/mre/v1/anytime.grpc.pb.h"
+#include "tests/e2e/server_process.h"
+
+namespace mre {
+namespace {
+
+using Stub = v1::AnytimeInference::Stub;
+
+// One interactive stream with at most one request open. Never deleted: it is
+// there as long as the process.
+class Talk
+    : public grpc::ClientBidiReactor<v1::PredictControl, v1::PredictUpdate> {
+ public:
+  explicit Talk(Stub& stub) {
+    stub.async()->PredictInteractive(&context_, this);
+    AddHold();  // Ask writes from outside of the reactions.
+    StartRead(&update_);
+    StartCall();
+  }
+
+  // Opens a request; counts in `answered` or `failed`, then in `done`.
+  // REQUIRES: the one before is done.
+  void Ask(const v1::PredictControl& open, std::atomic<int>* answered,
+           std::atomic<int>* failed, absl::BlockingCounter* done) {
+    answered_ = answered;
+    failed_ = failed;
+    done_ = done;
+    StartWrite(&open);
+  }
+
+  void OnReadDone(bool ok) override {
+    if (!ok) return End(failed_);
+    bool final = false;
+    for (const v1::Prediction& prediction : update_.predictions()) {
+      final |= prediction.final();
+    }
+    const bool refused = update_.has_error();
+    StartRead(&update_);
+    if (final) End(answered_);
+    if (refused) End(failed_);
+  }
+
+ private:
+  void End(std::atomic<int>* outcome) {
+    absl::BlockingCounter* done = done_.exchange(nullptr);
+    if (done == nullptr) return;
+    ++*outcome;
+    done->DecrementCount();
+  }
+
+  grpc::ClientContext context_;
+  v1::PredictUpdate update_;
+  std::atomic<int>* answered_ = nullptr;
+  std::atomic<int>* failed_ = nullptr;
+  std::atomic<absl::BlockingCounter*> done_{nullptr};
+};
+
+// A stream that is never read.
+class Unread : public grpc::ClientReadReactor<v1::PredictUpdate> {
+ public:
+  Unread(Stub& stub, const v1::PredictRequest& request) {
+    stub.async()->PredictStream(&context_, &request, this);
+    StartCall();
+  }
+
+ private:
+  grpc::ClientContext context_;
+};
+
+std::vector<std::unique_ptr<Stub>> Connect(const std::string& server,
+                                           int connections) {
+  std::vector<std::unique_ptr<Stub>> stubs;
+  for (int i = 0; i < connections; ++i) {
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    stubs.push_back(v1::AnytimeInference::NewStub(grpc::CreateCustomChannel(
+        server, grpc::InsecureChannelCredentials(), arguments)));
+  }
+  return stubs;
+}
+
+void AskAll(const std::vector<Talk*>& talks, const v1::PredictRequest& request,
+            absl::string_view id, std::atomic<int>& answered,
+            std::atomic<int>& failed) {
+  v1::PredictControl control;
+  control.set_request_id(std::string(id));
+  *control.mutable_open() = request;
+  absl::BlockingCounter done(static_cast<int>(talks.size()));
+  for (Talk* talk : talks) talk->Ask(control, &answered, &failed, &done);
+  done.Wait();
+}
+
+int Main(int argc, char** argv) {
+  int streams = 0;
+  int connections = 0;
+  const absl::string_view mode = argc == 6 ? argv[5] : "";
+  if (argc != 6 || !absl::SimpleAtoi(argv[3], &streams) || streams < 1 ||
+      !absl::SimpleAtoi(argv[4], &connections) || connections < 1 ||
+      (mode != "served" && mode != "unread")) {
+    std::fprintf(stderr,
+                 "usage: %s SERVER MODEL STREAMS CONNECTIONS served|unread\n",
+                 argv[0]);
+    return 2;
+  }
+  const std::vector<std::unique_ptr<Stub>> stubs =
+      Connect(argv[1], connections);
+  v1::PredictRequest request = MakeRequest(argv[2]);
+  request.mutable_output()->set_delivery(v1::DELIVERY_ALL);
+  if (mode == "served") {
+    std::vector<Talk*> talks;
+    for (int i = 0; i < streams; ++i) {
+      talks.push_back(new Talk(*stubs[i % connections]));
+    }
+    std::atomic<int> answered{0};
+    std::atomic<int> failed{0};
+    AskAll(talks, request, "first", answered, failed);
+    AskAll(talks, request, "again", answered, failed);
+    std::printf("held %d served %d failed %d\n", streams, answered.load(),
+                failed.load());
+  } else {
+    request.mutable_output()->set_probabilities(true);
+    for (int i = 0; i < streams; ++i) {
+      new Unread(*stubs[i % connections], request);
+    }
+    std::printf("held %d\n", streams);
+  }
+  std::fflush(stdout);
+  char byte = 0;
+  while (read(STDIN_FILENO, &byte, 1) > 0) {
+  }
+  _exit(0);
+}
+
+}  // namespace
+}  // namespace mre
+
+int main(int argc, char** argv) { return mre::Main(argc, argv); }
