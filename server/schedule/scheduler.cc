@@ -134,7 +134,8 @@ void Scheduler::AdmitFromQueue() {
   const absl::Time now = options_.clock->Now();
   {
     absl::MutexLock lock(&mu_);
-    woken_ = false;
+    look_at_paused_ = std::exchange(woken_, false) || now >= next_look_;
+    if (look_at_paused_) next_look_ = now + kPausedPoll;
     if (std::exchange(reconsider_, false)) ReconsiderQueue();
     while (!queue_.empty() && HasPlace()) {
       TakeNext(queue_.front());
@@ -250,7 +251,16 @@ bool Scheduler::Sweep(Lane& lane, absl::Time now) {
   stepping_.clear();
   may_ahead_.clear();
   size_t kept = 0;
+  const auto keep = [&](ActiveRow& row) {
+    ActiveRow& place = lane.rows[kept++];
+    if (&place != &row) place = std::move(row);
+  };
   for (ActiveRow& row : lane.rows) {
+    if (!look_at_paused_ && row.paused_since != absl::InfiniteFuture()) {
+      ++paused_rows_;
+      keep(row);
+      continue;
+    }
     const RowSnapshot snapshot = Look(lane, row, now);
     const RowDecision decision = DecideRow(snapshot);
     if (decision.action == RowAction::kFinish) {
@@ -268,8 +278,7 @@ bool Scheduler::Sweep(Lane& lane, absl::Time now) {
       may_ahead_.push_back(snapshot.begun ? StepsAhead(snapshot) : 1);
     }
     if (decision.action == RowAction::kPause) ++paused_rows_;
-    ActiveRow& place = lane.rows[kept++];
-    if (&place != &row) place = std::move(row);
+    keep(row);
   }
   const bool any_left = kept < lane.rows.size();
   lane.rows.resize(kept);

@@ -162,6 +162,10 @@ class Scheduler : public Request::Waker {
   absl::Time drain_deadline_seen_ = absl::InfiniteFuture();
   int64_t paused_rows_ = 0;  // in the last pass
   double level_ = 0;         // of NextLevel
+  // Rows that pause are left be until something wakes the engine thread, or
+  // for a moment: there may be many more of them than of those that step.
+  bool look_at_paused_ = true;  // of this pass
+  absl::Time next_look_ = absl::InfinitePast();
   std::vector<Starting> starting_;
   std::vector<size_t> stepping_;  // of one pass: indices into Lane::rows
   std::vector<int> may_ahead_;    // StepsAhead of each
