@@ -13,6 +13,7 @@
 #include "model/base/log.h"
 #include "model/base/status_macros.h"
 #include "model/base/version.h"
+#include "model/math/parallel.h"
 #include "server/metrics/exporter.h"
 #include "server/metrics/metrics.h"
 #include "server/metrics/process.h"
@@ -203,6 +204,9 @@ class GrpcServer : public Server {
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     const ServerConfig& config) {
+  // On this thread, which loads and warms up: with more threads than that, on a
+  // busy machine, most of the start would be their waiting for each other.
+  SetThreads(config.threads);
   ASSIGN_OR_RETURN(auto repository, Repository::Load(config.model_repository,
                                                      ChosenPrecision(config),
                                                      MaxRowBytes(config)));
