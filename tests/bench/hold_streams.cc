@@ -99,6 +99,9 @@ std::vector<std::unique_ptr<Stub>> Connect(const std::string& server,
   for (int i = 0; i < connections; ++i) {
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    // What is not read waits with the server, not in this process.
+    arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+    arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 1024);
     stubs.push_back(v1::AnytimeInference::NewStub(grpc::CreateCustomChannel(
         server, grpc::InsecureChannelCredentials(), arguments)));
   }
@@ -145,6 +148,7 @@ int Main(int argc, char** argv) {
                 failed.load());
   } else {
     request.mutable_output()->set_probabilities(true);
+    request.mutable_output()->set_top_k(10);
     for (int i = 0; i < streams; ++i) {
       new Unread(*stubs[i % connections], request);
     }

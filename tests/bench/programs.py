@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import urllib.request
 
 from report import HERE, ROOT
 
@@ -24,7 +25,7 @@ class Program:
             raise RuntimeError("did not start: " + " ".join(self.command))
         fields = dict(word.split("=") for word in self.ready.split()
                       if "=" in word)
-        self.address = fields.get("grpc")
+        self.address, self.metrics = fields.get("grpc"), fields.get("metrics")
 
     def __enter__(self):
         return self
@@ -50,11 +51,12 @@ class Program:
                     return int(line.split()[1]) * 1024
         raise RuntimeError(f"no {field} of " + " ".join(self.command))
 
-    def cpu_seconds(self):
-        """CPU time that it has used."""
-        with open(f"/proc/{self.process.pid}/stat") as file:
-            fields = file.read().rsplit(")", 1)[1].split()
-        return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+    def metric(self, name):
+        """The sum of an mre-server's series of that name."""
+        with urllib.request.urlopen(f"http://{self.metrics}/metrics") as page:
+            lines = page.read().decode().splitlines()
+        return sum(float(line.split()[-1]) for line in lines
+                   if line.startswith((name + " ", name + "{")))
 
 
 class Programs:
