@@ -93,15 +93,18 @@ class Unread : public grpc::ClientReadReactor<v1::PredictUpdate> {
   grpc::ClientContext context_;
 };
 
+// With `narrow` the server may send 1 KB of a stream that is not read: what
+// more there is waits with the server, not in this process.
 std::vector<std::unique_ptr<Stub>> Connect(const std::string& server,
-                                           int connections) {
+                                           int connections, bool narrow) {
   std::vector<std::unique_ptr<Stub>> stubs;
   for (int i = 0; i < connections; ++i) {
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-    // What is not read waits with the server, not in this process.
-    arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
-    arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 1024);
+    if (narrow) {
+      arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+      arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 1024);
+    }
     stubs.push_back(v1::AnytimeInference::NewStub(grpc::CreateCustomChannel(
         server, grpc::InsecureChannelCredentials(), arguments)));
   }
@@ -132,7 +135,7 @@ int Main(int argc, char** argv) {
     return 2;
   }
   const std::vector<std::unique_ptr<Stub>> stubs =
-      Connect(argv[1], connections);
+      Connect(argv[1], connections, mode == "unread");
   v1::PredictRequest request = MakeRequest(argv[2]);
   request.mutable_output()->set_delivery(v1::DELIVERY_ALL);
   if (mode == "served") {
