@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The serving table: mre-server's figures as ratios against named references.
 
-  cmake --preset bench && cmake --build --preset bench
+  cmake --preset bench && cmake --build --preset bench --target serve_bench
   tests/bench/serve_bench.py --build=build/bench
 
 Starts real servers, drives them and their references with mre-loadtest, and prints
@@ -21,7 +21,7 @@ Rows (serving_rows.py says what each does):
   cold_start        time from exec to SERVING
 
 Needs Debian's python3-torch, python3-numpy, python3-grpcio and python3-grpc-tools;
-exits with 77 where one is missing. All takes about 8 minutes. Asserts nothing of a
+exits with 77 where one is missing. All takes about 10 minutes. Asserts nothing of a
 time; stops where a request failed or the references' answers differ.
 """
 
