@@ -22,9 +22,9 @@ struct ServerConfig {
   int64_t max_queued_rows = 4096;
   int64_t max_rows_per_request = 256;
   std::string brownout = "on";  // or "off"
-  double brownout_begin_ms = 10;
-  double brownout_full_ms = 100;
-  double brownout_end_ms = 5;
+  double brownout_begin_ms = 50;
+  double brownout_full_ms = 500;
+  double brownout_end_ms = 25;
   uint32_t brownout_floor = 4;
   double stall_seconds = 60;  // 0: no limit
   double drain_seconds = 30;

@@ -19,11 +19,11 @@ struct BrownoutOptions {
   bool on = true;
   // When a row has waited in the queue for longer than `begin`, less is
   // granted; from `full` on, the floor.
-  absl::Duration begin = absl::Milliseconds(10);
-  absl::Duration full = absl::Milliseconds(100);
+  absl::Duration begin = absl::Milliseconds(50);
+  absl::Duration full = absl::Milliseconds(500);
   // What was lowered comes back as the wait falls, later by begin - end than it
   // went, and is whole again once nobody has waited for longer than this.
-  absl::Duration end = absl::Milliseconds(5);
+  absl::Duration end = absl::Milliseconds(25);
   // Steps that every row is granted.
   uint32_t floor = 4;
 };

@@ -21,16 +21,16 @@ TEST(ServerConfigTest, TheMarksOfABrownoutFollowTheFirst) {
   EXPECT_EQ(Parse({}).config.brownout, "on");
   const ServerConfig early = Parse({"--brownout_begin_ms=2"}).config;
   EXPECT_EQ(early.brownout_end_ms, 1);
-  EXPECT_EQ(early.brownout_full_ms, 100);
+  EXPECT_EQ(early.brownout_full_ms, 500);
   const ServerConfig late = Parse({"--brownout_begin_ms=200"}).config;
-  EXPECT_EQ(late.brownout_end_ms, 5);
+  EXPECT_EQ(late.brownout_end_ms, 25);
   EXPECT_EQ(late.brownout_full_ms, 2000);
 }
 
 TEST(ServerConfigTest, RefusesMarksOfABrownoutThatAreNotInOrder) {
-  EXPECT_TRUE(Parse({"--brownout_end_ms=10", "--brownout_full_ms=10.5"}).run);
-  EXPECT_EQ(Parse({"--brownout_full_ms=10"}).exit_code, 2);
-  EXPECT_EQ(Parse({"--brownout_end_ms=10.5"}).exit_code, 2);
+  EXPECT_TRUE(Parse({"--brownout_end_ms=50", "--brownout_full_ms=50.5"}).run);
+  EXPECT_EQ(Parse({"--brownout_full_ms=50"}).exit_code, 2);
+  EXPECT_EQ(Parse({"--brownout_end_ms=50.5"}).exit_code, 2);
   EXPECT_EQ(Parse({"--brownout_floor=-1"}).exit_code, 2);
   EXPECT_EQ(Parse({"--brownout=maybe"}).exit_code, 2);
 }
