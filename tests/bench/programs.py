@@ -92,18 +92,19 @@ class Programs:
                        model, streams, connections, mode)
 
     def load(self, server, *flags, model="fashion-mnist", streams=64,
-             seconds=None):
-        """What mre-loadtest reports of all requests of a closed loop. Without
-        `seconds`, flags say how long."""
+             rate=None, seconds=None):
+        """What mre-loadtest reports of all requests of a closed loop of
+        `streams`, in which none may fail; with `rate` of an open loop, which may
+        ask too much. Without `seconds`, flags say how long."""
         if seconds is not None:
             flags += (f"--duration={seconds}s", "--warmup=500ms")
+        loop = f"--concurrency={streams}" if rate is None else f"--rate={rate}"
         output = subprocess.run(
             [self.path("client/loadtest/mre-loadtest"), "--json", "--quiet",
-             f"--server={server.address}", f"--model={model}",
-             f"--concurrency={streams}", *flags],
+             f"--server={server.address}", f"--model={model}", loop, *flags],
             stdout=subprocess.PIPE, check=True).stdout
         report = json.loads(output)
-        if report["all"]["failed"] > 0:
+        if rate is None and report["all"]["failed"] > 0:
             raise RuntimeError(f"requests failed: {report['all']['failures']}")
         return report["all"]
 

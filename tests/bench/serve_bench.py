@@ -19,6 +19,7 @@ Rows (serving_rows.py says what each does):
   unread_streams    what 1,000 readers that never read cost
   bf16              accuracy in bf16 and f32
   cold_start        time from exec to SERVING
+  overload          goodput at twice the capacity against at the capacity
 
 Needs Debian's python3-torch, python3-numpy, python3-grpcio and python3-grpc-tools;
 exits with 77 where one is missing. All takes about 10 minutes. Asserts nothing of a
