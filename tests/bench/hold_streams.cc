@@ -51,11 +51,15 @@ class Talk
     answered_ = answered;
     failed_ = failed;
     done_ = done;
+    if (ended_) return End(failed_);
     StartWrite(&open);
   }
 
   void OnReadDone(bool ok) override {
-    if (!ok) return End(failed_);
+    if (!ok) {
+      ended_ = true;  // For good: what is asked from now on fails.
+      return End(failed_);
+    }
     bool final = false;
     for (const v1::Prediction& prediction : update_.predictions()) {
       final |= prediction.final();
@@ -76,8 +80,9 @@ class Talk
 
   grpc::ClientContext context_;
   v1::PredictUpdate update_;
-  std::atomic<int>* answered_ = nullptr;
-  std::atomic<int>* failed_ = nullptr;
+  std::atomic<bool> ended_{false};
+  std::atomic<std::atomic<int>*> answered_{nullptr};
+  std::atomic<std::atomic<int>*> failed_{nullptr};
   std::atomic<absl::BlockingCounter*> done_{nullptr};
 };
 
