@@ -33,7 +33,7 @@ done <<'EOT'
 fashion-mnist-topk fashion-mnist-mlp topk-4 1
 fashion-mnist-adak fashion-mnist-mlp adak 1
 fashion-mnist-mlp fashion-mnist-mlp mlp 1
-fashion-mnist-conv fashion-mnist-conv mre 3 8
+fashion-mnist-conv fashion-mnist-conv-long mre 2 8
 cifar10 cifar10-conv mre 0 8
 fashion-mnist-rays raytracing fashion-mnist-rays 4
 mnist-rays raytracing mnist-rays 2
