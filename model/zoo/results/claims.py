@@ -14,8 +14,9 @@ import pathlib
 import statistics
 import sys
 
-PLANS = {"fashion-mnist-mlp", "fashion-mnist-conv", "cifar10-conv",
-         "raytracing", "text-pathmoe"}
+PLANS = {"fashion-mnist-mlp", "fashion-mnist-conv",
+         "fashion-mnist-conv-long", "cifar10-conv", "raytracing",
+         "text-pathmoe"}
 RAY_SETS = ("mnist", "fashion-mnist", "usps", "cifar10")
 
 
@@ -267,13 +268,17 @@ def main():
     equal_macs(mlp, "mre-pairs", dense)
     conv = plans.get("fashion-mnist-conv", {})
     accuracies("Fashion-MNIST, conv experts", conv,
-               ("mre", "mre-random", "topk-2", "cnn"))
+               ("mre", "mre-patches", "mre-random", "topk-2", "cnn"))
     learned_against_random(conv, "mre", "mre-random")
     epochs(conv, "topk-2", ("mre",))
     confidence_against_plain(conv, "mre")
     equal_macs(conv, "mre", ("topk-2", "cnn"))
-    accuracies("CIFAR-10, conv experts", plans.get("cifar10-conv", {}),
-               ("mre", "topk-2"))
+    accuracies("Fashion-MNIST, conv experts, twice the epochs",
+               plans.get("fashion-mnist-conv-long", {}), ("mre",))
+    cifar = plans.get("cifar10-conv", {})
+    accuracies("CIFAR-10, conv experts", cifar, ("mre", "topk-2"))
+    epochs(cifar, "topk-2", ("mre",))
+    equal_macs(cifar, "mre", ("topk-2",))
     rays(plans.get("raytracing", {}))
     shared_routers(plans.get("text-pathmoe", {}))
 
