@@ -52,13 +52,15 @@ void CheckBrownout(const CLI::App& app, ServerConfig& config) {
     config.brownout_end_ms =
         std::min(config.brownout_end_ms, config.brownout_begin_ms / 2);
   }
-  if (config.brownout_full_ms <= config.brownout_begin_ms) {
-    throw CLI::ValidationError("--brownout_full_ms",
-                               absl::StrCat("expected more than "
-                                            "--brownout_begin_ms, which is ",
-                                            config.brownout_begin_ms));
+  // A microsecond is much more than a Duration's resolution. NaN is refused.
+  if (!(config.brownout_full_ms - config.brownout_begin_ms >= 0.001)) {
+    throw CLI::ValidationError(
+        "--brownout_full_ms",
+        absl::StrCat("expected at least 0.001 more than --brownout_begin_ms, "
+                     "which is ",
+                     config.brownout_begin_ms));
   }
-  if (config.brownout_end_ms > config.brownout_begin_ms) {
+  if (!(config.brownout_end_ms <= config.brownout_begin_ms)) {
     throw CLI::ValidationError(
         "--brownout_end_ms",
         absl::StrCat("expected at most --brownout_begin_ms, which is ",

@@ -14,7 +14,8 @@ namespace mre {
 class Server {
  public:
   // Loads the models, runs each once, and listens. When it returns, the server
-  // serves and its health says so.
+  // serves and its health says so. Leaves the calling thread's products on
+  // config.threads threads (SetThreads).
   static absl::StatusOr<std::unique_ptr<Server>> Start(
       const ServerConfig& config);
   // Ends calls that are still open.

@@ -46,7 +46,7 @@ template <typename F>
 }
 
 // e^x of x <= 0, from -87 on: 2^k e^r with |r| <= log(2)/2 by the polynomial of
-// Cephes' expf (S. Moshier). Within 2 units in the last place.
+// Cephes' expf (S. Moshier).
 [[gnu::always_inline]] inline float ExpNotAboveZero(float x) {
   constexpr float kRound = 0x1.8p23f;  // adding it rounds to a whole number
   x = std::max(x, -87.0f);
@@ -72,10 +72,15 @@ void LayerNorm(const float* __restrict x, int64_t rows, int64_t n,
                float* stats) {
   for (int64_t r = 0; r < rows; ++r, x += n, y += n) {
     const float mean =
-        SumLanes(n, [&](auto at) { return at(x); }) / static_cast<float>(n);
-    const float variance =
-        SumLanes(n, [&](auto at) { return (at(x) - mean) * (at(x) - mean); }) /
+        SumLanes(
+            n, [&](auto at) __attribute__((always_inline)) { return at(x); }) /
         static_cast<float>(n);
+    const float variance = SumLanes(
+                               n,
+                               [&](auto at) __attribute__((always_inline)) {
+                                 return (at(x) - mean) * (at(x) - mean);
+                               }) /
+                           static_cast<float>(n);
     const float inverse = 1.0f / std::sqrt(variance + kLayerNormEpsilon);
     for (int64_t i = 0; i < n; ++i) {
       y[i] = (x[i] - mean) * inverse * gain[i] + bias[i];
@@ -96,11 +101,18 @@ void LayerNormBackward(const float* __restrict dy, const float* __restrict x,
   for (int64_t r = 0; r < rows; ++r, dy += n, x += n, dx += n) {
     const float mean = stats[2 * r];
     const float inverse = stats[2 * r + 1];
-    const auto normal = [&](auto at) { return (at(x) - mean) * inverse; };
+    const auto normal = [&](auto at) __attribute__((always_inline)) {
+      return (at(x) - mean) * inverse;
+    };
     const float sum =
-        SumLanes(n, [&](auto at) { return at(dy) * at(gain); }) * scale;
+        SumLanes(
+            n, [&](auto at) __attribute__((
+                   always_inline)) { return at(dy) * at(gain); }) *
+        scale;
     const float dot =
-        SumLanes(n, [&](auto at) { return at(dy) * at(gain) * normal(at); }) *
+        SumLanes(
+            n, [&](auto at) __attribute__((
+                   always_inline)) { return at(dy) * at(gain) * normal(at); }) *
         scale;
     if (dgain != nullptr) {
       for (int64_t i = 0; i < n; ++i) dgain[i] += dy[i] * normal(OneAt{i});
@@ -125,7 +137,9 @@ void Softmax(const float* x, int64_t n, float* p) {
 
 MRE_SIMD
 void SoftmaxBackwardAdd(const float* p, const float* dp, int64_t n, float* dx) {
-  const float dot = SumLanes(n, [&](auto at) { return at(p) * at(dp); });
+  const float dot = SumLanes(
+      n, [&](auto at)
+             __attribute__((always_inline)) { return at(p) * at(dp); });
   for (int64_t i = 0; i < n; ++i) dx[i] += p[i] * (dp[i] - dot);
 }
 
@@ -177,7 +191,7 @@ MRE_SIMD
 void SumScaledRows(const float* __restrict x, const float* a,
                    const uint8_t* use, int64_t rows, int64_t n,
                    float* __restrict y) {
-  const auto sum_into = [&](auto sum, auto at) {
+  const auto sum_into = [&](auto sum, auto at) __attribute__((always_inline)) {
     for (int64_t j = 0; j < rows; ++j) {
       sum += a[j] * static_cast<float>(use[j]) * at(x + j * n);
     }
@@ -225,7 +239,8 @@ void SoftmaxRows(int64_t rows, int64_t n, float* x) {
 
 MRE_SIMD
 float Dot(const float* x, const float* y, int64_t n) {
-  return SumLanes(n, [&](auto at) { return at(x) * at(y); });
+  return SumLanes(
+      n, [&](auto at) __attribute__((always_inline)) { return at(x) * at(y); });
 }
 
 }  // namespace mre

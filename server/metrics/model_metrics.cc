@@ -123,7 +123,8 @@ ModelMetrics::ModelMetrics(const ServedModel& model,
                                  "Steps that rows which asked were given.");
   step_cap_ = build.Gauge(
       "mre_step_cap",
-      "Steps that a row may run now; all of the model's unless overloaded.");
+      "Steps that a row may run now, if any has been asked for; all of the "
+      "model's unless overloaded.");
   step_cap_->Set(model.model->max_steps());
   row_steps_ =
       build.Distribution("mre_row_steps", "Steps run by rows that stopped.",
@@ -180,9 +181,10 @@ void ModelMetrics::RowFinished(StopReason reason, const Progress& progress,
                                uint64_t in_vain, uint32_t asked) {
   rows_->Increment();
   stops_[static_cast<int>(reason)]->Increment();
-  // One that ends by itself has saved nothing; of kinds whose rows differ in
-  // what all their steps cost, full_macs_ is the most.
-  if (reason != StopReason::kExhausted) {
+  // One that ends by itself has saved nothing, and what overload took nobody
+  // wanted saved; of kinds whose rows differ in what all their steps cost,
+  // full_macs_ is the most.
+  if (reason != StopReason::kExhausted && reason != StopReason::kOverload) {
     macs_saved_->Increment(
         static_cast<double>(full_macs_ - progress.macs - in_vain));
   }

@@ -4,7 +4,7 @@
 //
 // A row waits only while every place is taken, so a server with a free place
 // grants all that is asked. Refusing begins when the queue is full, and by then
-// the floor is reached.
+// the floor is reached, unless it filled within one pass.
 #ifndef MRE_SERVER_SCHEDULE_BROWNOUT_H_
 #define MRE_SERVER_SCHEDULE_BROWNOUT_H_
 

@@ -51,14 +51,14 @@ class Talk
     answered_ = answered;
     failed_ = failed;
     done_ = done;
-    if (ended_) return End(failed_);
+    if (ended_) return End(&Talk::failed_);
     StartWrite(&open);
   }
 
   void OnReadDone(bool ok) override {
     if (!ok) {
       ended_ = true;  // For good: what is asked from now on fails.
-      return End(failed_);
+      return End(&Talk::failed_);
     }
     bool final = false;
     for (const v1::Prediction& prediction : update_.predictions()) {
@@ -66,15 +66,16 @@ class Talk
     }
     const bool refused = update_.has_error();
     StartRead(&update_);
-    if (final) End(answered_);
-    if (refused) End(failed_);
+    if (final) End(&Talk::answered_);
+    if (refused) End(&Talk::failed_);
   }
 
  private:
-  void End(std::atomic<int>* outcome) {
+  using Outcome = std::atomic<std::atomic<int>*> Talk::*;
+  void End(Outcome outcome) {
     absl::BlockingCounter* done = done_.exchange(nullptr);
     if (done == nullptr) return;
-    ++*outcome;
+    ++*(this->*outcome).load();
     done->DecrementCount();
   }
 

@@ -144,7 +144,8 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         bench = Bench(args, programs, scratch)
         print(f"{machine()}; load {os.getloadavg()[0]:.1f} at the start; median "
-              f"and range of {bench.runs} alternated runs of {bench.seconds:g} s")
+              f"and range of {bench.runs} alternated runs of {bench.seconds:g} s "
+              "(stream: always 5; overload: of 10,000 requests)")
         print("\n| row | what | here | reference | ratio, or the figure itself "
               "| target | |\n| --- | --- | --- | --- | --- | --- | --- |",
               flush=True)

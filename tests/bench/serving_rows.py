@@ -194,8 +194,10 @@ def unread_streams(bench, streams=1000):
             with bench.programs.server(repository=repository) as server:
                 without.append(bench.load(server)["requests_per_s"])
                 before = server.memory()
+                begun = server.metric("mre_queue_seconds_count") + streams
                 with bench.programs.hold(server, model, streams, streams,
                                          "unread"):
+                    await_rows(server, begun)
                     settle(server)
                     grown.append((server.memory() - before) / MIB)
                     beside.append(bench.load(server)["requests_per_s"])
@@ -209,6 +211,15 @@ def unread_streams(bench, streams=1000):
                  + spread(without, "{:,.0f}"), slower, "{:.1f}", 10,
                  less=True)]
     return lines
+
+
+def await_rows(server, count, limit=60):
+    """Waits until as many rows have begun."""
+    until = time.monotonic() + limit
+    while server.metric("mre_queue_seconds_count") < count:
+        if time.monotonic() > until:
+            raise RuntimeError(f"{server.ready}: not all rows begun, {limit} s")
+        time.sleep(0.1)
 
 
 def settle(server, limit=60):
@@ -226,9 +237,10 @@ def bf16(bench):
     """Accuracy in bf16 and in f32, over all test images."""
     lines = []
     with contextlib.ExitStack() as stack:
+        f32 = stack.enter_context(bench.programs.server("--precision=f32"))
         try:
-            servers = [stack.enter_context(bench.programs.server(
-                f"--precision={name}")) for name in ("bf16", "f32")]
+            servers = [stack.enter_context(
+                bench.programs.server("--precision=bf16")), f32]
         except RuntimeError:
             bench.note("bf16: left out, this CPU lacks it")
             return []

@@ -30,6 +30,10 @@ TEST(ServerConfigTest, TheMarksOfABrownoutFollowTheFirst) {
 TEST(ServerConfigTest, RefusesMarksOfABrownoutThatAreNotInOrder) {
   EXPECT_TRUE(Parse({"--brownout_end_ms=50", "--brownout_full_ms=50.5"}).run);
   EXPECT_EQ(Parse({"--brownout_full_ms=50"}).exit_code, 2);
+  EXPECT_EQ(Parse({"--brownout_full_ms=50.0001"}).exit_code, 2);
+  EXPECT_EQ(Parse({"--brownout_full_ms=nan"}).exit_code, 2);
+  EXPECT_EQ(Parse({"--brownout_begin_ms=nan"}).exit_code, 2);
+  EXPECT_EQ(Parse({"--brownout_end_ms=nan"}).exit_code, 2);
   EXPECT_EQ(Parse({"--brownout_end_ms=50.5"}).exit_code, 2);
   EXPECT_EQ(Parse({"--brownout_floor=-1"}).exit_code, 2);
   EXPECT_EQ(Parse({"--brownout=maybe"}).exit_code, 2);

@@ -190,6 +190,17 @@ TEST(SoftmaxRowsTest, IsNearDoubleLoopsAndKeepsRowsApart) {
   }
 }
 
+TEST(SoftmaxRowsTest, SmallNumbersAreExactOnTheirOwnScale) {
+  for (float x = 0; x >= -87; x -= 0.37f) {
+    float p[] = {0, x};
+    SoftmaxRows(1, 2, p);
+    EXPECT_NEAR(p[1] / p[0] / std::exp(static_cast<double>(x)), 1, 1e-6) << x;
+  }
+  float p[] = {0, -1000};
+  SoftmaxRows(1, 2, p);
+  EXPECT_NEAR(p[1] / std::exp(-87.0), 1, 1e-6);
+}
+
 TEST(SoftmaxRowsTest, NanStaysInItsRow) {
   std::vector<float> x(30, 1.0f);
   x[13] = std::numeric_limits<float>::quiet_NaN();

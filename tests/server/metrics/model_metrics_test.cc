@@ -31,6 +31,7 @@ TEST(ModelMetricsTest, WhatRanInVainIsNotSaved) {
   metrics.RowFinished(StopReason::kConfidence, progress, 1000, 3);
   metrics.RanInVain(1000);
   metrics.RowFinished(StopReason::kExhausted, progress, 0, 3);
+  metrics.RowFinished(StopReason::kOverload, progress, 0, 30);
   std::ostringstream page;
   prometheus::TextSerializer().Serialize(page, registry.Collect());
   const std::string labels = "{model=\"m\",version=\"1\"} ";

@@ -145,7 +145,7 @@ TEST_F(OverloadTest, AnotherBudgetBuysNoMore) {
 }
 
 // The clock stands still: it is the queue that is nearly full.
-TEST_F(OverloadTest, AFullQueueLowersBeforeItRefuses) {
+TEST_F(OverloadTest, AFullQueueLowersThoughNobodyHasWaited) {
   Scheduler scheduler(
       {.max_active_rows = 1, .max_queued_rows = 4, .clock = &clock_});
   absl::Notification release;

@@ -100,6 +100,30 @@ TEST_F(SchedulerTest, APausedRowStillStopsForItsTime) {
   EXPECT_EQ(slow->Await().back().stop_reason, StopReason::kMaxTime);
 }
 
+// While others step, paused rows are looked at now and then only.
+TEST_F(SchedulerTest, APausedRowStopsForItsTimeWhileAnotherSteps) {
+  Scheduler scheduler({.clock = &clock_});
+  Budget budget;
+  budget.max_time = absl::Milliseconds(10);
+  auto slow = Make(budget);
+  slow->StopTaking();
+  ASSERT_THAT(scheduler.Submit(slow->request), IsOk());
+  while (telemetry_.row_steps < kOutboxSteps) std::this_thread::yield();
+  const int64_t before = telemetry_.steps;
+  int stopped = 0;
+  telemetry_.after_step = [&](int64_t step) {
+    if (step == before + 2) clock_.Advance(absl::Milliseconds(11));
+    if (step != before + 5) return;
+    absl::MutexLock lock(&telemetry_.mu);
+    stopped = telemetry_.finished[StopReason::kMaxTime];
+  };
+  // Nobody takes anything of it before its end, so nothing wakes the engine.
+  auto other = Make({}, Delivery::kFinal);
+  ASSERT_THAT(scheduler.Submit(other->request), IsOk());
+  other->Await();
+  EXPECT_EQ(stopped, 1);
+}
+
 TEST_F(SchedulerTest, ARowPausedForTooLongIsAbandoned) {
   Scheduler scheduler({.stall_limit = absl::Seconds(60), .clock = &clock_});
   auto slow = Make({}, Delivery::kAll, 3);
