@@ -1,5 +1,7 @@
 // Rows whose readers are slow, or never read.
 #include <algorithm>
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -102,14 +104,7 @@ TEST_F(SchedulerTest, APausedRowStillStopsForItsTime) {
 
 // While others step, paused rows are looked at now and then only.
 TEST_F(SchedulerTest, APausedRowStopsForItsTimeWhileAnotherSteps) {
-  Scheduler scheduler({.clock = &clock_});
-  Budget budget;
-  budget.max_time = absl::Milliseconds(10);
-  auto slow = Make(budget);
-  slow->StopTaking();
-  ASSERT_THAT(scheduler.Submit(slow->request), IsOk());
-  while (telemetry_.row_steps < kOutboxSteps) std::this_thread::yield();
-  const int64_t before = telemetry_.steps;
+  std::atomic<int64_t> before = 1'000'000;  // step at which the other begins
   int stopped = 0;
   telemetry_.after_step = [&](int64_t step) {
     if (step == before + 2) clock_.Advance(absl::Milliseconds(11));
@@ -117,6 +112,14 @@ TEST_F(SchedulerTest, APausedRowStopsForItsTimeWhileAnotherSteps) {
     absl::MutexLock lock(&telemetry_.mu);
     stopped = telemetry_.finished[StopReason::kMaxTime];
   };
+  Scheduler scheduler({.clock = &clock_});
+  Budget budget;
+  budget.max_time = absl::Milliseconds(10);
+  auto slow = Make(budget);
+  slow->StopTaking();
+  ASSERT_THAT(scheduler.Submit(slow->request), IsOk());
+  while (telemetry_.row_steps < kOutboxSteps) std::this_thread::yield();
+  before = telemetry_.steps.load();
   // Nobody takes anything of it before its end, so nothing wakes the engine.
   auto other = Make({}, Delivery::kFinal);
   ASSERT_THAT(scheduler.Submit(other->request), IsOk());
