@@ -17,7 +17,7 @@ using Lanes [[gnu::vector_size(32)]] = float;
 constexpr int64_t kLanes = 8;
 struct EightAt {
   int64_t i;
-  [[gnu::always_inline]] Lanes operator()(const float* x) const {
+  Lanes operator()(const float* x) const {
     Lanes lanes;
     std::memcpy(&lanes, x + i, sizeof(lanes));
     return lanes;
@@ -25,29 +25,31 @@ struct EightAt {
 };
 struct OneAt {
   int64_t i;
-  [[gnu::always_inline]] float operator()(const float* x) const { return x[i]; }
+  float operator()(const float* x) const { return x[i]; }
 };
 
-// Sums term(at) over all i < n in eight lanes: fixed order, so fixed bits.
-template <typename F>
-[[gnu::always_inline]] inline float SumLanes(int64_t n, F term) {
-  Lanes lanes = {};
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) lanes += term(EightAt{i});
-  if (i < n) {
-    float sums[kLanes];
-    std::memcpy(sums, &lanes, sizeof(sums));
-    for (float* sum = sums; i < n; ++i) *sum++ += term(OneAt{i});
-    return ((sums[0] + sums[4]) + (sums[1] + sums[5])) +
-           ((sums[2] + sums[6]) + (sums[3] + sums[7]));
-  }
+template <typename Eight>
+float Total(const Eight& lanes) {
   return ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5])) +
          ((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]));
 }
 
+// Sums term(at) over all i < n in eight lanes: fixed order, so fixed bits.
+template <typename F>
+float SumLanes(int64_t n, F term) {
+  Lanes lanes = {};
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) lanes += term(EightAt{i});
+  if (i == n) return Total(lanes);
+  float sums[kLanes];  // Lanes that are indexed would not stay in a register.
+  std::memcpy(sums, &lanes, sizeof(sums));
+  for (float* sum = sums; i < n; ++i) *sum++ += term(OneAt{i});
+  return Total(sums);
+}
+
 // e^x of x <= 0, from -87 on: 2^k e^r with |r| <= log(2)/2 by the polynomial of
 // Cephes' expf (S. Moshier).
-[[gnu::always_inline]] inline float ExpNotAboveZero(float x) {
+float ExpNotAboveZero(float x) {
   constexpr float kRound = 0x1.8p23f;  // adding it rounds to a whole number
   x = std::max(x, -87.0f);
   const float shifted = x * 1.44269504f + kRound;
@@ -72,15 +74,10 @@ void LayerNorm(const float* __restrict x, int64_t rows, int64_t n,
                float* stats) {
   for (int64_t r = 0; r < rows; ++r, x += n, y += n) {
     const float mean =
-        SumLanes(
-            n, [&](auto at) __attribute__((always_inline)) { return at(x); }) /
+        SumLanes(n, [&](auto at) { return at(x); }) / static_cast<float>(n);
+    const float variance =
+        SumLanes(n, [&](auto at) { return (at(x) - mean) * (at(x) - mean); }) /
         static_cast<float>(n);
-    const float variance = SumLanes(
-                               n,
-                               [&](auto at) __attribute__((always_inline)) {
-                                 return (at(x) - mean) * (at(x) - mean);
-                               }) /
-                           static_cast<float>(n);
     const float inverse = 1.0f / std::sqrt(variance + kLayerNormEpsilon);
     for (int64_t i = 0; i < n; ++i) {
       y[i] = (x[i] - mean) * inverse * gain[i] + bias[i];
@@ -101,18 +98,11 @@ void LayerNormBackward(const float* __restrict dy, const float* __restrict x,
   for (int64_t r = 0; r < rows; ++r, dy += n, x += n, dx += n) {
     const float mean = stats[2 * r];
     const float inverse = stats[2 * r + 1];
-    const auto normal = [&](auto at) __attribute__((always_inline)) {
-      return (at(x) - mean) * inverse;
-    };
+    const auto normal = [&](auto at) { return (at(x) - mean) * inverse; };
     const float sum =
-        SumLanes(
-            n, [&](auto at) __attribute__((
-                   always_inline)) { return at(dy) * at(gain); }) *
-        scale;
+        SumLanes(n, [&](auto at) { return at(dy) * at(gain); }) * scale;
     const float dot =
-        SumLanes(
-            n, [&](auto at) __attribute__((
-                   always_inline)) { return at(dy) * at(gain) * normal(at); }) *
+        SumLanes(n, [&](auto at) { return at(dy) * at(gain) * normal(at); }) *
         scale;
     if (dgain != nullptr) {
       for (int64_t i = 0; i < n; ++i) dgain[i] += dy[i] * normal(OneAt{i});
@@ -137,9 +127,7 @@ void Softmax(const float* x, int64_t n, float* p) {
 
 MRE_SIMD
 void SoftmaxBackwardAdd(const float* p, const float* dp, int64_t n, float* dx) {
-  const float dot = SumLanes(
-      n, [&](auto at)
-             __attribute__((always_inline)) { return at(p) * at(dp); });
+  const float dot = SumLanes(n, [&](auto at) { return at(p) * at(dp); });
   for (int64_t i = 0; i < n; ++i) dx[i] += p[i] * (dp[i] - dot);
 }
 
@@ -191,7 +179,7 @@ MRE_SIMD
 void SumScaledRows(const float* __restrict x, const float* a,
                    const uint8_t* use, int64_t rows, int64_t n,
                    float* __restrict y) {
-  const auto sum_into = [&](auto sum, auto at) __attribute__((always_inline)) {
+  const auto sum_into = [&](auto sum, auto at) {
     for (int64_t j = 0; j < rows; ++j) {
       sum += a[j] * static_cast<float>(use[j]) * at(x + j * n);
     }
@@ -239,8 +227,7 @@ void SoftmaxRows(int64_t rows, int64_t n, float* x) {
 
 MRE_SIMD
 float Dot(const float* x, const float* y, int64_t n) {
-  return SumLanes(
-      n, [&](auto at) __attribute__((always_inline)) { return at(x) * at(y); });
+  return SumLanes(n, [&](auto at) { return at(x) * at(y); });
 }
 
 }  // namespace mre

@@ -249,7 +249,7 @@ void LinearOp::ApplyOnOneThread(const Weights& weights, const float* x,
 }
 
 int64_t LinearOp::PaddedRows(int64_t rows) {
-  // The smallest block for what is left over is none larger than this.
+  // The block that what is left over runs in reaches no further than this.
   return (rows + kOnlyBlock - 1) / kOnlyBlock * kOnlyBlock;
 }
 
