@@ -32,33 +32,31 @@ namespace {
 
 using Stub = v1::AnytimeInference::Stub;
 
-// One interactive stream with at most one request open. Never deleted: it is
-// there as long as the process.
+// One interactive stream with at most one request open, whose ends it counts.
+// Never deleted: it is there as long as the process.
 class Talk
     : public grpc::ClientBidiReactor<v1::PredictControl, v1::PredictUpdate> {
  public:
-  explicit Talk(Stub& stub) {
+  Talk(Stub& stub, std::atomic<int>& answered, std::atomic<int>& failed)
+      : answered_(answered), failed_(failed) {
     stub.async()->PredictInteractive(&context_, this);
     AddHold();  // Ask writes from outside of the reactions.
     StartRead(&update_);
     StartCall();
   }
 
-  // Opens a request; counts in `answered` or `failed`, then in `done`.
-  // REQUIRES: the one before is done.
-  void Ask(const v1::PredictControl& open, std::atomic<int>* answered,
-           std::atomic<int>* failed, absl::BlockingCounter* done) {
-    answered_ = answered;
-    failed_ = failed;
+  // Opens a request; counts its end, then in `done`. REQUIRES: the one before
+  // is done.
+  void Ask(const v1::PredictControl& open, absl::BlockingCounter* done) {
     done_ = done;
-    if (ended_) return End(&Talk::failed_);
+    if (ended_) return End(failed_);
     StartWrite(&open);
   }
 
   void OnReadDone(bool ok) override {
     if (!ok) {
       ended_ = true;  // For good: what is asked from now on fails.
-      return End(&Talk::failed_);
+      return End(failed_);
     }
     bool final = false;
     for (const v1::Prediction& prediction : update_.predictions()) {
@@ -66,24 +64,23 @@ class Talk
     }
     const bool refused = update_.has_error();
     StartRead(&update_);
-    if (final) End(&Talk::answered_);
-    if (refused) End(&Talk::failed_);
+    if (final) End(answered_);
+    if (refused) End(failed_);
   }
 
  private:
-  using Outcome = std::atomic<std::atomic<int>*> Talk::*;
-  void End(Outcome outcome) {
+  void End(std::atomic<int>& outcome) {
     absl::BlockingCounter* done = done_.exchange(nullptr);
     if (done == nullptr) return;
-    ++*(this->*outcome).load();
+    ++outcome;
     done->DecrementCount();
   }
 
   grpc::ClientContext context_;
   v1::PredictUpdate update_;
+  std::atomic<int>& answered_;
+  std::atomic<int>& failed_;
   std::atomic<bool> ended_{false};
-  std::atomic<std::atomic<int>*> answered_{nullptr};
-  std::atomic<std::atomic<int>*> failed_{nullptr};
   std::atomic<absl::BlockingCounter*> done_{nullptr};
 };
 
@@ -118,13 +115,12 @@ std::vector<std::unique_ptr<Stub>> Connect(const std::string& server,
 }
 
 void AskAll(const std::vector<Talk*>& talks, const v1::PredictRequest& request,
-            absl::string_view id, std::atomic<int>& answered,
-            std::atomic<int>& failed) {
+            absl::string_view id) {
   v1::PredictControl control;
   control.set_request_id(std::string(id));
   *control.mutable_open() = request;
   absl::BlockingCounter done(static_cast<int>(talks.size()));
-  for (Talk* talk : talks) talk->Ask(control, &answered, &failed, &done);
+  for (Talk* talk : talks) talk->Ask(control, &done);
   done.Wait();
 }
 
@@ -145,14 +141,14 @@ int Main(int argc, char** argv) {
   v1::PredictRequest request = MakeRequest(argv[2]);
   request.mutable_output()->set_delivery(v1::DELIVERY_ALL);
   if (mode == "served") {
-    std::vector<Talk*> talks;
-    for (int i = 0; i < streams; ++i) {
-      talks.push_back(new Talk(*stubs[i % connections]));
-    }
     std::atomic<int> answered{0};
     std::atomic<int> failed{0};
-    AskAll(talks, request, "first", answered, failed);
-    AskAll(talks, request, "again", answered, failed);
+    std::vector<Talk*> talks;
+    for (int i = 0; i < streams; ++i) {
+      talks.push_back(new Talk(*stubs[i % connections], answered, failed));
+    }
+    AskAll(talks, request, "first");
+    AskAll(talks, request, "again");
     std::printf("held %d served %d failed %d\n", streams, answered.load(),
                 failed.load());
   } else {

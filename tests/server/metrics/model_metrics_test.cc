@@ -3,6 +3,7 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <memory>
 #include <sstream>
 #include <string>
 
@@ -10,60 +11,58 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/random_model.h"
-#include "tests/support/status_matchers.h"
 
 namespace mre {
 namespace {
 
 using testing::HasSubstr;
 
-TEST(ModelMetricsTest, WhatRanInVainIsNotSaved) {
-  ASSERT_OK_AND_ASSIGN(
-      const std::shared_ptr<const PackedModel> model,
-      PackedModel::Create(RandomModel(FashionConfig(), 1), Precision::kF32));
-  prometheus::Registry registry;
-  ModelMetrics metrics({.name = "m", .version = 1, .model = model, .error = {}},
-                       registry);
-  const uint64_t full = model->cost().After(32);
+constexpr char kLabels[] = "{model=\"m\",version=\"1\"} ";
+
+class ModelMetricsTest : public testing::Test {
+ protected:
+  std::string Page() const {
+    std::ostringstream text;
+    prometheus::TextSerializer().Serialize(text, registry_.Collect());
+    return text.str();
+  }
+
+  const std::shared_ptr<const PackedModel> model_ =
+      PackedModel::Create(RandomModel(FashionConfig(), 1), Precision::kF32)
+          .value();
+  prometheus::Registry registry_;
+  ModelMetrics metrics_{
+      {.name = "m", .version = 1, .model = model_, .error = {}}, registry_};
+};
+
+TEST_F(ModelMetricsTest, WhatRanInVainIsNotSaved) {
+  const uint64_t full = model_->cost().After(32);
   Progress progress;
   progress.step = 3;
-  progress.macs = model->cost().After(3);
-  metrics.RowFinished(StopReason::kConfidence, progress, 1000, 3);
-  metrics.RanInVain(1000);
-  metrics.RowFinished(StopReason::kExhausted, progress, 0, 3);
-  metrics.RowFinished(StopReason::kOverload, progress, 0, 30);
-  std::ostringstream page;
-  prometheus::TextSerializer().Serialize(page, registry.Collect());
-  const std::string labels = "{model=\"m\",version=\"1\"} ";
-  EXPECT_THAT(page.str(),
-              HasSubstr(absl::StrCat("mre_macs_saved_total", labels,
+  progress.macs = model_->cost().After(3);
+  metrics_.RowFinished(StopReason::kConfidence, progress, 1000, 3);
+  metrics_.RanInVain(1000);
+  metrics_.RowFinished(StopReason::kExhausted, progress, 0, 3);
+  metrics_.RowFinished(StopReason::kOverload, progress, 0, 30);
+  EXPECT_THAT(Page(),
+              HasSubstr(absl::StrCat("mre_macs_saved_total", kLabels,
                                      full - progress.macs - 1000, "\n")));
-  EXPECT_THAT(page.str(),
-              HasSubstr(absl::StrCat("mre_macs_in_vain_total", labels, 1000)));
+  EXPECT_THAT(Page(),
+              HasSubstr(absl::StrCat("mre_macs_in_vain_total", kLabels, 1000)));
 }
 
-TEST(ModelMetricsTest, StepsGrantedAreHeldAgainstStepsAsked) {
-  ASSERT_OK_AND_ASSIGN(
-      const std::shared_ptr<const PackedModel> model,
-      PackedModel::Create(RandomModel(FashionConfig(), 1), Precision::kF32));
-  prometheus::Registry registry;
-  ModelMetrics metrics({.name = "m", .version = 1, .model = model, .error = {}},
-                       registry);
-  const auto page = [&] {
-    std::ostringstream text;
-    prometheus::TextSerializer().Serialize(text, registry.Collect());
-    return text.str();
-  };
-  const std::string labels = "{model=\"m\",version=\"1\"} ";
-  EXPECT_THAT(page(), HasSubstr("mre_step_cap" + labels + "32\n"));
+TEST_F(ModelMetricsTest, StepsGrantedAreHeldAgainstStepsAsked) {
+  EXPECT_THAT(Page(), HasSubstr(absl::StrCat("mre_step_cap", kLabels, "32\n")));
   Progress progress;
   progress.step = 5;
-  metrics.StepCapChanged(5);
-  metrics.RowFinished(StopReason::kOverload, progress, 0, 30);
-  metrics.RowFinished(StopReason::kConfidence, progress, 0, 5);
-  EXPECT_THAT(page(), HasSubstr("mre_step_cap" + labels + "5\n"));
-  EXPECT_THAT(page(), HasSubstr("mre_steps_asked_total" + labels + "35\n"));
-  EXPECT_THAT(page(), HasSubstr("mre_steps_granted_total" + labels + "10\n"));
+  metrics_.StepCapChanged(5);
+  metrics_.RowFinished(StopReason::kOverload, progress, 0, 30);
+  metrics_.RowFinished(StopReason::kConfidence, progress, 0, 5);
+  EXPECT_THAT(Page(), HasSubstr(absl::StrCat("mre_step_cap", kLabels, "5\n")));
+  EXPECT_THAT(Page(), HasSubstr(absl::StrCat("mre_steps_asked_total", kLabels,
+                                             "35\n")));
+  EXPECT_THAT(Page(), HasSubstr(absl::StrCat("mre_steps_granted_total", kLabels,
+                                             "10\n")));
 }
 
 }  // namespace

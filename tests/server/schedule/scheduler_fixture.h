@@ -147,6 +147,20 @@ class SchedulerTest : public testing::Test {
     return holder;
   }
 
+  // Rows of every step that nobody takes, which have filled their outboxes.
+  // REQUIRES: no other has stepped before.
+  std::unique_ptr<Collector> MakePaused(Scheduler& scheduler,
+                                        const Budget& budget = {},
+                                        int64_t rows = 1) {
+    auto slow = Make(budget, Delivery::kAll, rows);
+    slow->StopTaking();
+    EXPECT_TRUE(scheduler.Submit(slow->request).ok());
+    while (telemetry_.row_steps < rows * int64_t{kOutboxSteps}) {
+      std::this_thread::yield();
+    }
+    return slow;
+  }
+
   // Waits until every row has left. (In this order: scheduler.cc, TakeNext.)
   static void AwaitIdle(const Scheduler& scheduler) {
     while (scheduler.queued_rows() > 0 || scheduler.active_rows() > 0) {

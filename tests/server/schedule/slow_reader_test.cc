@@ -15,10 +15,7 @@ namespace {
 
 TEST_F(SchedulerTest, ASlowReaderPausesItsRowAndNobodyElses) {
   Scheduler scheduler({.clock = &clock_});
-  auto slow = Make({});
-  slow->StopTaking();
-  ASSERT_THAT(scheduler.Submit(slow->request), IsOk());
-  while (telemetry_.row_steps < kOutboxSteps) std::this_thread::yield();
+  auto slow = MakePaused(scheduler);
   auto other = Make({});
   ASSERT_THAT(scheduler.Submit(other->request), IsOk());
   EXPECT_EQ(other->Await().size(), kAllSteps + 1);
@@ -33,10 +30,7 @@ TEST_F(SchedulerTest, ASlowReaderPausesItsRowAndNobodyElses) {
 
 TEST_F(SchedulerTest, PausedRowsHoldNobodysPlace) {
   Scheduler scheduler({.max_active_rows = 2, .clock = &clock_});
-  auto slow = Make({}, Delivery::kAll, 2);
-  slow->StopTaking();
-  ASSERT_THAT(scheduler.Submit(slow->request), IsOk());
-  while (telemetry_.row_steps < 2 * kOutboxSteps) std::this_thread::yield();
+  auto slow = MakePaused(scheduler, {}, 2);
   auto other = Make(Steps(5), Delivery::kFinal, 2);
   ASSERT_THAT(scheduler.Submit(other->request), IsOk());
   EXPECT_EQ(other->Await().size(), 2u);
@@ -47,10 +41,7 @@ TEST_F(SchedulerTest, PausedRowsHoldNobodysPlace) {
 // Each submission once put off the look at who may be admitted.
 TEST_F(SchedulerTest, AStreamOfRequestsDoesNotWaitBehindPausedRows) {
   Scheduler scheduler({.max_active_rows = 2, .clock = &clock_});
-  auto slow = Make({}, Delivery::kAll, 2);
-  slow->StopTaking();
-  ASSERT_THAT(scheduler.Submit(slow->request), IsOk());
-  while (telemetry_.row_steps < 2 * kOutboxSteps) std::this_thread::yield();
+  auto slow = MakePaused(scheduler, {}, 2);
   std::vector<std::unique_ptr<Collector>> others;
   for (int i = 0; i < 500 && (i == 0 || others[0]->size() == 0); ++i) {
     others.push_back(Make(Steps(1), Delivery::kFinal));
@@ -92,10 +83,7 @@ TEST_F(SchedulerTest, APausedRowStillStopsForItsTime) {
   Scheduler scheduler({.clock = &clock_});
   Budget budget;
   budget.max_time = absl::Milliseconds(10);
-  auto slow = Make(budget);
-  slow->StopTaking();
-  ASSERT_THAT(scheduler.Submit(slow->request), IsOk());
-  while (telemetry_.row_steps < kOutboxSteps) std::this_thread::yield();
+  auto slow = MakePaused(scheduler, budget);
   clock_.Advance(absl::Milliseconds(11));
   AwaitIdle(scheduler);
   slow->TakeNow();
@@ -115,10 +103,7 @@ TEST_F(SchedulerTest, APausedRowStopsForItsTimeWhileAnotherSteps) {
   Scheduler scheduler({.clock = &clock_});
   Budget budget;
   budget.max_time = absl::Milliseconds(10);
-  auto slow = Make(budget);
-  slow->StopTaking();
-  ASSERT_THAT(scheduler.Submit(slow->request), IsOk());
-  while (telemetry_.row_steps < kOutboxSteps) std::this_thread::yield();
+  auto slow = MakePaused(scheduler, budget);
   before = telemetry_.steps.load();
   // Nobody takes anything of it before its end, so nothing wakes the engine.
   auto other = Make({}, Delivery::kFinal);
@@ -129,10 +114,7 @@ TEST_F(SchedulerTest, APausedRowStopsForItsTimeWhileAnotherSteps) {
 
 TEST_F(SchedulerTest, ARowPausedForTooLongIsAbandoned) {
   Scheduler scheduler({.stall_limit = absl::Seconds(60), .clock = &clock_});
-  auto slow = Make({}, Delivery::kAll, 3);
-  slow->StopTaking();
-  ASSERT_THAT(scheduler.Submit(slow->request), IsOk());
-  while (telemetry_.row_steps < 3 * kOutboxSteps) std::this_thread::yield();
+  auto slow = MakePaused(scheduler, {}, 3);
   // Who is served meanwhile shows that the paused rows have been looked at.
   const auto serve_another = [&] {
     auto other = Make(Steps(5));

@@ -108,10 +108,7 @@ TEST_F(SchedulerTest, AFirstPredictionDoesNotWaitForAWave) {
 // Three rows, so that they are computed ahead though they are watched.
 TEST_F(SchedulerTest, RowsThatPauseInAWaveGoOnInIt) {
   Scheduler scheduler({.clock = &clock_});
-  auto slow = Make({}, Delivery::kAll, 3);
-  slow->StopTaking();
-  ASSERT_THAT(scheduler.Submit(slow->request), IsOk());
-  while (telemetry_.row_steps < 3 * kOutboxSteps) std::this_thread::yield();
+  auto slow = MakePaused(scheduler, {}, 3);
   const int64_t shown = 3 * (int64_t{kOutboxSteps} - 1);  // but for step 0
   EXPECT_GT(telemetry_.activations, shown) << "none is in a wave";
   while (slow->size() < 3 * (kAllSteps + 1)) slow->TakeNow();
@@ -122,10 +119,7 @@ TEST_F(SchedulerTest, RowsThatPauseInAWaveGoOnInIt) {
 
 TEST_F(SchedulerTest, RowsAbandonedInAWaveLeaveTheRestInVain) {
   Scheduler scheduler({.stall_limit = absl::Seconds(60), .clock = &clock_});
-  auto slow = Make({}, Delivery::kAll, 3);
-  slow->StopTaking();
-  ASSERT_THAT(scheduler.Submit(slow->request), IsOk());
-  while (telemetry_.row_steps < 3 * kOutboxSteps) std::this_thread::yield();
+  auto slow = MakePaused(scheduler, {}, 3);
   // Twice: the first look at the paused rows starts their time.
   for (int i = 0; i < 2; ++i) {
     auto other = Make(Steps(1), Delivery::kFinal);
