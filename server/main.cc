@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <thread>
 
+#include "model/base/lock_order_checks.h"
 #include "model/base/log.h"
 #include "server/config.h"
 #include "server/server.h"
@@ -14,6 +15,7 @@ int main(int argc, char** argv) {
   const mre::CommandLine line = mre::ParseCommandLine(argc, argv);
   if (!line.run) return line.exit_code;
 
+  mre::TurnOffLockOrderChecks();
   // Blocked before any thread starts, so that all threads inherit it and
   // sigwait below is the one place that sees these signals.
   sigset_t signals;

@@ -9,6 +9,7 @@
 #include "client/cli/flags.h"
 #include "client/console/request_flags.h"
 #include "client/console/usage.h"
+#include "model/base/lock_order_checks.h"
 #include "model/base/version.h"
 
 namespace {
@@ -141,6 +142,7 @@ int Run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  mre::TurnOffLockOrderChecks();
   try {
     return Run(argc, argv);
   } catch (const std::exception& error) {

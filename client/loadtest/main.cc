@@ -8,6 +8,7 @@
 #include "client/console/usage.h"
 #include "client/loadtest/flags.h"
 #include "client/loadtest/loadtest.h"
+#include "model/base/lock_order_checks.h"
 #include "model/base/version.h"
 
 namespace {
@@ -189,6 +190,7 @@ int Run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  mre::TurnOffLockOrderChecks();
   try {
     return Run(argc, argv);
   } catch (const std::exception& error) {

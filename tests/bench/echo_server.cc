@@ -20,6 +20,7 @@
 
 #include "absl/strings/numbers.h"
 #include "client/cc/client.h"
+#include "model/base/lock_order_checks.h"
 #include "proto/mre/v1/anytime.grpc.pb.h"
 #include "tests/e2e/server_process.h"
 
@@ -135,4 +136,7 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace mre
 
-int main(int argc, char** argv) { return mre::Main(argc, argv); }
+int main(int argc, char** argv) {
+  mre::TurnOffLockOrderChecks();
+  return mre::Main(argc, argv);
+}

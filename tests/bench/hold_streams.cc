@@ -24,6 +24,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/blocking_counter.h"
+#include "model/base/lock_order_checks.h"
 #include "proto/mre/v1/anytime.grpc.pb.h"
 #include "tests/e2e/server_process.h"
 
@@ -169,4 +170,7 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace mre
 
-int main(int argc, char** argv) { return mre::Main(argc, argv); }
+int main(int argc, char** argv) {
+  mre::TurnOffLockOrderChecks();
+  return mre::Main(argc, argv);
+}

@@ -22,6 +22,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/synchronization/blocking_counter.h"
 #include "absl/time/clock.h"
+#include "model/base/lock_order_checks.h"
 #include "proto/mre/v1/anytime.grpc.pb.h"
 #include "tests/bench/report.h"
 #include "tests/e2e/server_process.h"
@@ -160,4 +161,7 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace mre
 
-int main(int argc, char** argv) { return mre::Main(argc, argv); }
+int main(int argc, char** argv) {
+  mre::TurnOffLockOrderChecks();
+  return mre::Main(argc, argv);
+}
