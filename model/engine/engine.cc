@@ -39,13 +39,14 @@ void Engine::Grow() {
 }
 
 int Engine::Begin(std::span<const float> input, const Routing& routing,
-                  const Thresholds& thresholds) {
+                  const Thresholds& thresholds, bool quiet) {
   if (free_.empty()) Grow();
   const int row = free_.back();
   free_.pop_back();
   rows_[row] = Row();
   rows_[row].routing = routing;
   rows_[row].thresholds = thresholds;
+  rows_[row].quiet = quiet;
   const InputConfig& config = model_->config().input;
   const int64_t size = config.size();
   const int64_t channels = config.channels();

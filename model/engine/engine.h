@@ -73,10 +73,11 @@ class Engine {
   // A new row with the given raw input values (scale and mean are applied
   // here). Nothing is computed until its first Step, which is step 0. The
   // handle is valid until End; memory grows, by doubling, with the most rows
-  // ever alive, and is kept. REQUIRES: input.size() ==
-  // model().config().input.size().
+  // ever alive, and is kept. `quiet`: of the steps that a wave computes only
+  // the last is shown, and no head is run for the others. REQUIRES:
+  // input.size() == model().config().input.size().
   int Begin(std::span<const float> input, const Routing& routing,
-            const Thresholds& thresholds = {});
+            const Thresholds& thresholds = {}, bool quiet = false);
 
   // From its next step on the row has these thresholds; `exhausted` and
   // `next_step_macs` of its progress are those of the new ones at once.
@@ -85,20 +86,23 @@ class Engine {
   // Frees the row.
   void End(int row);
 
-  // The most steps that a wave computes of one row.
+  // The most steps that a wave computes of one row, and of one that is quiet.
   static constexpr int kMostAhead = 8;
+  static constexpr int kMostQuiet = 32;
 
   // `ahead`: for each row how many steps may be computed now if its next is not
   // there yet, that one included; fewer are where fewer are left, or where the
-  // kind knows no order. Empty: 1 each. What is computed and never shown is in
-  // vain. REQUIRES: rows are alive, distinct, and have not exhausted their
-  // steps; `ahead` is empty or of their size, in [1, kMostAhead].
+  // kind knows no order. Empty: 1 each. A quiet row goes as many steps further.
+  // What is computed and never shown is in vain. REQUIRES: rows are alive,
+  // distinct, and have not exhausted their steps; `ahead` is empty or of their
+  // size, in [1, kMostAhead], of quiet rows in [1, kMostQuiet].
   void Step(std::span<const int> rows, std::span<const int> ahead = {});
   // Steps of the row that are computed and not shown.
   virtual int64_t Unshown(int) const { return 0; }
 
   // Of the row's last step (all zero before the first). `elapsed` is left to
-  // the caller. Spans are valid until the next Begin or Step.
+  // the caller; `stable_steps` of a quiet row counts the steps that it showed.
+  // Spans are valid until the next Begin or Step.
   const Progress& progress(int row) const { return rows_[row].progress; }
   const StepInfo& step_info(int row) const { return rows_[row].info; }
   std::span<const float> probabilities(int row) const;
@@ -114,6 +118,7 @@ class Engine {
     Thresholds thresholds;
     Progress progress;
     StepInfo info;
+    bool quiet = false;
     bool begun = false;  // step 0 has run
   };
 

@@ -74,7 +74,8 @@ void MreEngine::Plan(int row, int most) {
   wave.shown = 0;
   const Progress& progress = this->row(row).progress;
   float coverage = progress.ray_coverage;
-  most = std::min(most, kMostAhead);
+  most =
+      std::min(most, this->row(row).quiet ? model_->MostQuiet() : kMostAhead);
   const int64_t left = model_->max_steps() - int64_t{progress.step};
   while (wave.size < std::min<int64_t>(most, left) && next_expert_[row] >= 0) {
     Planned& step = wave.steps[wave.size++];
@@ -112,7 +113,7 @@ void MreEngine::ForSteps(std::span<const int> rows, int64_t layer, Body body) {
       const int64_t wrote = wave.steps[t].expert / experts_;
       if (wrote < layer)
         Add(out_.data() + sorted_.position[k] * size_, size_, z);
-      if (wrote == layer || layer == layers_) body(k, z);
+      if (wrote == layer || layer == layers_) body(row, t, k, z);
     }
   }
 }
@@ -137,7 +138,7 @@ void MreEngine::RunWaves(std::span<const int> rows) {
   Ensure(in_, padded * size_);
   Ensure(out_, padded * size_);
   for (int64_t layer = 0; layer < layers_; ++layer) {
-    ForSteps(rows, layer, [&](int64_t k, const float* z) {
+    ForSteps(rows, layer, [&](int, int64_t, int64_t k, const float* z) {
       parts.Normalise(layer, z, in_.data() + sorted_.position[k] * size_);
     });
     for (int64_t e = layer * experts_; e < (layer + 1) * experts_; ++e) {
@@ -149,27 +150,32 @@ void MreEngine::RunWaves(std::span<const int> rows) {
       ExpertRan(e, count);
     }
   }
-  ForSteps(rows, layers_, [&](int64_t k, const float* z) {
-    parts.NormaliseForHead(z, in_.data() + k * size_);
+  int64_t heads = 0;
+  ForSteps(rows, layers_, [&](int row, int64_t t, int64_t, const float* z) {
+    if (!HasHead(row, t)) return;
+    parts.NormaliseForHead(z, in_.data() + heads++ * size_);
   });
   const int64_t classes = model_->config().num_classes();
-  Ensure(logits_, LinearOp::PaddedRows(steps) * classes);
-  parts.RunHead(in_.data(), steps, logits_.data());
+  Ensure(logits_, LinearOp::PaddedRows(heads) * classes);
+  parts.RunHead(in_.data(), heads, logits_.data());
   const float* from = logits_.data();
   for (const int row : rows) {
-    const int64_t count = waves_[row].size * classes;
-    std::copy_n(from, count, wave_logits(row));
-    from += count;
+    const int64_t shown = this->row(row).quiet ? 1 : waves_[row].size;
+    std::copy_n(from, shown * classes, wave_logits(row));
+    from += shown * classes;
   }
 }
 
 void MreEngine::Show(int row) {
-  const Planned& step = waves_[row].steps[waves_[row].shown++];
   Row& state = this->row(row);
+  Wave& wave = waves_[row];
+  const int64_t count = state.quiet ? wave.Left() : 1;
+  wave.shown += count;
+  const Planned& step = wave.steps[wave.shown - 1];
   state.info.expert = step.expert;
   Progress& progress = state.progress;
-  ++progress.step;
-  progress.macs += model_->cost().OneStep();
+  progress.step += static_cast<uint32_t>(count);
+  progress.macs += static_cast<uint64_t>(count) * model_->cost().OneStep();
   progress.ray_coverage = step.coverage;
   progress.exhausted = step.exhausted;
 }
@@ -188,8 +194,8 @@ void MreEngine::ReadHead(std::span<const int> rows, float* logits) {
   const float* first = logits_.data();
   for (const int row : rows) {
     const bool shown = this->row(row).progress.step > 0;
-    const float* from =
-        shown ? wave_logits(row) + (waves_[row].shown - 1) * classes : first;
+    const int64_t place = this->row(row).quiet ? 0 : waves_[row].shown - 1;
+    const float* from = shown ? wave_logits(row) + place * classes : first;
     if (!shown) first += classes;
     logits = std::copy_n(from, classes, logits);
   }

@@ -42,7 +42,7 @@ class MreEngine : public Engine {
   struct Wave {
     int64_t size = 0;
     int64_t shown = 0;
-    Planned steps[kMostAhead];
+    Planned steps[kMostQuiet];
 
     int64_t Left() const { return size - shown; }
   };
@@ -55,11 +55,16 @@ class MreEngine : public Engine {
   // Runs the waves of rows that have none left.
   void RunWaves(std::span<const int> rows);
   // Brings the rows' streams of a layer up to the end of their waves; `body` is
-  // called with each step of that layer, and the stream as it reads it.
+  // called with the row, the step of its wave and of all waves, and the stream
+  // as it reads it, for each step of that layer.
   template <typename Body>
   void ForSteps(std::span<const int> rows, int64_t layer, Body body);
-  // Shows a row's next step.
+  // Shows a row's next step, of a quiet one all that are computed.
   void Show(int row);
+  // True when a head is run for that step of the row's wave.
+  bool HasHead(int row, int64_t step) {
+    return !this->row(row).quiet || step + 1 == waves_[row].size;
+  }
 
   float* stream(int row, int64_t layer) {
     return streams_.data() + (row * (layers_ + 1) + layer) * size_;
@@ -81,7 +86,7 @@ class MreEngine : public Engine {
   std::vector<float> probabilities_;  // [rows, P] routing probabilities
   std::vector<uint8_t> active_;       // [rows, L*N], at the end of the wave
   std::vector<Wave> waves_;
-  std::vector<float> wave_logits_;  // [rows, kMostAhead, C]
+  std::vector<float> wave_logits_;  // [rows, kMostAhead, C]; those with a head
 
   // Scratch of one Step.
   std::vector<int> waiting_;   // rows without a computed step

@@ -40,15 +40,22 @@ absl::Status PackedMre::Pack(std::span<const float> params) {
   return gates_.Add(gates, gate_biases);
 }
 
+int PackedMre::MostQuiet() const {
+  return config().expert == ExpertKind::kConv ? Engine::kMostAhead
+                                              : Engine::kMostQuiet;
+}
+
 int64_t PackedMre::RowBytes() const {
-  const int64_t floats =
-      config().input.size() + (config().layers + 1) * config().stream_size() +
-      routing().probabilities() + routing().total() +
-      Engine::kMostAhead *
-          (config().num_classes() + 2 * config().stream_size()) +
-      config().num_classes() + parts_.WorkFloats();
+  // Of one wave.
+  const int64_t steps = std::min<int64_t>(MostQuiet(), max_steps());
+  const int64_t floats = config().input.size() +
+                         (config().layers + 1) * config().stream_size() +
+                         routing().probabilities() + routing().total() +
+                         Engine::kMostAhead * config().num_classes() +
+                         steps * 2 * config().stream_size() +
+                         config().num_classes() + parts_.WorkFloats();
   return floats * static_cast<int64_t>(sizeof(float)) + routing().total() +
-         kRecordBytes + Engine::kMostAhead * kPlanBytes;
+         kRecordBytes + Engine::kMostQuiet * kPlanBytes;
 }
 
 void PackedMre::Router(const float* h, int64_t rows,

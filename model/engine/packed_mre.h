@@ -18,6 +18,10 @@ class PackedMre : public PackedModel {
   static absl::StatusOr<std::unique_ptr<const PackedModel>> Create(
       const Model& model, Precision precision);
 
+  // Steps of a quiet row in one wave, at most. Of feature maps a few fill a
+  // product, and more would take memory only.
+  int MostQuiet() const;
+
   RoutingShape routing() const { return {config().layers, config().experts}; }
   int64_t RowBytes() const override;
   const PackedParts& parts() const { return parts_; }

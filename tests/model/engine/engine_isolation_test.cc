@@ -40,6 +40,8 @@ std::vector<uint32_t> Bits(const Engine& engine, int row) {
   return bits;
 }
 
+constexpr size_t kStableSteps = 2;  // where Bits has them
+
 struct Task {
   std::vector<float> input;
   Routing routing;
@@ -70,7 +72,8 @@ std::vector<Task> MakeTasks(const std::shared_ptr<const PackedModel>& model,
 struct Running {
   int row;
   const Task* task;
-  size_t step = 0;
+  bool quiet;
+  size_t step = 0;  // that are shown
 };
 
 // Steps up to `most` rows in an engine where rows join, skip steps, are
@@ -84,22 +87,31 @@ int Mingle(const std::shared_ptr<const PackedModel>& model,
   for (int step = 0; step < steps; ++step) {
     while (running.size() < most && rng.Below(8) != 0) {
       const Task& task = tasks[rng.Below(tasks.size())];
+      const bool quiet = rng.Below(3) == 0;
       running.push_back(
-          {engine->Begin(task.input, task.routing, task.thresholds), &task});
+          {engine->Begin(task.input, task.routing, task.thresholds, quiet),
+           &task, quiet});
     }
     rng.Shuffle(running);
     std::vector<int> rows;
     const size_t stepping = running.size() - rng.Below(running.size() / 2 + 1);
     for (size_t i = 0; i < stepping; ++i) rows.push_back(running[i].row);
     std::vector<int> ahead(rng.Below(2) == 0 ? 0 : stepping);
-    for (int& steps : ahead) {
-      steps = 1 + static_cast<int>(rng.Below(Engine::kMostAhead));
+    for (size_t i = 0; i < ahead.size(); ++i) {
+      ahead[i] =
+          1 + static_cast<int>(rng.Below(
+                  running[i].quiet ? Engine::kMostQuiet : Engine::kMostAhead));
     }
     engine->Step(rows, ahead);
     for (size_t i = 0; i < stepping; ++i) {
       Running& r = running[i];
-      different += Bits(*engine, r.row) != r.task->alone[r.step];
-      ++r.step;
+      const size_t shown = engine->progress(r.row).step + size_t{1};
+      if (!r.quiet) different += shown != r.step + 1;
+      r.step = shown;
+      std::vector<uint32_t> bits = Bits(*engine, r.row);
+      // A quiet row's are of those that it showed.
+      if (r.quiet) bits[kStableSteps] = r.task->alone[shown - 1][kStableSteps];
+      different += bits != r.task->alone[shown - 1];
     }
     std::erase_if(running, [&](const Running& r) {
       const bool ends = r.step == r.task->alone.size() || rng.Below(40) == 0;

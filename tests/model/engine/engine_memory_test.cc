@@ -48,12 +48,13 @@ TEST(EngineMemoryTest, IsWhatTheModelSaysOfARow) {
     const std::vector<float> input = RandomInput(c.config, rng);
     std::vector<int> rows;
     rows.reserve(kRows);
-    const std::vector<int> ahead(kRows, Engine::kMostAhead);
+    const std::vector<int> ahead(kRows, Engine::kMostQuiet);
     StartRecording();
     {
       const auto engine = Engine::Create(model);
       for (int i = 0; i < kRows; ++i) {
-        rows.push_back(engine->Begin(input, {true, 7, uint64_t(i)}));
+        rows.push_back(engine->Begin(input, {true, 7, uint64_t(i)}, {},
+                                     /*quiet=*/true));
       }
       while (!rows.empty()) {
         engine->Step(rows, std::span(ahead).first(rows.size()));
