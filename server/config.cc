@@ -30,7 +30,7 @@ void AddBrownout(CLI::App& app, ServerConfig& config) {
   app.add_option("--brownout_full_ms", config.brownout_full_ms,
                  "Wait at which only --brownout_floor steps are granted; a "
                  "queue that is three quarters full counts as much. More than "
-                 "--brownout_begin_ms; if not given at least 10 times that")
+                 "--brownout_begin_ms; if not given at least 5 times that")
       ->check(CLI::Range(0.0, 3600e3));
   app.add_option("--brownout_end_ms", config.brownout_end_ms,
                  "Wait below which all steps are granted again; at most "
@@ -46,7 +46,7 @@ void CheckBrownout(const CLI::App& app, ServerConfig& config) {
   // The defaults go with a first mark that was set.
   if (app.count("--brownout_full_ms") == 0) {
     config.brownout_full_ms =
-        std::max(config.brownout_full_ms, 10 * config.brownout_begin_ms);
+        std::max(config.brownout_full_ms, 5 * config.brownout_begin_ms);
   }
   if (app.count("--brownout_end_ms") == 0) {
     config.brownout_end_ms =
@@ -103,6 +103,10 @@ CommandLine ParseCommandLine(int argc, char** argv) {
   app.add_option("--max_queued_rows", config.max_queued_rows,
                  "Rows that may wait; more are refused with RESOURCE_EXHAUSTED")
       ->check(CLI::Range(1, 1 << 24));
+  app.add_option("--max_queue_ms", config.max_queue_ms,
+                 "While a row of a client waits in the queue for longer, more "
+                 "requests on its connection are refused; 0: no limit")
+      ->check(CLI::Range(0.0, 3600e3));
   app.add_option("--max_rows_per_request", config.max_rows_per_request,
                  "Rows that one request may carry; at most --max_queued_rows")
       ->check(CLI::Range(1, 1 << 20));

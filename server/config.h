@@ -20,10 +20,11 @@ struct ServerConfig {
   std::string precision = "auto";
   int64_t max_active_rows = 256;
   int64_t max_queued_rows = 4096;
+  double max_queue_ms = 1000;  // 0: no limit
   int64_t max_rows_per_request = 256;
   std::string brownout = "on";  // or "off"
   double brownout_begin_ms = 50;
-  double brownout_full_ms = 500;
+  double brownout_full_ms = 250;
   double brownout_end_ms = 25;
   uint32_t brownout_floor = 4;
   double stall_seconds = 60;  // 0: no limit

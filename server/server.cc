@@ -76,6 +76,9 @@ class GrpcServer : public Server {
         metrics_(*repository_, kVersion),
         scheduler_({.max_active_rows = config.max_active_rows,
                     .max_queued_rows = config.max_queued_rows,
+                    .max_wait = config.max_queue_ms == 0
+                                    ? absl::InfiniteDuration()
+                                    : absl::Milliseconds(config.max_queue_ms),
                     .stall_limit = config.stall_seconds == 0
                                        ? absl::InfiniteDuration()
                                        : absl::Seconds(config.stall_seconds),
@@ -85,6 +88,7 @@ class GrpcServer : public Server {
                   .scheduler = &scheduler_,
                   .metrics = &metrics_,
                   .calls = &calls_,
+                  .updates = &updates_,
                   .max_rows_per_request = config.max_rows_per_request}),
         service_(context_) {}
 
@@ -192,6 +196,7 @@ class GrpcServer : public Server {
   const std::unique_ptr<const Repository> repository_;
   Metrics metrics_;
   OpenCalls calls_;
+  MessagePool<v1::PredictUpdate> updates_;
   Scheduler scheduler_;
   const CallContext context_;
   AnytimeService service_;

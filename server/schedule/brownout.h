@@ -3,8 +3,7 @@
 // of the queue.
 //
 // A row waits only while every place is taken, so a server with a free place
-// grants all that is asked. Refusing begins when the queue is full, and by then
-// the floor is reached, unless it filled within one pass.
+// grants all that is asked. Where the floor is not enough, refusing begins.
 #ifndef MRE_SERVER_SCHEDULE_BROWNOUT_H_
 #define MRE_SERVER_SCHEDULE_BROWNOUT_H_
 
@@ -20,7 +19,7 @@ struct BrownoutOptions {
   // When a row has waited in the queue for longer than `begin`, less is
   // granted; from `full` on, the floor.
   absl::Duration begin = absl::Milliseconds(50);
-  absl::Duration full = absl::Milliseconds(500);
+  absl::Duration full = absl::Milliseconds(250);
   // What was lowered comes back as the wait falls, later by begin - end than it
   // went, and is whole again once nobody has waited for longer than this.
   absl::Duration end = absl::Milliseconds(25);

@@ -110,6 +110,7 @@ void Request::Put(Prediction prediction) {
 }
 
 void Request::Notify() {
+  touched_.store(false, std::memory_order_seq_cst);
   absl::MutexLock lock(&listener_mu_);
   if (listener_ != nullptr) listener_->OnReady();
 }

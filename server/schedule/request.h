@@ -35,6 +35,7 @@ class Request {
  public:
   // What a client asked for, validated.
   struct Spec {
+    uint64_t client = 0;  // whose turn it is; see RowQueue
     std::shared_ptr<const PackedModel> model;
     // Outlives the request.
     ModelTelemetry* telemetry = nullptr;
@@ -51,10 +52,11 @@ class Request {
   class Listener {
    public:
     virtual ~Listener() = default;
-    // On the engine thread: must not block, may call Take.
+    // Must not block, may call Take.
     virtual void OnReady() = 0;
-    // On the engine thread: a row paused for longer than the scheduler allows.
-    // The request is cancelled by now; the call is to be ended.
+    // On the engine thread, perhaps beside OnReady: a row paused for longer
+    // than the scheduler allows. The request is cancelled by now; the call is
+    // to be ended.
     virtual void OnStalled() = 0;
   };
 
@@ -117,6 +119,9 @@ class Request {
   // True when a prediction of this step goes into the outbox.
   bool Wants(uint32_t step, bool final) const;
   void Put(Prediction prediction);
+  // True when it is to be told of what was put: not, when it was touched before
+  // and has not been told since.
+  bool Touch() { return !touched_.exchange(true, std::memory_order_acq_rel); }
   // Call the listener. REQUIRES: no lock of the listener's is held.
   void Notify();
   void Abandon();
@@ -130,6 +135,7 @@ class Request {
   std::atomic<bool> cancelled_{false};
   std::atomic<bool> stop_requested_{false};
   std::atomic<uint32_t> budget_version_{0};
+  std::atomic<bool> touched_{false};
 
   // Held while the listener is called, so that Detach waits for it.
   absl::Mutex listener_mu_;

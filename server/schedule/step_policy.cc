@@ -7,7 +7,7 @@
 namespace mre {
 namespace {
 
-constexpr int64_t kMost = Engine::kMostAhead;
+constexpr int64_t kMost = Engine::kMostQuiet;
 // That a pass over rows which go ahead shall take, at most.
 constexpr absl::Duration kPass = absl::Milliseconds(10);
 
@@ -33,12 +33,18 @@ int64_t StepsLeft(const Budget& budget, const Progress& progress,
   return most;
 }
 
+bool IsQuiet(const Budget& budget, bool watched) {
+  return !watched && budget.min_confidence <= 0 &&
+         budget.min_ray_coverage <= 0 && budget.stable_steps == 0;
+}
+
 int StepsAhead(const RowSnapshot& row) {
   const Budget& budget = row.budget;
   const Progress& progress = row.progress;
-  int64_t left = StepsLeft(
-      budget, progress,
-      std::min<int64_t>(kMost, int64_t{row.step_cap} - progress.step));
+  const int64_t most = row.quiet ? Engine::kMostQuiet : Engine::kMostAhead;
+  int64_t left =
+      StepsLeft(budget, progress,
+                std::min<int64_t>(most, int64_t{row.step_cap} - progress.step));
   if (budget.max_time > absl::ZeroDuration()) {
     const absl::Duration pace = progress.elapsed / (progress.step + 1.0);
     left = std::min(left, Fits(pace, budget.max_time - progress.elapsed));
@@ -46,11 +52,11 @@ int StepsAhead(const RowSnapshot& row) {
   const bool may_stop = budget.max_time > absl::ZeroDuration() ||
                         budget.min_confidence > 0 ||
                         budget.min_ray_coverage > 0 || budget.stable_steps > 0;
-  int64_t trusted = kMost;
+  int64_t trusted = most;
   if (row.watched) trusted = std::min<int64_t>(progress.step, row.rows);
   if (may_stop) trusted = std::min<int64_t>(trusted, progress.step / 2);
   return static_cast<int>(
-      std::clamp<int64_t>(std::min(trusted, left), 1, kMost));
+      std::clamp<int64_t>(std::min(trusted, left), 1, most));
 }
 
 int MostAhead(int64_t rows, absl::Duration step) {

@@ -18,6 +18,7 @@ struct RowSnapshot {
   bool outbox_full = false;     // its reader is behind and wants every step
   bool stalled = false;         // and has been for too long
   bool watched = false;         // somebody takes predictions before the last
+  bool quiet = false;           // nothing looks at them (Engine::Begin)
   int64_t rows = 1;             // that step with it, itself included
   // Steps that it may run as things are (StepCap), whatever its budget says.
   uint32_t step_cap = std::numeric_limits<uint32_t>::max();
@@ -43,7 +44,8 @@ struct RowDecision {
 int64_t StepsLeft(const Budget& budget, const Progress& progress, int64_t most);
 
 // How many of a row's next steps to compute together (Engine::Step) when its
-// next is not there yet, in [1, Engine::kMostAhead]. As many as its limits on
+// next is not there yet, in [1, Engine::kMostAhead], of a quiet row in [1,
+// Engine::kMostQuiet]. As many as its limits on
 // steps and MACs and the step cap leave, where nothing else can end it and
 // nobody looks in between. A row that is watched starts with one at a time and
 // is computed as far ahead as it has come, so that first predictions come soon
@@ -57,6 +59,10 @@ int StepsAhead(const RowSnapshot& row);
 // The most that each of `rows` rows is computed ahead, if a step of one of them
 // takes `step`: a pass over all shall not take long, for others wait to begin.
 int MostAhead(int64_t rows, absl::Duration step);
+
+// True when nothing looks at a prediction before the row's last: nobody takes
+// it, and no limit depends on it.
+bool IsQuiet(const Budget& budget, bool watched);
 
 // Step 0 always runs: every row that is not cancelled gets a prediction, even
 // when its time was over before it left the queue.

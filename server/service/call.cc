@@ -3,6 +3,7 @@
 #include <chrono>
 #include <utility>
 
+#include "absl/hash/hash.h"
 #include "absl/strings/str_cat.h"
 #include "model/base/log.h"
 #include "model/base/status_macros.h"
@@ -60,6 +61,7 @@ void CallRecord::End(grpc::StatusCode code) {
 absl::StatusOr<Admitted> Check(const CallContext& context,
                                const v1::PredictRequest& message,
                                bool final_only, Request::Listener* listener,
+                               const grpc::CallbackServerContext& rpc,
                                CallRecord* record) {
   ASSIGN_OR_RETURN(
       const ServedModel* model,
@@ -67,6 +69,8 @@ absl::StatusOr<Admitted> Check(const CallContext& context,
   if (record != nullptr) record->set_model(model);
   ASSIGN_OR_RETURN(Request::Spec spec,
                    ParseRequest(message, *model, context.max_rows_per_request));
+  // A connection is a client.
+  spec.client = absl::HashOf(rpc.peer());
   spec.telemetry = context.metrics->ForModel(*model);
   if (final_only) spec.delivery = Delivery::kFinal;
   Admitted admitted;
@@ -97,7 +101,7 @@ absl::Status Admit(const CallContext& context,
                    grpc::CallbackServerContext* rpc, CallRecord* record,
                    Admitted* admitted) {
   ASSIGN_OR_RETURN(*admitted,
-                   Check(context, message, final_only, listener, record));
+                   Check(context, message, final_only, listener, *rpc, record));
   absl::Status status = SubmitRequest(context, *admitted, record);
   if (absl::IsResourceExhausted(status)) {
     rpc->AddTrailingMetadata(

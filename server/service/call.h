@@ -19,6 +19,7 @@
 #include "server/repository/repository.h"
 #include "server/schedule/scheduler.h"
 #include "server/service/convert.h"
+#include "server/service/message_pool.h"
 
 namespace mre {
 
@@ -57,6 +58,7 @@ struct CallContext {
   Scheduler* scheduler = nullptr;
   Metrics* metrics = nullptr;
   OpenCalls* calls = nullptr;
+  MessagePool<v1::PredictUpdate>* updates = nullptr;
   int64_t max_rows_per_request = 256;
   const Clock* clock = Clock::Real();
 };
@@ -95,6 +97,7 @@ struct Admitted {
 absl::StatusOr<Admitted> Check(const CallContext& context,
                                const v1::PredictRequest& message,
                                bool final_only, Request::Listener* listener,
+                               const grpc::CallbackServerContext& rpc,
                                CallRecord* record);
 
 // Milliseconds for `grpc-retry-pushback-ms`.

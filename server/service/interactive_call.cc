@@ -68,6 +68,7 @@ class InteractiveCall
     BuryEnded();
     absl::MutexLock lock(&mu_);
     writing_ = false;
+    context_.updates->Give(std::move(update_));
     if (!ok && !ending_) {
       EndWith(CancelStatus(*rpc_));
     } else if (ending_) {
@@ -86,6 +87,7 @@ class InteractiveCall
   void OnDone() override {
     {
       absl::MutexLock lock(&mu_);
+      context_.updates->Give(std::move(update_));
       for (auto& [id, open] : open_) ended_.push_back(std::move(open));
       open_.clear();
     }
@@ -130,7 +132,7 @@ class InteractiveCall
     auto open = std::make_unique<Open>(this);
     absl::StatusOr<Admitted> admitted =
         Check(context_, control_.open(), /*final_only=*/false, open.get(),
-              &open->record);
+              *rpc_, &open->record);
     open->refusal = admitted.status();
     if (!control_.open().request_id().empty() &&
         control_.open().request_id() != control_.request_id()) {
@@ -244,19 +246,21 @@ class InteractiveCall
 
   void WriteMore() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     while (!writing_ && !ending_) {
-      update_.Clear();
-      if (!refusals_.empty()) {
-        update_ = std::move(refusals_.front());
-        refusals_.pop_front();
-      } else if (!ready_.empty()) {
-        TakeTurn(ready_.front());
-        if (update_.predictions().empty()) continue;
-      } else {
+      if (refusals_.empty() && ready_.empty()) {
         MaybeEnd();
         return;
       }
+      if (update_ == nullptr) update_ = context_.updates->Take();
+      if (!refusals_.empty()) {
+        *update_ = std::move(refusals_.front());
+        refusals_.pop_front();
+      } else {
+        update_->Clear();
+        TakeTurn(ready_.front());
+        if (update_->predictions().empty()) continue;
+      }
       writing_ = true;
-      StartWrite(&update_);
+      StartWrite(update_.get());
     }
   }
 
@@ -265,9 +269,10 @@ class InteractiveCall
     ready_.pop_front();
     open->ready = false;
     const Admitted& admitted = open->admitted;
-    const bool last = admitted.request->Take(batch_);
-    FillUpdate(batch_, admitted.request_id, *admitted.model, admitted.output,
-               &update_);
+    std::vector<Prediction> batch;  // an open stream keeps none
+    const bool last = admitted.request->Take(batch);
+    FillUpdate(batch, admitted.request_id, *admitted.model, admitted.output,
+               update_.get());
     if (last) Forget(open, grpc::StatusCode::OK);
   }
 
@@ -312,8 +317,8 @@ class InteractiveCall
   v1::PredictControl control_;
 
   absl::Mutex mu_;
-  v1::PredictUpdate update_ ABSL_GUARDED_BY(mu_);
-  std::vector<Prediction> batch_ ABSL_GUARDED_BY(mu_);
+  // Of the write in flight, or the next one.
+  std::unique_ptr<v1::PredictUpdate> update_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, std::unique_ptr<Open>> open_ ABSL_GUARDED_BY(mu_);
   std::deque<Open*> ready_ ABSL_GUARDED_BY(mu_);  // have something to say
   std::deque<v1::PredictUpdate> refusals_ ABSL_GUARDED_BY(mu_);

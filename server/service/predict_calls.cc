@@ -101,6 +101,7 @@ class StreamCall : public grpc::ServerWriteReactor<v1::PredictUpdate>,
   void OnWriteDone(bool ok) override {
     absl::MutexLock lock(&mu_);
     writing_ = false;
+    context_.updates->Give(std::move(update_));
     if (finished_) return;
     if (cancelled_ || !ok) {
       // A write fails only when the call is over.
@@ -122,6 +123,10 @@ class StreamCall : public grpc::ServerWriteReactor<v1::PredictUpdate>,
 
   void OnDone() override {
     if (admitted_.request != nullptr) admitted_.request->Detach();
+    {
+      absl::MutexLock lock(&mu_);
+      context_.updates->Give(std::move(update_));
+    }
     context_.metrics->StreamClosed();
     context_.calls->Leave(nullptr);
     delete this;
@@ -129,21 +134,23 @@ class StreamCall : public grpc::ServerWriteReactor<v1::PredictUpdate>,
 
  private:
   void WriteNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    const bool last = admitted_.request->Take(batch_);
-    if (batch_.empty()) {
+    std::vector<Prediction> batch;  // an open call keeps none
+    const bool last = admitted_.request->Take(batch);
+    if (batch.empty()) {
       if (last) End(grpc::Status::OK);
       return;
     }
-    update_.Clear();
-    FillUpdate(batch_, admitted_.request_id, *admitted_.model, admitted_.output,
-               &update_);
+    update_ = context_.updates->Take();
+    FillUpdate(batch, admitted_.request_id, *admitted_.model, admitted_.output,
+               update_.get());
     writing_ = true;
     if (last) {
       finished_ = true;
       record_.End(grpc::StatusCode::OK);
-      StartWriteAndFinish(&update_, grpc::WriteOptions(), grpc::Status::OK);
+      StartWriteAndFinish(update_.get(), grpc::WriteOptions(),
+                          grpc::Status::OK);
     } else {
-      StartWrite(&update_);
+      StartWrite(update_.get());
     }
   }
 
@@ -162,8 +169,8 @@ class StreamCall : public grpc::ServerWriteReactor<v1::PredictUpdate>,
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
   bool cancelled_ ABSL_GUARDED_BY(mu_) = false;
   bool finished_ ABSL_GUARDED_BY(mu_) = false;
-  std::vector<Prediction> batch_ ABSL_GUARDED_BY(mu_);
-  v1::PredictUpdate update_ ABSL_GUARDED_BY(mu_);
+  // Of the write in flight.
+  std::unique_ptr<v1::PredictUpdate> update_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace

@@ -51,7 +51,8 @@ TEST(OverloadTest, EachOfAThousandRequestsOnAQueueOfAHundredIsAnswered) {
   ASSERT_OK_AND_ASSIGN(
       const auto server,
       ServerProcess::Start({"--max_active_rows=4", "--max_queued_rows=100",
-                            "--max_rows_per_request=1", "--brownout=off"}));
+                            "--max_rows_per_request=1", "--max_queue_ms=0",
+                            "--brownout=off"}));
   constexpr int kCalls = 1000;
   std::vector<v1::PredictRequest> requests;
   for (int i = 0; i < kCalls; ++i) {
@@ -95,8 +96,8 @@ TEST(OverloadTest, RowsAreLoweredNotRefusedAndGetAllOnceItIsOver) {
   ASSERT_OK_AND_ASSIGN(
       const auto server,
       ServerProcess::Start({"--max_active_rows=4", "--max_queued_rows=10000",
-                            "--brownout_begin_ms=0", "--brownout_end_ms=0",
-                            "--brownout_full_ms=0.001",
+                            "--max_queue_ms=0", "--brownout_begin_ms=0",
+                            "--brownout_end_ms=0", "--brownout_full_ms=0.001",
                             absl::StrCat("--brownout_floor=", kFloor)}));
   constexpr int kCalls = 100;
   constexpr int kRows = 8;

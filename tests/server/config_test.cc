@@ -21,10 +21,10 @@ TEST(ServerConfigTest, TheMarksOfABrownoutFollowTheFirst) {
   EXPECT_EQ(Parse({}).config.brownout, "on");
   const ServerConfig early = Parse({"--brownout_begin_ms=2"}).config;
   EXPECT_EQ(early.brownout_end_ms, 1);
-  EXPECT_EQ(early.brownout_full_ms, 500);
+  EXPECT_EQ(early.brownout_full_ms, 250);
   const ServerConfig late = Parse({"--brownout_begin_ms=200"}).config;
   EXPECT_EQ(late.brownout_end_ms, 25);
-  EXPECT_EQ(late.brownout_full_ms, 2000);
+  EXPECT_EQ(late.brownout_full_ms, 1000);
 }
 
 TEST(ServerConfigTest, RefusesMarksOfABrownoutThatAreNotInOrder) {

@@ -5,6 +5,9 @@
 #include <vector>
 
 #include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/server/schedule/scheduler_fixture.h"
 #include "tests/support/status_matchers.h"
@@ -164,6 +167,64 @@ TEST_F(OverloadTest, AFullQueueLowersThoughNobodyHasWaited) {
   EXPECT_EQ(rows[3].stop_reason, StopReason::kExhausted);
   AwaitIdle(scheduler);
   EXPECT_EQ(telemetry_.step_cap, kAllSteps);
+}
+
+TEST_F(OverloadTest, AClientWhoseRowsWaitForTooLongIsRefused) {
+  Scheduler scheduler({.max_active_rows = 1,
+                       .max_wait = absl::Milliseconds(100),
+                       .brownout = {.on = false},
+                       .clock = &clock_});
+  absl::Notification release;
+  auto holder = HoldThePlace(scheduler, release);
+  auto waits = Make(Steps(1), Delivery::kFinal, 1, /*client=*/1);
+  auto later = Make(Steps(1), Delivery::kFinal, 1, /*client=*/1);
+  ASSERT_THAT(scheduler.Submit(waits->request), IsOk());
+  clock_.Advance(absl::Milliseconds(100));
+  ASSERT_THAT(scheduler.Submit(later->request), IsOk()) << "the limit itself";
+  clock_.Advance(absl::Milliseconds(1));
+  auto refused = Make(Steps(1), Delivery::kFinal, 1, /*client=*/1);
+  EXPECT_THAT(scheduler.Submit(refused->request),
+              StatusIs(absl::StatusCode::kResourceExhausted,
+                       testing::HasSubstr("has waited for 101ms, the limit is "
+                                          "100ms")));
+  auto other = Make(Steps(1), Delivery::kFinal, 1, /*client=*/2);
+  EXPECT_THAT(scheduler.Submit(other->request), IsOk()) << "another client";
+  release.Notify();
+  for (const auto* client : {&waits, &later, &other}) (*client)->Await();
+  EXPECT_THAT(scheduler.Submit(refused->request), IsOk()) << "nobody waits";
+  refused->Await();
+  holder->Await();
+}
+
+TEST_F(OverloadTest, RequestsThatWaitToBeToldHoldPlaces) {
+  Scheduler scheduler(
+      {.max_active_rows = 2, .brownout = {.on = false}, .clock = &clock_});
+  // Its step 0 is its last, and does not end before the others are there.
+  Budget budget;
+  budget.max_macs = LongModel()->cost().After(0);
+  absl::Notification begin;
+  telemetry_.after_step = [&](int64_t step) {
+    if (step == 1) begin.WaitForNotification();
+  };
+  auto holder = Make(budget, Delivery::kFinal);
+  ASSERT_THAT(scheduler.Submit(holder->request), IsOk());
+  while (telemetry_.steps == 0) std::this_thread::yield();
+  // Two that end in one pass, and do not return from being told.
+  absl::Notification release;
+  std::vector<std::unique_ptr<Collector>> told;
+  for (int i = 0; i < 2; ++i) {
+    told.push_back(Make(Steps(1), Delivery::kFinal));
+    told.back()->hold = &release;
+    ASSERT_THAT(scheduler.Submit(told.back()->request), IsOk());
+  }
+  begin.Notify();
+  AwaitIdle(scheduler);
+  auto late = Make(Steps(1), Delivery::kFinal);
+  ASSERT_THAT(scheduler.Submit(late->request), IsOk());
+  absl::SleepFor(absl::Milliseconds(50));  // It would have begun long ago.
+  EXPECT_EQ(scheduler.queued_rows(), 1);
+  release.Notify();
+  late->Await();
 }
 
 }  // namespace

@@ -79,6 +79,7 @@ class Collector : public Request::Listener {
   ~Collector() override { request->Detach(); }
 
   void OnReady() override {
+    if (hold != nullptr) hold->WaitForNotification();
     if (!take_) return;
     TakeNow();
   }
@@ -103,6 +104,7 @@ class Collector : public Request::Listener {
   void StopTaking() { take_ = false; }
 
   std::shared_ptr<Request> request;
+  absl::Notification* hold = nullptr;  // who tells it waits for this
 
  private:
   std::atomic<bool> take_{true};
@@ -116,11 +118,12 @@ class SchedulerTest : public testing::Test {
  protected:
   std::unique_ptr<Collector> Make(Budget budget,
                                   Delivery delivery = Delivery::kAll,
-                                  uint32_t rows = 1) {
+                                  uint32_t rows = 1, uint64_t client = 0) {
     auto collector = std::make_unique<Collector>();
     Request::Spec spec;
     spec.model = LongModel();
     spec.telemetry = &telemetry_;
+    spec.client = client;
     spec.rows = rows;
     spec.budget = budget;
     spec.delivery = delivery;
@@ -161,7 +164,7 @@ class SchedulerTest : public testing::Test {
     return slow;
   }
 
-  // Waits until every row has left. (In this order: scheduler.cc, TakeNext.)
+  // Waits until every row has left. (In this order: Scheduler::AdmitFromQueue.)
   static void AwaitIdle(const Scheduler& scheduler) {
     while (scheduler.queued_rows() > 0 || scheduler.active_rows() > 0) {
       std::this_thread::yield();
@@ -171,6 +174,14 @@ class SchedulerTest : public testing::Test {
   FakeClock clock_;
   Telemetry telemetry_;
 };
+
+// Stops nothing, but its row is computed with an eye to its predictions: after
+// its first steps no more than 2, 3, 4, 6 and then 8 ahead.
+inline Budget NeverSure() {
+  Budget budget;
+  budget.min_confidence = 2;
+  return budget;
+}
 
 inline Budget Steps(uint32_t steps) {
   Budget budget;

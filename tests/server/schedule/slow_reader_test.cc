@@ -106,7 +106,7 @@ TEST_F(SchedulerTest, APausedRowStopsForItsTimeWhileAnotherSteps) {
   auto slow = MakePaused(scheduler, budget);
   before = telemetry_.steps.load();
   // Nobody takes anything of it before its end, so nothing wakes the engine.
-  auto other = Make({}, Delivery::kFinal);
+  auto other = Make(NeverSure(), Delivery::kFinal);
   ASSERT_THAT(scheduler.Submit(other->request), IsOk());
   other->Await();
   EXPECT_EQ(stopped, 1);

@@ -115,6 +115,32 @@ TEST(StepsAheadTest, GoesAsFarAsItsLimitsWhereNobodyLooks) {
   EXPECT_EQ(StepsAhead(row), 5);
 }
 
+TEST(StepsAheadTest, GoesFurtherWhereNothingLooks) {
+  RowSnapshot row = Running();
+  row.quiet = true;
+  EXPECT_EQ(StepsAhead(row), Engine::kMostQuiet);
+  row.budget.max_steps = 20;
+  EXPECT_EQ(StepsAhead(row), 17);
+}
+
+TEST(IsQuietTest, UnlessSomebodyOrALimitLooksAtPredictions) {
+  Budget budget;
+  budget.max_steps = 3;
+  budget.max_macs = 1000'000;
+  budget.max_time = absl::Seconds(1);
+  EXPECT_TRUE(IsQuiet(budget, /*watched=*/false));
+  EXPECT_FALSE(IsQuiet(budget, /*watched=*/true));
+  const std::vector<void (*)(Budget&)> rules = {
+      [](Budget& b) { b.min_confidence = 0.9f; },
+      [](Budget& b) { b.min_ray_coverage = 0.5f; },
+      [](Budget& b) { b.stable_steps = 2; }};
+  for (const auto& rule : rules) {
+    Budget looks = budget;
+    rule(looks);
+    EXPECT_FALSE(IsQuiet(looks, /*watched=*/false));
+  }
+}
+
 TEST(StepsAheadTest, GoesNoFurtherThanWhatIsGranted) {
   RowSnapshot row = Running();
   row.step_cap = 8;
@@ -196,12 +222,11 @@ TEST(StepsAheadTest, OfARowThatAPredictionOrTheTimeMayStopAreHalf) {
 }
 
 TEST(MostAheadTest, KeepsAPassShort) {
-  EXPECT_EQ(MostAhead(1, absl::Microseconds(500)), Engine::kMostAhead);
+  EXPECT_EQ(MostAhead(1, absl::Microseconds(100)), Engine::kMostQuiet);
   EXPECT_EQ(MostAhead(1, absl::Milliseconds(3)), 3);
   EXPECT_EQ(MostAhead(256, absl::Microseconds(10)), 3);
   EXPECT_EQ(MostAhead(100'000, absl::Microseconds(1)), 1);
-  // Not measured yet.
-  EXPECT_EQ(MostAhead(1, absl::ZeroDuration()), Engine::kMostAhead);
+  EXPECT_EQ(MostAhead(1, absl::ZeroDuration()), Engine::kMostQuiet);
 }
 
 }  // namespace

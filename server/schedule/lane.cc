@@ -1,0 +1,262 @@
+#include "server/schedule/lane.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/schedule/brownout.h"
+
+namespace mre {
+namespace {
+
+Engine::Options Report(ModelTelemetry* telemetry) {
+  Engine::Options options;
+  options.context = telemetry;
+  options.on_expert_batch = [](void* context, int64_t expert, int64_t rows) {
+    static_cast<ModelTelemetry*>(context)->ExpertRan(expert, rows);
+  };
+  return options;
+}
+
+// True when somebody takes predictions before the last. Who does not cannot
+// change the budget either.
+bool Watched(const Request::Spec& spec) {
+  return spec.delivery != Delivery::kFinal;
+}
+
+}  // namespace
+
+Lane::Lane(std::shared_ptr<const PackedModel> model, ModelTelemetry* telemetry,
+           const Options& options)
+    : options_(options),
+      telemetry_(telemetry),
+      engine_(Engine::Create(std::move(model), Report(telemetry))),
+      step_cap_(engine_->model().max_steps()) {}
+
+void Lane::Begin(std::shared_ptr<Request> request, uint32_t row,
+                 absl::Time now) {
+  const Request::Spec& spec = request->spec();
+  Row active;
+  active.row = row;
+  active.budget_version = request->budget_version();
+  active.budget = request->budget();
+  active.quiet = IsQuiet(active.budget, Watched(spec));
+  active.handle =
+      engine_->Begin(request->input(row), {spec.sampled, spec.seed, row},
+                     active.budget.thresholds, active.quiet);
+  telemetry_->RowStarted(now - request->admitted());
+  if (row + 1 == spec.rows) request->DropInput();
+  active.request = std::move(request);
+  rows_.push_back(std::move(active));
+}
+
+bool Lane::Sweep(const Pass& pass, Touched& touched) {
+  const absl::Time now = options_.clock->Now();
+  drain_deadline_ = pass.drain_deadline;
+  const uint32_t cap =
+      StepCap(pass.level, options_.step_floor, engine_->model().max_steps());
+  if (std::exchange(step_cap_, cap) != cap) telemetry_->StepCapChanged(cap);
+  if (pass.look_at_paused) {
+    rows_.insert(rows_.begin(), std::make_move_iterator(paused_.begin()),
+                 std::make_move_iterator(paused_.end()));
+    paused_.clear();
+  }
+  swept_ = static_cast<int64_t>(rows_.size()) - left_;
+  stepping_.clear();
+  may_ahead_.clear();
+  begun_ = 0;
+  size_t kept = 0;
+  bool any_left = false;
+  for (Row& row : rows_) {
+    if (row.request == nullptr) continue;
+    const RowSnapshot snapshot = Look(row, now);
+    const RowDecision decision = DecideRow(snapshot);
+    switch (decision.action) {
+      case RowAction::kStep: {
+        stepping_.push_back(kept);
+        may_ahead_.push_back(snapshot.begun ? StepsAhead(snapshot) : 1);
+        if (snapshot.begun) ++begun_;
+        Row& place = rows_[kept++];
+        if (&place != &row) place = std::move(row);
+        continue;
+      }
+      case RowAction::kPause:
+        paused_.push_back(std::move(row));
+        continue;
+      case RowAction::kFinish:
+        Deliver(row, decision.reason, now, touched);
+        break;
+      case RowAction::kAbandon:
+        row.request->Abandon();
+        break;
+      case RowAction::kDrop:
+        break;
+    }
+    Leave(row);
+    any_left = true;
+  }
+  rows_.resize(kept);
+  left_ = 0;
+  return any_left;
+}
+
+bool Lane::StepFresh(Touched& touched) {
+  Step(begun_, stepping_.size(), touched);
+  return begun_ < stepping_.size();
+}
+
+bool Lane::StepBegun(Touched& touched) {
+  Step(0, begun_, touched);
+  // What was computed ahead is there; to show it now costs nothing more, and
+  // all goes in one message.
+  size_t count = begun_;
+  while ((count = KeepComputed(count)) > 0) Step(0, count, touched);
+  return begun_ > 0;
+}
+
+size_t Lane::KeepComputed(size_t count) {
+  const absl::Time now = options_.clock->Now();
+  size_t kept = 0;
+  for (size_t i = 0; i < count; ++i) {
+    Row& row = rows_[stepping_[i]];
+    if (row.request == nullptr || engine_->Unshown(row.handle) == 0 ||
+        DecideRow(Look(row, now)).action != RowAction::kStep) {
+      continue;
+    }
+    stepping_[kept++] = stepping_[i];
+  }
+  return kept;
+}
+
+void Lane::PlanAhead(size_t first, size_t end) {
+  const int64_t computing =
+      std::count_if(handles_.begin(), handles_.end(),
+                    [&](int handle) { return engine_->Unshown(handle) == 0; });
+  const int most = measured_ ? MostAhead(computing, step_) : 1;
+  ahead_.clear();
+  for (size_t i = first; i < end; ++i) {
+    ahead_.push_back(std::min(may_ahead_[i], most));
+  }
+}
+
+int64_t Lane::ComputedSteps() const {
+  int64_t steps = 0;
+  for (const int handle : handles_) {
+    steps += engine_->progress(handle).step + engine_->Unshown(handle);
+  }
+  return steps;
+}
+
+void Lane::Step(size_t first, size_t end, Touched& touched) {
+  if (first == end) return;
+  const absl::Time start = options_.clock->Now();
+  handles_.clear();
+  uint64_t spent_before = 0;
+  for (size_t i = first; i < end; ++i) {
+    handles_.push_back(rows_[stepping_[i]].handle);
+    spent_before += engine_->progress(handles_.back()).macs;
+  }
+  const bool fresh = !rows_[stepping_[first]].begun;
+  PlanAhead(first, end);
+  const int64_t before = ComputedSteps();
+  engine_->Step(handles_, ahead_);
+  const absl::Time now = options_.clock->Now();
+  const int64_t computed = ComputedSteps() - before;
+  if (!fresh && computed > 0) {
+    const absl::Duration step = (now - start) / static_cast<double>(computed);
+    step_ += std::exchange(measured_, true) ? (step - step_) / 4 : step;
+  }
+  uint64_t spent = 0;
+  for (size_t i = first; i < end; ++i) {
+    Row& row = rows_[stepping_[i]];
+    Progress progress = engine_->progress(row.handle);
+    progress.elapsed = now - row.request->admitted();
+    spent += progress.macs;
+    if (!row.begun) telemetry_->FirstPrediction(progress.elapsed);
+    row.begun = true;
+    StopReason reason = CheckBudget(row.budget, progress);
+    if (reason == StopReason::kNone && progress.step >= step_cap_) {
+      reason = StopReason::kOverload;
+    }
+    const bool final = reason != StopReason::kNone;
+    if (row.request->Wants(progress.step, final)) {
+      Deliver(row, reason, now, touched);
+    }
+    if (final) {
+      Leave(row);
+      ++left_;
+    }
+  }
+  telemetry_->Stepped(static_cast<int64_t>(end - first), spent - spent_before,
+                      now - start);
+}
+
+RowSnapshot Lane::Look(Row& row, absl::Time now) const {
+  Request& request = *row.request;
+  const uint32_t version = request.budget_version();
+  if (row.budget_version != version) {
+    row.budget_version = version;
+    row.budget = request.budget();
+    engine_->Retune(row.handle, row.budget.thresholds);
+  }
+  RowSnapshot snapshot;
+  snapshot.cancelled = request.cancelled();
+  snapshot.begun = row.begun;
+  snapshot.stop_requested = request.stop_requested();
+  snapshot.drain_expired = now >= drain_deadline_;
+  snapshot.budget = row.budget;
+  snapshot.watched = Watched(request.spec());
+  snapshot.quiet = row.quiet;
+  snapshot.rows = swept_;
+  snapshot.step_cap = step_cap_;
+  if (row.begun) {
+    snapshot.outbox_full = request.OutboxFull(row.row);
+    row.paused_since = snapshot.outbox_full ? std::min(row.paused_since, now)
+                                            : absl::InfiniteFuture();
+    snapshot.stalled = now - row.paused_since >= options_.stall_limit;
+    snapshot.progress = engine_->progress(row.handle);
+    snapshot.progress.elapsed = now - request.admitted();
+  }
+  return snapshot;
+}
+
+void Lane::Deliver(const Row& row, StopReason reason, absl::Time now,
+                   Touched& touched) {
+  Progress progress = engine_->progress(row.handle);
+  progress.elapsed = now - row.request->admitted();
+  const auto probabilities = engine_->probabilities(row.handle);
+  Prediction prediction;
+  prediction.row = row.row;
+  prediction.step = progress.step;
+  prediction.expert = engine_->step_info(row.handle).expert;
+  prediction.experts = engine_->step_info(row.handle).experts;
+  prediction.macs = progress.macs;
+  prediction.elapsed = progress.elapsed;
+  prediction.ray_coverage = progress.ray_coverage;
+  prediction.probabilities.assign(probabilities.begin(), probabilities.end());
+  prediction.stop_reason = reason;
+  row.request->Put(std::move(prediction));
+  if (row.request->Touch()) touched.push_back(row.request);
+  if (reason != StopReason::kNone) {
+    int64_t asked = progress.step;
+    if (reason == StopReason::kOverload) {
+      asked +=
+          StepsLeft(row.budget, progress, engine_->model().max_steps() - asked);
+    }
+    telemetry_->RowFinished(reason, progress, UnshownMacs(row),
+                            static_cast<uint32_t>(asked));
+  }
+}
+
+uint64_t Lane::UnshownMacs(const Row& row) const {
+  return static_cast<uint64_t>(engine_->Unshown(row.handle)) *
+         engine_->model().cost().OneStep();
+}
+
+void Lane::Leave(Row& row) {
+  const uint64_t unshown = UnshownMacs(row);
+  if (unshown > 0) telemetry_->RanInVain(unshown);
+  engine_->End(row.handle);
+  row.request = nullptr;
+}
+
+}  // namespace mre

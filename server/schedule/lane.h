@@ -1,0 +1,112 @@
+// The active rows of one model. A pass over them asks the step policy about
+// each, steps those that may, and puts the new predictions in their requests'
+// outboxes; a row leaves with its final prediction, or at once when its request
+// is cancelled.
+#ifndef MRE_SERVER_SCHEDULE_LANE_H_
+#define MRE_SERVER_SCHEDULE_LANE_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "model/base/clock.h"
+#include "model/engine/engine.h"
+#include "server/schedule/request.h"
+#include "server/schedule/step_policy.h"
+#include "server/schedule/telemetry.h"
+
+namespace mre {
+
+// Engine thread only.
+class Lane {
+ public:
+  struct Options {
+    absl::Duration stall_limit = absl::InfiniteDuration();  // of Scheduler
+    uint32_t step_floor = 1;  // of BrownoutOptions
+    const Clock* clock = Clock::Real();
+  };
+  // What is the same for all rows in a pass.
+  struct Pass {
+    absl::Time drain_deadline = absl::InfiniteFuture();
+    // Rows that pause are looked at; else they are left as they are.
+    bool look_at_paused = true;
+    double level = 0;  // of NextLevel
+  };
+
+  Lane(std::shared_ptr<const PackedModel> model, ModelTelemetry* telemetry,
+       const Options& options);
+
+  // Takes in a row of a request of this model. REQUIRES: each row once.
+  void Begin(std::shared_ptr<Request> request, uint32_t row, absl::Time now);
+
+  // A pass is these three, in this order. Requests whose outbox has something
+  // new that they are to be told of (Request::Touch) are added to `touched`.
+  // Lets rows leave that must. True when any has.
+  bool Sweep(const Pass& pass, std::vector<std::shared_ptr<Request>>& touched);
+  // Steps the rows that have no prediction yet, by themselves: it does not wait
+  // until others have been computed ahead. Both are true when any row stepped.
+  bool StepFresh(std::vector<std::shared_ptr<Request>>& touched);
+  // Steps the others, and shows all that has been computed of them.
+  bool StepBegun(std::vector<std::shared_ptr<Request>>& touched);
+
+  int64_t rows() const {
+    return static_cast<int64_t>(rows_.size() + paused_.size()) - left_;
+  }
+  // Of those, in the last pass.
+  int64_t paused_rows() const { return static_cast<int64_t>(paused_.size()); }
+
+ private:
+  struct Row {
+    std::shared_ptr<Request> request;  // null: has left
+    uint32_t row = 0;                  // of the request
+    int handle = -1;                   // of the engine
+    bool quiet = false;                // of the engine
+    bool begun = false;
+    uint32_t budget_version = 0;
+    Budget budget;
+    absl::Time paused_since = absl::InfiniteFuture();
+  };
+  using Touched = std::vector<std::shared_ptr<Request>>;
+
+  RowSnapshot Look(Row& row, absl::Time now) const;
+  // One step of the rows stepping_[first..end).
+  void Step(size_t first, size_t end, Touched& touched);
+  // How far ahead each of those may be computed, in ahead_.
+  void PlanAhead(size_t first, size_t end);
+  // Of the first `count` in stepping_ keeps those that have computed steps
+  // which may be shown; returns how many.
+  size_t KeepComputed(size_t count);
+  // Steps of the rows handles_ that have been computed, shown or not.
+  int64_t ComputedSteps() const;
+  // MACs of the row's steps that are computed and not shown.
+  uint64_t UnshownMacs(const Row& row) const;
+  // Puts the row's last prediction in its outbox.
+  void Deliver(const Row& row, StopReason reason, absl::Time now,
+               Touched& touched);
+  void Leave(Row& row);
+
+  const Options options_;
+  ModelTelemetry* const telemetry_;
+  const std::unique_ptr<Engine> engine_;
+  std::vector<Row> rows_;    // begun ones first
+  std::vector<Row> paused_;  // apart: there may be many more of them
+  int64_t left_ = 0;   // of rows_: they keep their place until the next pass
+  int64_t swept_ = 0;  // rows_ as the pass began
+  // What a step of one row takes, lately.
+  absl::Duration step_;
+  bool measured_ = false;
+  uint32_t step_cap_ = 0;
+  absl::Time drain_deadline_ = absl::InfiniteFuture();
+
+  // Of one pass.
+  std::vector<size_t> stepping_;  // indices into rows_; fresh ones are last
+  size_t begun_ = 0;              // how many of them are not
+  std::vector<int> may_ahead_;    // StepsAhead of each
+  std::vector<int> handles_;      // of one Engine::Step
+  std::vector<int> ahead_;        // and how far each is computed
+};
+
+}  // namespace mre
+
+#endif  // MRE_SERVER_SCHEDULE_LANE_H_

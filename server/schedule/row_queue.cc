@@ -1,0 +1,99 @@
+#include "server/schedule/row_queue.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace mre {
+namespace {
+
+// When a request that waits must be answered at the latest.
+absl::Time Deadline(const Request& request) {
+  if (request.stop_requested()) return absl::InfinitePast();
+  const absl::Duration limit = request.budget().max_time;
+  return limit > absl::ZeroDuration() ? request.admitted() + limit
+                                      : absl::InfiniteFuture();
+}
+
+}  // namespace
+
+void RowQueue::Push(std::shared_ptr<Request> request) {
+  const uint64_t client = request->spec().client;
+  const absl::Time deadline = Deadline(*request);
+  first_deadline_ = std::min(first_deadline_, deadline);
+  rows_ += request->spec().rows;
+  waiting_.push_back({std::move(request), deadline});
+  std::deque<Place>& places = clients_[client];
+  if (places.empty()) turns_.push_back(client);
+  places.push_back(std::prev(waiting_.end()));
+}
+
+RowQueue::Row RowQueue::Pop() {
+  const uint64_t client = turns_.front();
+  turns_.pop_front();
+  const auto found = clients_.find(client);
+  std::deque<Place>& places = found->second;
+  Row row = TakeNext(*places.front());
+  if (places.front()->left() == 0) {
+    waiting_.erase(places.front());
+    places.pop_front();
+  }
+  if (places.empty()) {
+    clients_.erase(found);
+  } else {
+    turns_.push_back(client);
+  }
+  return row;
+}
+
+void RowQueue::PopExpired(absl::Time now, std::vector<Row>& out) {
+  if (now < first_deadline_) return;
+  for (Waiting& waiting : waiting_) {
+    while (waiting.deadline <= now && waiting.left() > 0) {
+      out.push_back(TakeNext(waiting));
+    }
+  }
+  DealTurns();
+}
+
+void RowQueue::Reconsider() {
+  for (Waiting& waiting : waiting_) {
+    waiting.deadline = Deadline(*waiting.request);
+    if (!waiting.request->cancelled()) continue;
+    rows_ -= waiting.left();
+    waiting.next = waiting.request->spec().rows;
+  }
+  DealTurns();
+}
+
+absl::Duration RowQueue::Waited(absl::Time now) const {
+  return empty() ? absl::ZeroDuration()
+                 : now - waiting_.front().request->admitted();
+}
+
+absl::Duration RowQueue::Waited(uint64_t client, absl::Time now) const {
+  const auto found = clients_.find(client);
+  return found == clients_.end()
+             ? absl::ZeroDuration()
+             : now - found->second.front()->request->admitted();
+}
+
+RowQueue::Row RowQueue::TakeNext(Waiting& waiting) {
+  --rows_;
+  return {waiting.request, waiting.next++};
+}
+
+void RowQueue::DealTurns() {
+  waiting_.remove_if([](const Waiting& w) { return w.left() == 0; });
+  clients_.clear();
+  turns_.clear();
+  first_deadline_ = absl::InfiniteFuture();
+  for (auto place = waiting_.begin(); place != waiting_.end(); ++place) {
+    const uint64_t client = place->request->spec().client;
+    std::deque<Place>& places = clients_[client];
+    if (places.empty()) turns_.push_back(client);
+    places.push_back(place);
+    first_deadline_ = std::min(first_deadline_, place->deadline);
+  }
+}
+
+}  // namespace mre

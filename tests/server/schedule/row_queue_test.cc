@@ -1,0 +1,128 @@
+#include "server/schedule/row_queue.h"
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "gtest/gtest.h"
+
+namespace mre {
+namespace {
+
+class RowQueueTest : public testing::Test, public Request::Waker {
+ protected:
+  void Wake() override {}
+  void Reconsider() override { ++reconsidered_; }
+
+  // Admitted `at` milliseconds after the start, and pushed.
+  std::shared_ptr<Request> Push(uint64_t client, uint32_t rows, int at = 0,
+                                absl::Duration max_time = {}) {
+    Request::Spec spec;
+    spec.client = client;
+    spec.rows = rows;
+    spec.budget.max_time = max_time;
+    auto request = std::make_shared<Request>(std::move(spec), nullptr);
+    request->Admit(At(at), this);
+    queue_.Push(request);
+    return request;
+  }
+  static absl::Time At(int ms) {
+    return absl::UnixEpoch() + absl::Milliseconds(ms);
+  }
+  // Clients of the next rows.
+  std::vector<uint64_t> PopClients(int count) {
+    std::vector<uint64_t> clients;
+    while (count-- > 0) {
+      clients.push_back(queue_.Pop().request->spec().client);
+    }
+    return clients;
+  }
+
+  RowQueue queue_;
+  int reconsidered_ = 0;
+};
+
+TEST_F(RowQueueTest, OneClientIsServedInOrder) {
+  const auto first = Push(1, 2);
+  const auto second = Push(1, 1);
+  EXPECT_EQ(queue_.rows(), 3);
+  for (const auto& [request, row] :
+       {std::pair(first, 0u), std::pair(first, 1u), std::pair(second, 0u)}) {
+    const RowQueue::Row popped = queue_.Pop();
+    EXPECT_EQ(popped.request, request);
+    EXPECT_EQ(popped.row, row);
+  }
+  EXPECT_TRUE(queue_.empty());
+  EXPECT_EQ(queue_.rows(), 0);
+}
+
+TEST_F(RowQueueTest, ClientsTakeTurnsHoweverMuchOneAsks) {
+  Push(1, 100);
+  Push(1, 1);
+  Push(2, 2);
+  Push(3, 1);
+  EXPECT_EQ(PopClients(6), (std::vector<uint64_t>{1, 2, 3, 1, 2, 1}));
+  Push(2, 1);  // who comes back waits for one row of the other
+  EXPECT_EQ(PopClients(3), (std::vector<uint64_t>{1, 2, 1}));
+}
+
+TEST_F(RowQueueTest, TellsWhoHasWaitedLongest) {
+  EXPECT_EQ(queue_.Waited(At(5)), absl::ZeroDuration());
+  Push(1, 2, 0);
+  Push(2, 1, 10);
+  EXPECT_EQ(queue_.Waited(At(30)), absl::Milliseconds(30));
+  EXPECT_EQ(queue_.Waited(1, At(30)), absl::Milliseconds(30));
+  EXPECT_EQ(queue_.Waited(2, At(30)), absl::Milliseconds(20));
+  EXPECT_EQ(queue_.Waited(3, At(30)), absl::ZeroDuration());
+  PopClients(2);  // 1 and 2
+  EXPECT_EQ(queue_.Waited(2, At(30)), absl::ZeroDuration());
+  EXPECT_EQ(queue_.Waited(At(40)), absl::Milliseconds(40)) << "a row is left";
+  PopClients(1);
+  EXPECT_EQ(queue_.Waited(At(40)), absl::ZeroDuration());
+}
+
+TEST_F(RowQueueTest, RowsWhoseTimeIsOverLeaveAtOnce) {
+  Push(1, 2);
+  const auto hurried = Push(1, 2, 0, absl::Milliseconds(10));
+  Push(2, 1, 0, absl::Milliseconds(20));
+  std::vector<RowQueue::Row> out;
+  queue_.PopExpired(At(9), out);
+  EXPECT_TRUE(out.empty());
+  queue_.PopExpired(At(10), out);
+  ASSERT_EQ(out.size(), 2u);
+  EXPECT_EQ(out[0].request, hurried);
+  EXPECT_EQ(out[1].row, 1u);
+  EXPECT_EQ(queue_.rows(), 3);
+  EXPECT_EQ(PopClients(3), (std::vector<uint64_t>{1, 2, 1}));
+  out.clear();
+  queue_.PopExpired(At(30), out);
+  EXPECT_TRUE(out.empty());
+}
+
+TEST_F(RowQueueTest, ReconsiderSeesStopsCancelsAndBudgets) {
+  const auto stopped = Push(1, 1);
+  const auto cancelled = Push(2, 3);
+  const auto hurried = Push(3, 1);
+  Push(4, 1);
+  stopped->Stop();
+  cancelled->Cancel();
+  Budget budget;
+  budget.max_time = absl::Milliseconds(10);
+  hurried->SetBudget(budget);
+  EXPECT_EQ(reconsidered_, 3);
+  std::vector<RowQueue::Row> out;
+  queue_.PopExpired(At(10), out);
+  EXPECT_TRUE(out.empty()) << "not looked at yet";
+  queue_.Reconsider();
+  EXPECT_EQ(queue_.rows(), 3) << "of the cancelled one nothing is left";
+  queue_.PopExpired(At(10), out);
+  ASSERT_EQ(out.size(), 2u);
+  EXPECT_EQ(out[0].request, stopped);
+  EXPECT_EQ(out[1].request, hurried);
+  EXPECT_EQ(PopClients(1), (std::vector<uint64_t>{4}));
+  EXPECT_TRUE(queue_.empty());
+}
+
+}  // namespace
+}  // namespace mre
