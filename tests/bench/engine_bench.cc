@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdio>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "model/base/rng.h"
@@ -112,6 +113,35 @@ void Compare(int64_t width, int64_t hidden, Precision precision, int64_t rows,
               ratio.median, ratio.least, ratio.most);
 }
 
+// Two threads against one: within each product, and as two engines of half the
+// rows each on a thread of its own.
+void Scale(int64_t width, int64_t hidden, int64_t rows) {
+  const std::shared_ptr<const PackedModel> model = *PackedModel::Create(
+      RandomModel(Config(width, hidden), 1), Precision::kF32);
+  std::vector<double> within, apart;
+  for (int run = 0; run < kRuns; ++run) {
+    SetThreads(1);
+    const double one = EngineRate(model, rows, Engine::kMostAhead);
+    SetThreads(2);
+    within.push_back(EngineRate(model, rows, Engine::kMostAhead) / one);
+    SetThreads(1);
+    double rates[2];
+    std::thread other([&] {
+      SetThreads(1);
+      rates[1] = EngineRate(model, rows / 2, Engine::kMostAhead);
+    });
+    rates[0] = EngineRate(model, rows / 2, Engine::kMostAhead);
+    other.join();
+    apart.push_back((rates[0] + rates[1]) / one);
+  }
+  const Spread a = SpreadOf(within);
+  const Spread b = SpreadOf(apart);
+  std::printf(
+      "%6ld %6ld  f32  %6ld %5d   %.2f (%.2f-%.2f)   %.2f (%.2f-%.2f)\n", width,
+      hidden, rows, Engine::kMostAhead, a.median, a.least, a.most, b.median,
+      b.least, b.most);
+}
+
 int Main() {
   SetThreads(1);
   PrintMachine();
@@ -130,6 +160,11 @@ int Main() {
       }
     }
   }
+  std::printf(
+      "two threads against one\n"
+      " width hidden  prec   rows ahead   within products    two engines\n");
+  Scale(64, 64, 256);
+  Scale(256, 512, 256);
   return 0;
 }
 
