@@ -90,8 +90,8 @@ CommandLine ParseCommandLine(int argc, char** argv) {
                  "Port of GET /metrics; 0: a free one")
       ->check(CLI::Range(0, 65535));
   app.add_option("--threads", config.threads,
-                 "Threads of the matrix products; more than 1 pays only for "
-                 "wide models and large batches")
+                 "Engine threads: each runs an equal part of the rows; more "
+                 "than 1 pays where cores are left beside the transport's")
       ->check(CLI::Range(1, 1024));
   app.add_option("--precision", config.precision,
                  "Of experts and head: auto, f32 or bf16 (auto: bf16 where the "

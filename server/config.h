@@ -15,7 +15,7 @@ struct ServerConfig {
   std::string host = "127.0.0.1";
   int grpc_port = 8001;     // 0: a free one
   int metrics_port = 8002;  // 0: a free one
-  int threads = 1;          // of the matrix products
+  int threads = 1;          // of the engine
   // "auto": bf16 where the CPU is faster at it (AMX), else f32.
   std::string precision = "auto";
   int64_t max_active_rows = 256;

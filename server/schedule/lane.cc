@@ -44,7 +44,7 @@ void Lane::Begin(std::shared_ptr<Request> request, uint32_t row,
       engine_->Begin(request->input(row), {spec.sampled, spec.seed, row},
                      active.budget.thresholds, active.quiet);
   telemetry_->RowStarted(now - request->admitted());
-  if (row + 1 == spec.rows) request->DropInput();
+  request->RowBegun();
   active.request = std::move(request);
   rows_.push_back(std::move(active));
 }

@@ -18,7 +18,7 @@
 
 namespace mre {
 
-// Engine thread only.
+// Of one engine thread.
 class Lane {
  public:
   struct Options {
@@ -37,7 +37,7 @@ class Lane {
   Lane(std::shared_ptr<const PackedModel> model, ModelTelemetry* telemetry,
        const Options& options);
 
-  // Takes in a row of a request of this model. REQUIRES: each row once.
+  // Takes in a row of a request of this model. REQUIRES: no lane had it before.
   void Begin(std::shared_ptr<Request> request, uint32_t row, absl::Time now);
 
   // A pass is these three, in this order. Requests whose outbox has something

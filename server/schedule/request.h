@@ -54,13 +54,13 @@ class Request {
     virtual ~Listener() = default;
     // Must not block, may call Take.
     virtual void OnReady() = 0;
-    // On the engine thread, perhaps beside OnReady: a row paused for longer
+    // On an engine thread, perhaps beside OnReady: a row paused for longer
     // than the scheduler allows. The request is cancelled by now; the call is
     // to be ended.
     virtual void OnStalled() = 0;
   };
 
-  // Tells the engine thread that there is something new; see Scheduler.
+  // Tells the engine threads that there is something new; see Scheduler.
   class Waker {
    public:
     virtual ~Waker() = default;
@@ -95,13 +95,17 @@ class Request {
 
   // ---- The scheduler's side.
 
-  // At admission, before the request is visible to the engine thread.
+  // At admission, before the request is visible to an engine thread.
   void Admit(absl::Time now, Waker* waker);
   absl::Time admitted() const { return admitted_; }
-  // Engine thread only, and until DropInput: nobody needs it once every row
-  // has begun, however long the call stays open.
+  // Until RowBegun of the row: nobody needs it once every row has begun,
+  // however long the call stays open.
   std::span<const float> input(uint32_t row) const;
-  void DropInput() { input_ = {}; }
+  void RowBegun() {
+    if (rows_begun_.fetch_add(1, std::memory_order_acq_rel) + 1 == spec_.rows) {
+      input_ = {};
+    }
+  }
   bool holds_input() const { return !input_.empty(); }
 
   bool cancelled() const { return cancelled_.load(std::memory_order_acquire); }
@@ -114,7 +118,7 @@ class Request {
   }
   Budget budget() const;
   // True when `row` must pause (Delivery::kAll only); the next Take then wakes
-  // the engine thread.
+  // the engine threads.
   bool OutboxFull(uint32_t row);
   // True when a prediction of this step goes into the outbox.
   bool Wants(uint32_t step, bool final) const;
@@ -127,7 +131,7 @@ class Request {
   void Abandon();
 
  private:
-  std::vector<float> input_;  // of the engine thread once admitted
+  std::vector<float> input_;  // of the engine threads once admitted
   const Spec spec_;           // but for its input
   absl::Time admitted_;       // constant after Admit
   Waker* waker_ = nullptr;    // constant after Admit; outlives the request
@@ -136,6 +140,7 @@ class Request {
   std::atomic<bool> stop_requested_{false};
   std::atomic<uint32_t> budget_version_{0};
   std::atomic<bool> touched_{false};
+  std::atomic<uint32_t> rows_begun_{0};
 
   // Held while the listener is called, so that Detach waits for it.
   absl::Mutex listener_mu_;

@@ -22,16 +22,29 @@ constexpr absl::Duration kMostRetry = absl::Seconds(5);
 
 }  // namespace
 
-Scheduler::Scheduler(const Options& options)
-    : options_(options), thread_([this] { Run(); }) {}
+Scheduler::Scheduler(const Options& options) : options_(options) {
+  for (int i = 0; i < options_.threads; ++i) {
+    workers_.push_back(std::make_unique<Worker>());
+  }
+  // When all are there, for each looks at the others' rows.
+  for (const auto& worker : workers_) {
+    worker->thread = std::thread([this, &worker = *worker] { Run(worker); });
+  }
+}
 
 Scheduler::~Scheduler() {
   {
     absl::MutexLock lock(&mu_);
     shutdown_ = true;
-    work_.Signal();
+    work_.SignalAll();
   }
-  thread_.join();
+  for (const auto& worker : workers_) worker->thread.join();
+}
+
+int64_t Scheduler::active_rows() const {
+  int64_t rows = 0;
+  for (const auto& worker : workers_) rows += worker->active.load();
+  return rows;
 }
 
 absl::Status Scheduler::Submit(std::shared_ptr<Request> request) {
@@ -58,7 +71,7 @@ absl::Status Scheduler::Submit(std::shared_ptr<Request> request) {
   request->Admit(now, this);
   queue_.Push(std::move(request));
   queued_rows_.store(queue_.rows());
-  work_.Signal();
+  work_.SignalAll();
   return absl::OkStatus();
 }
 
@@ -66,9 +79,8 @@ void Scheduler::Drain(absl::Duration limit) {
   absl::MutexLock lock(&mu_);
   draining_ = true;
   drain_deadline_ = options_.clock->Now() + limit;
-  woken_ = true;
-  work_.Signal();
-  while (!queue_.empty() || active_rows_.load() > 0) drained_.Wait(&mu_);
+  WakeAll();
+  while (!queue_.empty() || active_rows() > 0) drained_.Wait(&mu_);
 }
 
 absl::Duration Scheduler::RetryAfter() const {
@@ -80,95 +92,118 @@ absl::Duration Scheduler::RetryAfter() const {
 
 void Scheduler::Wake() {
   absl::MutexLock lock(&mu_);
-  woken_ = true;
-  work_.Signal();
+  WakeAll();
 }
 
 void Scheduler::Reconsider() {
   absl::MutexLock lock(&mu_);
   reconsider_ = true;
-  woken_ = true;
-  work_.Signal();
+  WakeAll();
 }
 
-void Scheduler::Run() {
-  SetThreads(options_.threads);
+void Scheduler::WakeAll() {
+  for (const auto& worker : workers_) worker->woken = true;
+  work_.SignalAll();
+}
+
+void Scheduler::Run(Worker& worker) {
+  SetThreads(1);  // of a product
   bool rows_paused = false;
-  while (AwaitWork(rows_paused)) {
-    AdmitFromQueue();
-    rows_paused = !RunLanes();
+  while (AwaitWork(worker, rows_paused)) {
+    AdmitFromQueue(worker);
+    rows_paused = !RunLanes(worker);
   }
 }
 
-bool Scheduler::RunLanes() {
+bool Scheduler::RunLanes(Worker& worker) {
+  std::vector<std::shared_ptr<Request>>& touched = worker.touched;
   bool progressed = false;
-  for (auto& [model, lane] : lanes_) progressed |= lane->Sweep(pass_, touched_);
-  for (auto& [model, lane] : lanes_) progressed |= lane->StepFresh(touched_);
-  NotifyTouched();
-  for (auto& [model, lane] : lanes_) progressed |= lane->StepBegun(touched_);
-  NotifyTouched();
-  paused_rows_ = 0;
-  for (auto& [model, lane] : lanes_) paused_rows_ += lane->paused_rows();
+  for (auto& [model, lane] : worker.lanes) {
+    progressed |= lane->Sweep(worker.pass, touched);
+  }
+  for (auto& [model, lane] : worker.lanes) {
+    progressed |= lane->StepFresh(touched);
+  }
+  NotifyTouched(worker);
+  for (auto& [model, lane] : worker.lanes) {
+    progressed |= lane->StepBegun(touched);
+  }
+  NotifyTouched(worker);
+  int64_t paused = 0;
+  for (auto& [model, lane] : worker.lanes) paused += lane->paused_rows();
+  worker.paused.store(paused);
   return progressed;
 }
 
-bool Scheduler::HasPlace() const {
-  const int64_t active = active_rows_.load();
-  return active - paused_rows_ + notifier_.backlog() <
-             options_.max_active_rows &&
-         active < options_.max_active_rows + options_.max_queued_rows;
+bool Scheduler::HasPlace(const Worker& worker) const {
+  const auto workers = static_cast<int64_t>(workers_.size());
+  const auto share = [workers](int64_t rows) {
+    return (rows + workers - 1) / workers;
+  };
+  int64_t rows = queue_.rows();
+  for (const auto& other : workers_) rows += other->stepping();
+  const int64_t stepping = worker.stepping();
+  return stepping < share(rows) &&
+         stepping + share(notifier_.backlog()) <
+             share(options_.max_active_rows) &&
+         worker.active.load() <
+             share(options_.max_active_rows + options_.max_queued_rows);
 }
 
-bool Scheduler::AwaitWork(bool rows_paused) {
+bool Scheduler::AwaitWork(Worker& worker, bool rows_paused) {
   // A moment, not a time to wait: who submits meanwhile must not put it off.
   const absl::Time poll = absl::Now() + kPausedPoll;
   absl::MutexLock lock(&mu_);
   while (true) {
-    const int64_t active = active_rows_.load();
+    const int64_t active = worker.active.load();
     if (shutdown_) return false;
-    if (queue_.empty() && active == 0) drained_.SignalAll();
-    const bool can_admit = !queue_.empty() && HasPlace();
+    if (queue_.empty() && active_rows() == 0) drained_.SignalAll();
+    const bool can_admit = !queue_.empty() && HasPlace(worker);
     const bool can_step = active > 0 && !rows_paused;
-    if (woken_ || can_admit || can_step) break;
+    if (worker.woken || can_admit || can_step) break;
     if (active == 0 && queue_.empty()) {
       work_.Wait(&mu_);
     } else if (work_.WaitWithDeadline(&mu_, poll)) {
       break;
     }
   }
-  pass_.drain_deadline = drain_deadline_;
+  worker.pass.drain_deadline = drain_deadline_;
   return true;
 }
 
-void Scheduler::AdmitFromQueue() {
+void Scheduler::AdmitFromQueue(Worker& worker) {
   const absl::Time now = options_.clock->Now();
+  std::vector<RowQueue::Row>& starting = worker.starting;
   {
     absl::MutexLock lock(&mu_);
-    pass_.look_at_paused = std::exchange(woken_, false) || now >= next_look_;
-    if (pass_.look_at_paused) next_look_ = now + kPausedPoll;
+    Lane::Pass& pass = worker.pass;
+    pass.look_at_paused =
+        std::exchange(worker.woken, false) || now >= worker.next_look;
+    if (pass.look_at_paused) worker.next_look = now + kPausedPoll;
     if (std::exchange(reconsider_, false)) queue_.Reconsider();
-    while (!queue_.empty() && HasPlace()) {
-      starting_.push_back(queue_.Pop());
-      active_rows_.fetch_add(1);
+    while (!queue_.empty() && HasPlace(worker)) {
+      worker.active.fetch_add(1);
+      starting.push_back(queue_.Pop());
     }
     // They need step 0 only, and get it over the limit.
-    const size_t taken = starting_.size();
-    queue_.PopExpired(now, starting_);
-    active_rows_.fetch_add(static_cast<int64_t>(starting_.size() - taken));
+    const size_t taken = starting.size();
+    queue_.PopExpired(now, starting);
+    worker.active.fetch_add(static_cast<int64_t>(starting.size() - taken));
     queued_rows_.store(queue_.rows());
-    pass_.level = NextLevel(options_.brownout,
-                            {.waited = queue_.Waited(now),
-                             .rows = queue_.rows(),
-                             .limit = options_.max_queued_rows},
-                            pass_.level);
+    pass.level = NextLevel(options_.brownout,
+                           {.waited = queue_.Waited(now),
+                            .rows = queue_.rows(),
+                            .limit = options_.max_queued_rows},
+                           pass.level);
   }
-  for (const RowQueue::Row& row : starting_) Begin(row, now);
-  starting_.clear();  // an idle engine holds no request
+  for (const RowQueue::Row& row : starting) Begin(worker, row, now);
+  starting.clear();  // an idle engine holds no request
 }
 
-void Scheduler::Begin(const RowQueue::Row& row, absl::Time now) {
+void Scheduler::Begin(Worker& worker, const RowQueue::Row& row,
+                      absl::Time now) {
   const Request::Spec& spec = row.request->spec();
-  std::unique_ptr<Lane>& lane = lanes_[spec.model.get()];
+  std::unique_ptr<Lane>& lane = worker.lanes[spec.model.get()];
   if (lane == nullptr) {
     lane = std::make_unique<Lane>(
         spec.model, spec.telemetry,
@@ -179,17 +214,17 @@ void Scheduler::Begin(const RowQueue::Row& row, absl::Time now) {
   lane->Begin(row.request, row.row, now);
 }
 
-void Scheduler::NotifyTouched() {
+void Scheduler::NotifyTouched(Worker& worker) {
   // Before anyone is told: who has its last prediction is counted no more.
   int64_t rows = 0;
-  for (const auto& [model, lane] : lanes_) rows += lane->rows();
-  active_rows_.store(rows);
-  if (touched_.empty()) return;
-  if (rows <= kToldHere && touched_.size() == 1) {
-    touched_.front()->Notify();
-    touched_.clear();
+  for (const auto& [model, lane] : worker.lanes) rows += lane->rows();
+  worker.active.store(rows);
+  if (worker.touched.empty()) return;
+  if (rows <= kToldHere && worker.touched.size() == 1) {
+    worker.touched.front()->Notify();
+    worker.touched.clear();
   } else {
-    notifier_.Push(touched_);
+    notifier_.Push(worker.touched);
   }
 }
 

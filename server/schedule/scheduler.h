@@ -1,10 +1,11 @@
-// Admits requests into a bounded queue and runs their rows, all in lock-step,
-// on one engine thread.
+// Admits requests into a bounded queue and runs their rows on engine threads,
+// all rows of a thread in lock-step.
 //
-// The life of a row: Submit puts its request in the queue (or refuses it); the
-// engine thread begins the row as soon as an active place is free; with each
-// pass over the lanes it steps and delivers, until it leaves its lane. Rows
-// join and leave at every pass.
+// The life of a row: Submit puts its request in the queue (or refuses it); an
+// engine thread begins the row as soon as it has a place free, and with each
+// pass over its lanes it steps and delivers, until the row leaves its lane.
+// Rows join and leave at every pass. Threads share the queue and nothing else;
+// each takes an equal part of the rows.
 #ifndef MRE_SERVER_SCHEDULE_SCHEDULER_H_
 #define MRE_SERVER_SCHEDULE_SCHEDULER_H_
 
@@ -46,7 +47,7 @@ class Scheduler : public Request::Waker {
     absl::Duration stall_limit = absl::InfiniteDuration();
     // How what rows are granted shrinks while others wait in the queue.
     BrownoutOptions brownout = {};
-    // Threads of the matrix products.
+    // Engine threads. The places are shared out among them.
     int threads = 1;
     const Clock* clock = Clock::Real();
   };
@@ -67,55 +68,61 @@ class Scheduler : public Request::Waker {
   // About how long a request refused now should wait before it tries again.
   absl::Duration RetryAfter() const;
 
-  int64_t active_rows() const { return active_rows_.load(); }
+  int64_t active_rows() const;
   int64_t queued_rows() const { return queued_rows_.load(); }
 
   void Wake() override;
   void Reconsider() override;
 
  private:
-  void Run();
+  // An engine thread and what it owns: lanes of its own for every model. Others
+  // see the counts, and what mu_ guards.
+  struct Worker {
+    std::atomic<int64_t> active{0};  // its rows
+    std::atomic<int64_t> paused{0};  // of those, in the last pass
+    bool woken = false;              // guarded by mu_
+    absl::flat_hash_map<const PackedModel*, std::unique_ptr<Lane>> lanes;
+    Lane::Pass pass;  // the one at hand
+    // Rows that pause are left be until something wakes the thread, or for a
+    // moment: there may be many more of them than of those that step.
+    absl::Time next_look = absl::InfinitePast();
+    std::vector<RowQueue::Row> starting;
+    // Requests whose outbox has something new.
+    std::vector<std::shared_ptr<Request>> touched;
+    std::thread thread;
+
+    int64_t stepping() const { return active.load() - paused.load(); }
+  };
+
+  void Run(Worker& worker);
   // Blocks until there is something to do; false: shut down.
-  bool AwaitWork(bool rows_paused);
-  // Moves rows from the queue to their lanes while there are places.
-  void AdmitFromQueue();
-  void Begin(const RowQueue::Row& row, absl::Time now);
-  // A pass over all lanes; true when any row stepped or left.
-  bool RunLanes();
-  // True when one more row may begin. Engine thread only.
-  bool HasPlace() const;
-  // Counts the rows that are left and has those in touched_ told.
-  void NotifyTouched();
+  bool AwaitWork(Worker& worker, bool rows_paused);
+  // Moves rows from the queue to the worker's lanes while it has places.
+  void AdmitFromQueue(Worker& worker);
+  void Begin(Worker& worker, const RowQueue::Row& row, absl::Time now);
+  // A pass over all its lanes; true when any row stepped or left.
+  bool RunLanes(Worker& worker);
+  // True when the worker may begin one more row.
+  bool HasPlace(const Worker& worker) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  // Counts the rows that are left and has those that are touched told.
+  void NotifyTouched(Worker& worker);
+  void WakeAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const Options options_;
-  // Of the engine thread's making; a row that moves from one to the other is
-  // in both for a moment.
-  std::atomic<int64_t> active_rows_{0};
+  // A row that moves from the queue to a worker is in both for a moment.
   std::atomic<int64_t> queued_rows_{0};
 
   mutable absl::Mutex mu_;
-  absl::CondVar work_;     // for the engine thread
+  absl::CondVar work_;     // for the workers
   absl::CondVar drained_;  // for Drain
   RowQueue queue_ ABSL_GUARDED_BY(mu_);
-  bool woken_ ABSL_GUARDED_BY(mu_) = false;
   bool reconsider_ ABSL_GUARDED_BY(mu_) = false;
   bool shutdown_ ABSL_GUARDED_BY(mu_) = false;
   bool draining_ ABSL_GUARDED_BY(mu_) = false;
   absl::Time drain_deadline_ ABSL_GUARDED_BY(mu_) = absl::InfiniteFuture();
 
-  // Engine thread only.
-  absl::flat_hash_map<const PackedModel*, std::unique_ptr<Lane>> lanes_;
-  Lane::Pass pass_;          // the one at hand
-  int64_t paused_rows_ = 0;  // in the last pass
-  // Rows that pause are left be until something wakes the engine thread, or
-  // for a moment: there may be many more of them than of those that step.
-  absl::Time next_look_ = absl::InfinitePast();
-  std::vector<RowQueue::Row> starting_;
-  // Requests whose outbox has something new.
-  std::vector<std::shared_ptr<Request>> touched_;
-
   Notifier notifier_;
-  std::thread thread_;  // last, so that it starts when all else is there
+  std::vector<std::unique_ptr<Worker>> workers_;  // constant once constructed
 };
 
 }  // namespace mre

@@ -9,8 +9,9 @@
 
 namespace mre {
 
-// Called on the engine thread, so implementations must be quick and must not
-// block. One object a model; it outlives every request of the model.
+// Called on the engine threads, so implementations must be thread-safe and
+// quick and must not block. One object a model; it outlives every request of
+// the model.
 class ModelTelemetry {
  public:
   virtual ~ModelTelemetry() = default;

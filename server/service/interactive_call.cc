@@ -39,7 +39,7 @@ class InteractiveCall
 
   void OnReadDone(bool ok) override {
     // Checking a large input takes a while: not under the lock, for which the
-    // engine thread would wait.
+    // notifier would wait.
     std::unique_ptr<Open> opened;
     if (ok && control_.has_open()) opened = Parse();
     absl::MutexLock lock(&mu_);

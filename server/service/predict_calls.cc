@@ -7,7 +7,7 @@
 namespace mre {
 namespace {
 
-// The life of both calls. The constructor admits the request; the engine thread
+// The life of both calls. The constructor admits the request; the scheduler
 // then calls OnReady, gRPC's threads call the other reactions. `finished_` is
 // set with the one Finish. Locks are taken in the order: the request's
 // listener lock, mu_, the request's outbox.

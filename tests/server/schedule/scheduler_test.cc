@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/synchronization/notification.h"
@@ -236,6 +237,48 @@ TEST_F(SchedulerTest, ResultsAreBitIdenticalAloneAndInACrowd) {
     EXPECT_EQ(together[i].probabilities, alone[i].probabilities);
   }
   AwaitIdle(scheduler);
+}
+
+TEST_F(SchedulerTest, ThreadsGiveEveryRowTheSameBits) {
+  // Probabilities by row and step.
+  using Steps = std::map<std::pair<uint32_t, uint32_t>, std::vector<float>>;
+  const auto run = [&](int threads) {
+    Scheduler scheduler(
+        {.max_active_rows = 30, .threads = threads, .clock = &clock_});
+    std::vector<std::unique_ptr<Collector>> asked;
+    for (uint32_t i = 0; i < 40; ++i) {
+      asked.push_back(Make({}, Delivery::kAll, /*rows=*/1 + i % 5));
+      EXPECT_THAT(scheduler.Submit(asked.back()->request), IsOk());
+    }
+    std::vector<Steps> got;
+    for (const auto& collector : asked) {
+      Steps& steps = got.emplace_back();
+      for (const Prediction& p : collector->Await()) {
+        EXPECT_TRUE(
+            steps.emplace(std::pair(p.row, p.step), p.probabilities).second);
+      }
+    }
+    EXPECT_EQ(scheduler.active_rows(), 0);
+    EXPECT_EQ(scheduler.queued_rows(), 0);
+    return got;
+  };
+  const auto alone = run(1);
+  for (const Steps& steps : alone) EXPECT_EQ(steps.size() % (kAllSteps + 1), 0);
+  EXPECT_EQ(run(3), alone);
+}
+
+TEST_F(SchedulerTest, AThreadServesWhileAnotherIsBusy) {
+  Scheduler scheduler({.threads = 2, .clock = &clock_});
+  absl::Notification release;
+  auto held = HoldThePlace(scheduler, release);
+  auto other = Make({}, Delivery::kAll);
+  ASSERT_THAT(scheduler.Submit(other->request), IsOk());
+  EXPECT_EQ(other->Await().size(), kAllSteps + 1);
+  EXPECT_EQ(scheduler.active_rows(), 1);
+  release.Notify();
+  held->Await();
+  scheduler.Drain(absl::Seconds(10));
+  EXPECT_EQ(scheduler.active_rows(), 0);
 }
 
 }  // namespace
