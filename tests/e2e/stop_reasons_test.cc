@@ -15,7 +15,7 @@ namespace {
 class StopReasonsTest : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    auto started = ServerProcess::Start();
+    auto started = ServerProcess::Start({"--threads=2"});
     ASSERT_THAT(started, IsOk());
     server_ = started->release();
     client_ = server_->Connect().release();
