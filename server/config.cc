@@ -21,7 +21,7 @@ void AddBrownout(CLI::App& app, ServerConfig& config) {
   app.add_option("--brownout", config.brownout,
                  "on: while rows wait because all --max_active_rows places are "
                  "taken, rows are granted fewer steps and end with OVERLOAD; "
-                 "off: they are only refused, once the queue is full")
+                 "off: they are only refused")
       ->check(CLI::IsMember({"on", "off"}));
   app.add_option("--brownout_begin_ms", config.brownout_begin_ms,
                  "Longest wait in the queue at which all steps are granted; "
@@ -59,6 +59,19 @@ void CheckBrownout(const CLI::App& app, ServerConfig& config) {
         absl::StrCat("expected at least 0.001 more than --brownout_begin_ms, "
                      "which is ",
                      config.brownout_begin_ms));
+  }
+  if (app.count("--max_queue_ms") == 0) {
+    config.max_queue_ms =
+        std::max(config.max_queue_ms, 4 * config.brownout_full_ms);
+  }
+  if (config.brownout == "on" && config.max_queue_ms > 0 &&
+      config.max_queue_ms < config.brownout_full_ms) {
+    throw CLI::ValidationError(
+        "--max_queue_ms",
+        absl::StrCat("expected at least --brownout_full_ms, which is ",
+                     config.brownout_full_ms,
+                     ": requests would be refused before what they are granted "
+                     "is lowered; or 0, or --brownout=off"));
   }
   if (!(config.brownout_end_ms <= config.brownout_begin_ms)) {
     throw CLI::ValidationError(
@@ -104,8 +117,9 @@ CommandLine ParseCommandLine(int argc, char** argv) {
                  "Rows that may wait; more are refused with RESOURCE_EXHAUSTED")
       ->check(CLI::Range(1, 1 << 24));
   app.add_option("--max_queue_ms", config.max_queue_ms,
-                 "While a row of a client waits in the queue for longer, more "
-                 "requests on its connection are refused; 0: no limit")
+                 "While a row of a connection waits in the queue for longer, "
+                 "more requests on it are refused; 0: no limit. If not given "
+                 "at least 4 times --brownout_full_ms")
       ->check(CLI::Range(0.0, 3600e3));
   app.add_option("--max_rows_per_request", config.max_rows_per_request,
                  "Rows that one request may carry; at most --max_queued_rows")

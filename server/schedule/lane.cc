@@ -49,7 +49,7 @@ void Lane::Begin(std::shared_ptr<Request> request, uint32_t row,
   rows_.push_back(std::move(active));
 }
 
-bool Lane::Sweep(const Pass& pass, Touched& touched) {
+bool Lane::Sweep(const Pass& pass, News& news) {
   const absl::Time now = options_.clock->Now();
   drain_deadline_ = pass.drain_deadline;
   const uint32_t cap =
@@ -62,7 +62,6 @@ bool Lane::Sweep(const Pass& pass, Touched& touched) {
   }
   swept_ = static_cast<int64_t>(rows_.size()) - left_;
   stepping_.clear();
-  may_ahead_.clear();
   begun_ = 0;
   size_t kept = 0;
   bool any_left = false;
@@ -72,8 +71,7 @@ bool Lane::Sweep(const Pass& pass, Touched& touched) {
     const RowDecision decision = DecideRow(snapshot);
     switch (decision.action) {
       case RowAction::kStep: {
-        stepping_.push_back(kept);
-        may_ahead_.push_back(snapshot.begun ? StepsAhead(snapshot) : 1);
+        stepping_.push_back({kept, snapshot.begun ? StepsAhead(snapshot) : 1});
         if (snapshot.begun) ++begun_;
         Row& place = rows_[kept++];
         if (&place != &row) place = std::move(row);
@@ -83,7 +81,7 @@ bool Lane::Sweep(const Pass& pass, Touched& touched) {
         paused_.push_back(std::move(row));
         continue;
       case RowAction::kFinish:
-        Deliver(row, decision.reason, now, touched);
+        Deliver(row, decision.reason, now, news);
         break;
       case RowAction::kAbandon:
         row.request->Abandon();
@@ -99,17 +97,17 @@ bool Lane::Sweep(const Pass& pass, Touched& touched) {
   return any_left;
 }
 
-bool Lane::StepFresh(Touched& touched) {
-  Step(begun_, stepping_.size(), touched);
+bool Lane::StepFresh(News& news) {
+  Step(begun_, stepping_.size(), news);
   return begun_ < stepping_.size();
 }
 
-bool Lane::StepBegun(Touched& touched) {
-  Step(0, begun_, touched);
+bool Lane::StepBegun(News& news) {
+  Step(0, begun_, news);
   // What was computed ahead is there; to show it now costs nothing more, and
   // all goes in one message.
   size_t count = begun_;
-  while ((count = KeepComputed(count)) > 0) Step(0, count, touched);
+  while ((count = KeepComputed(count)) > 0) Step(0, count, news);
   return begun_ > 0;
 }
 
@@ -117,7 +115,7 @@ size_t Lane::KeepComputed(size_t count) {
   const absl::Time now = options_.clock->Now();
   size_t kept = 0;
   for (size_t i = 0; i < count; ++i) {
-    Row& row = rows_[stepping_[i]];
+    Row& row = rows_[stepping_[i].row];
     if (row.request == nullptr || engine_->Unshown(row.handle) == 0 ||
         DecideRow(Look(row, now)).action != RowAction::kStep) {
       continue;
@@ -134,7 +132,7 @@ void Lane::PlanAhead(size_t first, size_t end) {
   const int most = measured_ ? MostAhead(computing, step_) : 1;
   ahead_.clear();
   for (size_t i = first; i < end; ++i) {
-    ahead_.push_back(std::min(may_ahead_[i], most));
+    ahead_.push_back(std::min(stepping_[i].may_ahead, most));
   }
 }
 
@@ -146,16 +144,16 @@ int64_t Lane::ComputedSteps() const {
   return steps;
 }
 
-void Lane::Step(size_t first, size_t end, Touched& touched) {
+void Lane::Step(size_t first, size_t end, News& news) {
   if (first == end) return;
   const absl::Time start = options_.clock->Now();
   handles_.clear();
   uint64_t spent_before = 0;
   for (size_t i = first; i < end; ++i) {
-    handles_.push_back(rows_[stepping_[i]].handle);
+    handles_.push_back(rows_[stepping_[i].row].handle);
     spent_before += engine_->progress(handles_.back()).macs;
   }
-  const bool fresh = !rows_[stepping_[first]].begun;
+  const bool fresh = !rows_[stepping_[first].row].begun;
   PlanAhead(first, end);
   const int64_t before = ComputedSteps();
   engine_->Step(handles_, ahead_);
@@ -167,7 +165,7 @@ void Lane::Step(size_t first, size_t end, Touched& touched) {
   }
   uint64_t spent = 0;
   for (size_t i = first; i < end; ++i) {
-    Row& row = rows_[stepping_[i]];
+    Row& row = rows_[stepping_[i].row];
     Progress progress = engine_->progress(row.handle);
     progress.elapsed = now - row.request->admitted();
     spent += progress.macs;
@@ -179,7 +177,7 @@ void Lane::Step(size_t first, size_t end, Touched& touched) {
     }
     const bool final = reason != StopReason::kNone;
     if (row.request->Wants(progress.step, final)) {
-      Deliver(row, reason, now, touched);
+      Deliver(row, reason, now, news);
     }
     if (final) {
       Leave(row);
@@ -220,7 +218,7 @@ RowSnapshot Lane::Look(Row& row, absl::Time now) const {
 }
 
 void Lane::Deliver(const Row& row, StopReason reason, absl::Time now,
-                   Touched& touched) {
+                   News& news) {
   Progress progress = engine_->progress(row.handle);
   progress.elapsed = now - row.request->admitted();
   const auto probabilities = engine_->probabilities(row.handle);
@@ -234,8 +232,8 @@ void Lane::Deliver(const Row& row, StopReason reason, absl::Time now,
   prediction.ray_coverage = progress.ray_coverage;
   prediction.probabilities.assign(probabilities.begin(), probabilities.end());
   prediction.stop_reason = reason;
-  row.request->Put(std::move(prediction));
-  if (row.request->Touch()) touched.push_back(row.request);
+  if (row.request->Put(std::move(prediction))) ++news.complete;
+  if (row.request->Touch()) news.touched.push_back(row.request);
   if (reason != StopReason::kNone) {
     int64_t asked = progress.step;
     if (reason == StopReason::kOverload) {

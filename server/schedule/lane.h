@@ -40,15 +40,20 @@ class Lane {
   // Takes in a row of a request of this model. REQUIRES: no lane had it before.
   void Begin(std::shared_ptr<Request> request, uint32_t row, absl::Time now);
 
-  // A pass is these three, in this order. Requests whose outbox has something
-  // new that they are to be told of (Request::Touch) are added to `touched`.
-  // Lets rows leave that must. True when any has.
-  bool Sweep(const Pass& pass, std::vector<std::shared_ptr<Request>>& touched);
+  // What a pass yields for others to be told.
+  struct News {
+    // Requests whose outbox has something new (Request::Touch).
+    std::vector<std::shared_ptr<Request>> touched;
+    int64_t complete = 0;  // requests that have every final prediction now
+  };
+  // A pass is these three, in this order; each adds to `news`. Lets rows leave
+  // that must. True when any has.
+  bool Sweep(const Pass& pass, News& news);
   // Steps the rows that have no prediction yet, by themselves: it does not wait
   // until others have been computed ahead. Both are true when any row stepped.
-  bool StepFresh(std::vector<std::shared_ptr<Request>>& touched);
+  bool StepFresh(News& news);
   // Steps the others, and shows all that has been computed of them.
-  bool StepBegun(std::vector<std::shared_ptr<Request>>& touched);
+  bool StepBegun(News& news);
 
   int64_t rows() const {
     return static_cast<int64_t>(rows_.size() + paused_.size()) - left_;
@@ -67,11 +72,9 @@ class Lane {
     Budget budget;
     absl::Time paused_since = absl::InfiniteFuture();
   };
-  using Touched = std::vector<std::shared_ptr<Request>>;
-
   RowSnapshot Look(Row& row, absl::Time now) const;
   // One step of the rows stepping_[first..end).
-  void Step(size_t first, size_t end, Touched& touched);
+  void Step(size_t first, size_t end, News& news);
   // How far ahead each of those may be computed, in ahead_.
   void PlanAhead(size_t first, size_t end);
   // Of the first `count` in stepping_ keeps those that have computed steps
@@ -82,8 +85,7 @@ class Lane {
   // MACs of the row's steps that are computed and not shown.
   uint64_t UnshownMacs(const Row& row) const;
   // Puts the row's last prediction in its outbox.
-  void Deliver(const Row& row, StopReason reason, absl::Time now,
-               Touched& touched);
+  void Deliver(const Row& row, StopReason reason, absl::Time now, News& news);
   void Leave(Row& row);
 
   const Options options_;
@@ -100,11 +102,14 @@ class Lane {
   absl::Time drain_deadline_ = absl::InfiniteFuture();
 
   // Of one pass.
-  std::vector<size_t> stepping_;  // indices into rows_; fresh ones are last
-  size_t begun_ = 0;              // how many of them are not
-  std::vector<int> may_ahead_;    // StepsAhead of each
-  std::vector<int> handles_;      // of one Engine::Step
-  std::vector<int> ahead_;        // and how far each is computed
+  struct Stepping {
+    size_t row = 0;     // in rows_
+    int may_ahead = 1;  // StepsAhead
+  };
+  std::vector<Stepping> stepping_;  // fresh ones last
+  size_t begun_ = 0;                // how many of them are not
+  std::vector<int> handles_;        // of one Engine::Step
+  std::vector<int> ahead_;          // and how far each is computed
 };
 
 }  // namespace mre

@@ -1,10 +1,19 @@
 #include "server/schedule/notifier.h"
 
+#include <algorithm>
 #include <iterator>
+#include <utility>
 
 namespace mre {
+namespace {
 
-Notifier::Notifier() : thread_([this] { Run(); }) {}
+// So many are told between two calls of on_told.
+constexpr size_t kSome = 32;
+
+}  // namespace
+
+Notifier::Notifier(std::function<void()> on_told)
+    : on_told_(std::move(on_told)), thread_([this] { Run(); }) {}
 
 Notifier::~Notifier() {
   {
@@ -15,7 +24,6 @@ Notifier::~Notifier() {
 }
 
 void Notifier::Push(std::vector<std::shared_ptr<Request>>& requests) {
-  backlog_.fetch_add(static_cast<int64_t>(requests.size()));
   absl::MutexLock lock(&mu_);
   if (waiting_.empty()) {
     waiting_.swap(requests);
@@ -23,6 +31,11 @@ void Notifier::Push(std::vector<std::shared_ptr<Request>>& requests) {
     std::move(requests.begin(), requests.end(), std::back_inserter(waiting_));
   }
   requests.clear();
+}
+
+void Notifier::TellNow(Request& request) {
+  request.Notify();
+  if (request.ToldComplete()) owed_.fetch_sub(1);
 }
 
 void Notifier::Run() {
@@ -33,9 +46,9 @@ void Notifier::Run() {
       if (waiting_.empty()) return;
       told.swap(waiting_);
     }
-    for (const auto& request : told) {
-      request->Notify();
-      backlog_.fetch_sub(1);
+    for (size_t i = 0; i < told.size(); ++i) {
+      TellNow(*told[i]);
+      if ((i + 1) % kSome == 0 || i + 1 == told.size()) on_told_();
     }
     told.clear();
   }

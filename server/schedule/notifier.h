@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -20,15 +21,22 @@ namespace mre {
 // here once at most (Request::Touch).
 class Notifier {
  public:
-  Notifier();
+  // `on_told` is called on its thread after some have been told, and so owed()
+  // may have fallen.
+  explicit Notifier(std::function<void()> on_told);
   // Tells those that were pushed before, then ends.
   ~Notifier();
 
   // Calls Notify of each, in this order, as soon as those before are told.
   // Empties `requests`. REQUIRES: Touch was true of each.
   void Push(std::vector<std::shared_ptr<Request>>& requests);
-  // Requests that were pushed and are not told yet.
-  int64_t backlog() const { return backlog_.load(); }
+  // The same at once, on the calling thread.
+  void TellNow(Request& request);
+
+  // Requests of which every row has its final prediction and that have not been
+  // told so. Owe: `requests` more are, and are pushed or told after this.
+  void Owe(int64_t requests) { owed_.fetch_add(requests); }
+  int64_t owed() const { return owed_.load(); }
 
  private:
   void Run();
@@ -36,7 +44,8 @@ class Notifier {
     return shutdown_ || !waiting_.empty();
   }
 
-  std::atomic<int64_t> backlog_{0};
+  const std::function<void()> on_told_;
+  std::atomic<int64_t> owed_{0};
   absl::Mutex mu_;
   std::vector<std::shared_ptr<Request>> waiting_ ABSL_GUARDED_BY(mu_);
   bool shutdown_ ABSL_GUARDED_BY(mu_) = false;

@@ -80,10 +80,16 @@ bool Request::Wants(uint32_t step, bool final) const {
   return spec_.delivery != Delivery::kFinal && step % spec_.every == 0;
 }
 
-void Request::Put(Prediction prediction) {
+bool Request::Put(Prediction prediction) {
   absl::MutexLock lock(&mu_);
+  const bool complete = prediction.final() && --rows_left_ == 0;
+  if (complete) complete_.store(true, std::memory_order_release);
+  PutInOutbox(std::move(prediction));
+  return complete;
+}
+
+void Request::PutInOutbox(Prediction prediction) {
   const uint32_t row = prediction.row;
-  if (prediction.final()) --rows_left_;
   if (spec_.delivery != Delivery::kAll) {
     if (waiting_[row] > 0) {
       outbox_[waiting_[row] - 1] = std::move(prediction);
@@ -109,8 +115,13 @@ void Request::Put(Prediction prediction) {
   outbox_.push_back(std::move(prediction));
 }
 
+bool Request::ToldComplete() {
+  return complete_.load(std::memory_order_acquire) &&
+         !told_complete_.exchange(true, std::memory_order_acq_rel);
+}
+
 void Request::Notify() {
-  touched_.store(false, std::memory_order_seq_cst);
+  touched_.store(false, std::memory_order_release);
   absl::MutexLock lock(&listener_mu_);
   if (listener_ != nullptr) listener_->OnReady();
 }

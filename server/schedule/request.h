@@ -122,15 +122,21 @@ class Request {
   bool OutboxFull(uint32_t row);
   // True when a prediction of this step goes into the outbox.
   bool Wants(uint32_t step, bool final) const;
-  void Put(Prediction prediction);
+  // True when it is the last of the finals: the request is complete.
+  bool Put(Prediction prediction);
+  // Once true, of a complete request.
+  bool ToldComplete();
   // True when it is to be told of what was put: not, when it was touched before
-  // and has not been told since.
+  // and has not been told since. (What was put is seen by who tells, for both
+  // hold mu_.)
   bool Touch() { return !touched_.exchange(true, std::memory_order_acq_rel); }
   // Call the listener. REQUIRES: no lock of the listener's is held.
   void Notify();
   void Abandon();
 
  private:
+  void PutInOutbox(Prediction prediction) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
   std::vector<float> input_;  // of the engine threads once admitted
   const Spec spec_;           // but for its input
   absl::Time admitted_;       // constant after Admit
@@ -141,6 +147,8 @@ class Request {
   std::atomic<uint32_t> budget_version_{0};
   std::atomic<bool> touched_{false};
   std::atomic<uint32_t> rows_begun_{0};
+  std::atomic<bool> complete_{false};
+  std::atomic<bool> told_complete_{false};
 
   // Held while the listener is called, so that Detach waits for it.
   absl::Mutex listener_mu_;

@@ -52,7 +52,7 @@ void RowQueue::PopExpired(absl::Time now, std::vector<Row>& out) {
       out.push_back(TakeNext(waiting));
     }
   }
-  DealTurns();
+  Tidy();
 }
 
 void RowQueue::Reconsider() {
@@ -62,7 +62,7 @@ void RowQueue::Reconsider() {
     rows_ -= waiting.left();
     waiting.next = waiting.request->spec().rows;
   }
-  DealTurns();
+  Tidy();
 }
 
 absl::Duration RowQueue::Waited(absl::Time now) const {
@@ -82,17 +82,23 @@ RowQueue::Row RowQueue::TakeNext(Waiting& waiting) {
   return {waiting.request, waiting.next++};
 }
 
-void RowQueue::DealTurns() {
-  waiting_.remove_if([](const Waiting& w) { return w.left() == 0; });
-  clients_.clear();
-  turns_.clear();
+void RowQueue::Tidy() {
+  std::erase_if(turns_, [this](uint64_t client) {
+    const auto found = clients_.find(client);
+    std::erase_if(found->second,
+                  [](Place place) { return place->left() == 0; });
+    if (!found->second.empty()) return false;
+    clients_.erase(found);
+    return true;
+  });
   first_deadline_ = absl::InfiniteFuture();
-  for (auto place = waiting_.begin(); place != waiting_.end(); ++place) {
-    const uint64_t client = place->request->spec().client;
-    std::deque<Place>& places = clients_[client];
-    if (places.empty()) turns_.push_back(client);
-    places.push_back(place);
+  for (auto place = waiting_.begin(); place != waiting_.end();) {
+    if (place->left() == 0) {
+      place = waiting_.erase(place);
+      continue;
+    }
     first_deadline_ = std::min(first_deadline_, place->deadline);
+    ++place;
   }
 }
 

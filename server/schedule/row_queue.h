@@ -53,8 +53,9 @@ class RowQueue {
   using Place = std::list<Waiting>::iterator;
 
   Row TakeNext(Waiting& waiting);
-  // Gives turns to what waiting_ holds, in its order.
-  void DealTurns();
+  // Forgets requests of which no row waits, and looks for the first deadline.
+  // Turns stay as they are.
+  void Tidy();
 
   std::list<Waiting> waiting_;  // in the order of admission; none has no row
   int64_t rows_ = 0;            // in it

@@ -22,7 +22,11 @@ constexpr absl::Duration kMostRetry = absl::Seconds(5);
 
 }  // namespace
 
-Scheduler::Scheduler(const Options& options) : options_(options) {
+Scheduler::Scheduler(const Options& options)
+    : options_(options), notifier_([this] {
+        absl::MutexLock lock(&mu_);
+        work_.SignalAll();  // Places may be free.
+      }) {
   for (int i = 0; i < options_.threads; ++i) {
     workers_.push_back(std::make_unique<Worker>());
   }
@@ -53,10 +57,13 @@ absl::Status Scheduler::Submit(std::shared_ptr<Request> request) {
   if (draining_) {
     return absl::UnavailableError("the server is shutting down");
   }
-  const int64_t queued = queue_.rows();
-  if (queued + rows > options_.max_queued_rows) {
+  // Complete answers that wait to be written count too: nothing else would
+  // bound them.
+  const int64_t waiting =
+      queue_.rows() + std::max<int64_t>(notifier_.owed(), 0);
+  if (waiting + rows > options_.max_queued_rows) {
     return absl::ResourceExhaustedError(absl::StrCat(
-        "the queue is full: ", queued, " rows wait, the request has ", rows,
+        "the queue is full: ", waiting, " rows wait, the request has ", rows,
         ", the limit is ", options_.max_queued_rows, "; retry later"));
   }
   const absl::Time now = options_.clock->Now();
@@ -116,19 +123,18 @@ void Scheduler::Run(Worker& worker) {
 }
 
 bool Scheduler::RunLanes(Worker& worker) {
-  std::vector<std::shared_ptr<Request>>& touched = worker.touched;
   bool progressed = false;
   for (auto& [model, lane] : worker.lanes) {
-    progressed |= lane->Sweep(worker.pass, touched);
+    progressed |= lane->Sweep(worker.pass, worker.news);
   }
   for (auto& [model, lane] : worker.lanes) {
-    progressed |= lane->StepFresh(touched);
+    progressed |= lane->StepFresh(worker.news);
   }
-  NotifyTouched(worker);
+  TellNews(worker);
   for (auto& [model, lane] : worker.lanes) {
-    progressed |= lane->StepBegun(touched);
+    progressed |= lane->StepBegun(worker.news);
   }
-  NotifyTouched(worker);
+  TellNews(worker);
   int64_t paused = 0;
   for (auto& [model, lane] : worker.lanes) paused += lane->paused_rows();
   worker.paused.store(paused);
@@ -144,8 +150,7 @@ bool Scheduler::HasPlace(const Worker& worker) const {
   for (const auto& other : workers_) rows += other->stepping();
   const int64_t stepping = worker.stepping();
   return stepping < share(rows) &&
-         stepping + share(notifier_.backlog()) <
-             share(options_.max_active_rows) &&
+         stepping + share(notifier_.owed()) < share(options_.max_active_rows) &&
          worker.active.load() <
              share(options_.max_active_rows + options_.max_queued_rows);
 }
@@ -214,17 +219,19 @@ void Scheduler::Begin(Worker& worker, const RowQueue::Row& row,
   lane->Begin(row.request, row.row, now);
 }
 
-void Scheduler::NotifyTouched(Worker& worker) {
+void Scheduler::TellNews(Worker& worker) {
   // Before anyone is told: who has its last prediction is counted no more.
   int64_t rows = 0;
   for (const auto& [model, lane] : worker.lanes) rows += lane->rows();
   worker.active.store(rows);
-  if (worker.touched.empty()) return;
-  if (rows <= kToldHere && worker.touched.size() == 1) {
-    worker.touched.front()->Notify();
-    worker.touched.clear();
+  Lane::News& news = worker.news;
+  notifier_.Owe(std::exchange(news.complete, 0));
+  if (news.touched.empty()) return;
+  if (rows <= kToldHere && news.touched.size() == 1) {
+    notifier_.TellNow(*news.touched.front());
+    news.touched.clear();
   } else {
-    notifier_.Push(worker.touched);
+    notifier_.Push(news.touched);
   }
 }
 

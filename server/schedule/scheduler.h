@@ -32,7 +32,8 @@ namespace mre {
 class Scheduler : public Request::Waker {
  public:
   struct Options {
-    // Rows begin while fewer than this are being computed; rows that pause for
+    // Rows begin while fewer than this are being computed, requests that are
+    // complete and not told so included; rows that pause for
     // a slow reader do not count until they go on. With them at most
     // max_active_rows + max_queued_rows are alive, and for one step those more
     // that were begun because they might not wait any longer.
@@ -87,8 +88,7 @@ class Scheduler : public Request::Waker {
     // moment: there may be many more of them than of those that step.
     absl::Time next_look = absl::InfinitePast();
     std::vector<RowQueue::Row> starting;
-    // Requests whose outbox has something new.
-    std::vector<std::shared_ptr<Request>> touched;
+    Lane::News news;
     std::thread thread;
 
     int64_t stepping() const { return active.load() - paused.load(); }
@@ -104,8 +104,8 @@ class Scheduler : public Request::Waker {
   bool RunLanes(Worker& worker);
   // True when the worker may begin one more row.
   bool HasPlace(const Worker& worker) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
-  // Counts the rows that are left and has those that are touched told.
-  void NotifyTouched(Worker& worker);
+  // Counts the rows that are left and has the worker's news told.
+  void TellNews(Worker& worker);
   void WakeAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const Options options_;

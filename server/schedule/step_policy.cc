@@ -34,8 +34,9 @@ int64_t StepsLeft(const Budget& budget, const Progress& progress,
 }
 
 bool IsQuiet(const Budget& budget, bool watched) {
-  return !watched && budget.min_confidence <= 0 &&
-         budget.min_ray_coverage <= 0 && budget.stable_steps == 0;
+  return !watched && budget.max_time <= absl::ZeroDuration() &&
+         budget.min_confidence <= 0 && budget.min_ray_coverage <= 0 &&
+         budget.stable_steps == 0;
 }
 
 int StepsAhead(const RowSnapshot& row) {

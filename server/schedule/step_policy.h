@@ -61,7 +61,7 @@ int StepsAhead(const RowSnapshot& row);
 int MostAhead(int64_t rows, absl::Duration step);
 
 // True when nothing looks at a prediction before the row's last: nobody takes
-// it, and no limit depends on it.
+// it, and no limit depends on it or may end the row between two others.
 bool IsQuiet(const Budget& budget, bool watched);
 
 // Step 0 always runs: every row that is not cancelled gets a prediction, even

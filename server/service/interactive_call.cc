@@ -18,11 +18,11 @@ namespace {
 // the protocol (no request_id, an id that is still open, no action) ends the
 // stream.
 //
-// Locks are taken in the order: a request's listener lock, mu_, the request's
-// outbox. Each request counts as a call of its own in the metrics; the stream
-// itself only as an open stream. A request is detached (which takes the first)
-// only without mu_, so requests that have ended rest in ended_ until the next
-// reaction of gRPC's.
+// Locks are taken in the order: a request's listener lock, mu_, the scheduler's
+// lock, the request's outbox. Each request counts as a call of its own in the
+// metrics; the stream itself only as an open stream. A request is detached
+// (which takes the first) only without mu_, so requests that have ended rest in
+// ended_ until the next reaction of gRPC's.
 class InteractiveCall
     : public grpc::ServerBidiReactor<v1::PredictControl, v1::PredictUpdate>,
       public DrainableCall {
@@ -247,6 +247,7 @@ class InteractiveCall
   void WriteMore() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     while (!writing_ && !ending_) {
       if (refusals_.empty() && ready_.empty()) {
+        context_.updates->Give(std::move(update_));
         MaybeEnd();
         return;
       }

@@ -10,7 +10,7 @@ namespace {
 // The life of both calls. The constructor admits the request; the scheduler
 // then calls OnReady, gRPC's threads call the other reactions. `finished_` is
 // set with the one Finish. Locks are taken in the order: the request's
-// listener lock, mu_, the request's outbox.
+// listener lock, mu_, the scheduler's lock, the request's outbox.
 
 class PredictCall : public grpc::ServerUnaryReactor, public Request::Listener {
  public:

@@ -42,8 +42,7 @@ struct Task {
 struct Active {
   int handle = -1;
   const Task* task = nullptr;
-  size_t step = 0;  // experts run
-  bool begun = false;
+  size_t step = 0;                 // experts run
   double began = 0, deadline = 0;  // seconds since the run's start
 
   int64_t next() const { return task->order[step]; }
@@ -166,6 +165,11 @@ Outcome Run(const std::shared_ptr<const PackedModel>& model,
       }
     }
     std::erase_if(active, [](const Active& row) { return row.handle < 0; });
+  }
+  // Those that are still there, and late by now, are late; how long the others
+  // would have taken is not known.
+  for (const Active& row : active) {
+    if (now > row.deadline) took.push_back(now - row.began);
   }
   std::sort(took.begin(), took.end());
   Outcome outcome;

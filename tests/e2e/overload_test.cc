@@ -3,6 +3,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -87,6 +88,57 @@ TEST(OverloadTest, EachOfAThousandRequestsOnAQueueOfAHundredIsAnswered) {
             refused);
   EXPECT_EQ(page.Sum("mre_rows_total"), answered);
   EXPECT_EQ(page.Sum("mre_stops_total", {"reason=\"overload\""}), 0);
+}
+
+// One client's rows wait; another's are taken. Each has a connection of its
+// own.
+TEST(OverloadTest, AClientWhoseRowsWaitIsRefusedAndOthersAreNot) {
+  ASSERT_OK_AND_ASSIGN(
+      const auto server,
+      ServerProcess::Start(
+          {"--max_active_rows=1", "--max_queue_ms=20", "--brownout=off"}));
+  const auto connect = [&](int number) {
+    grpc::ChannelArguments own;  // or channels would share one
+    own.SetInt("mre.client", number);
+    return v1::AnytimeInference::NewStub(grpc::CreateCustomChannel(
+        server->target(), grpc::InsecureChannelCredentials(), own));
+  };
+  const auto greedy = connect(1);
+  const auto other = connect(2);
+  // Of one row each, all steps of which take a while.
+  v1::PredictRequest request = MakeRequest(kSlow, 256);
+  absl::BlockingCounter left(1);
+  grpc::ClientContext context;
+  v1::PredictUpdate response;
+  grpc::Status status;
+  greedy->async()->Predict(&context, &request, &response,
+                           [&](grpc::Status ended) {
+                             status = ended;
+                             left.DecrementCount();
+                           });
+  const auto ask = [](v1::AnytimeInference::Stub& stub,
+                      std::chrono::milliseconds limit) {
+    grpc::ClientContext call;
+    call.set_deadline(std::chrono::system_clock::now() + limit);
+    v1::PredictUpdate answer;
+    v1::PredictRequest short_one = MakeRequest(kQuick);
+    short_one.mutable_budget()->set_max_steps(1);
+    return stub.Predict(&call, short_one, &answer);
+  };
+  // What is admitted before they have waited for so long waits behind them.
+  grpc::Status refused;
+  for (int i = 0; i < 100; ++i) {
+    if (refused.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED) break;
+    refused = ask(*greedy, std::chrono::milliseconds(30));
+  }
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_THAT(refused.error_message(),
+              testing::HasSubstr("a row of this client has waited"));
+  EXPECT_TRUE(ask(*other, std::chrono::seconds(60)).ok());
+  EXPECT_GT(server->Metrics().Sum("mre_queued_rows"), 0)
+      << "the other was served while the first one's rows wait";
+  context.TryCancel();
+  left.Wait();
 }
 
 // Each request of eight rows fills the four places, so that from the first on

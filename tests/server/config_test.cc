@@ -39,6 +39,16 @@ TEST(ServerConfigTest, RefusesMarksOfABrownoutThatAreNotInOrder) {
   EXPECT_EQ(Parse({"--brownout=maybe"}).exit_code, 2);
 }
 
+TEST(ServerConfigTest, RequestsAreLoweredBeforeTheyWaitForTooLong) {
+  EXPECT_EQ(Parse({}).config.max_queue_ms, 1000);
+  EXPECT_EQ(Parse({"--brownout_full_ms=2000"}).config.max_queue_ms, 8000);
+  EXPECT_EQ(Parse({"--max_queue_ms=249"}).exit_code, 2);
+  EXPECT_TRUE(Parse({"--max_queue_ms=250"}).run);
+  EXPECT_TRUE(Parse({"--max_queue_ms=249", "--brownout=off"}).run);
+  EXPECT_EQ(Parse({"--max_queue_ms=0"}).config.max_queue_ms, 0);
+  EXPECT_EQ(Parse({"--max_queue_ms=nan"}).exit_code, 2);
+}
+
 TEST(ServerConfigTest, TheRowsOfARequestFollowAShorterQueue) {
   EXPECT_EQ(Parse({"--max_queued_rows=100"}).config.max_rows_per_request, 100);
   EXPECT_EQ(

@@ -1,5 +1,6 @@
 #include "server/schedule/notifier.h"
 
+#include <atomic>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -41,7 +42,7 @@ void Touch(Notifier& notifier, const std::vector<Client*>& clients) {
 TEST(NotifierTest, TellsOnAThreadOfItsOwn) {
   Client one, two;
   {
-    Notifier notifier;
+    Notifier notifier([] {});
     Touch(notifier, {&one, &two});
   }
   EXPECT_EQ(one.told, 1);
@@ -54,10 +55,9 @@ TEST(NotifierTest, WhoWaitsToBeToldIsToldOnce) {
   Client slow, other;
   slow.hold = &release;
   {
-    Notifier notifier;
+    Notifier notifier([] {});
     Touch(notifier, {&slow});
     for (int i = 0; i < 3; ++i) Touch(notifier, {&other});
-    EXPECT_EQ(notifier.backlog(), 2);
     EXPECT_EQ(other.told, 0);
     release.Notify();
   }
@@ -69,15 +69,39 @@ TEST(NotifierTest, WhatIsPutWhileOneIsToldIsToldAgain) {
   absl::Notification release;
   Client client;
   client.hold = &release;
-  Notifier notifier;
+  Notifier notifier([] {});
   Touch(notifier, {&client});
   // It may be touched again from when its telling has begun.
   while (!client.request->Touch()) std::this_thread::yield();
   std::vector<std::shared_ptr<Request>> again = {client.request};
   notifier.Push(again);
   release.Notify();
-  while (notifier.backlog() > 0) std::this_thread::yield();
-  EXPECT_EQ(client.told, 2);
+  while (client.told < 2) std::this_thread::yield();
+}
+
+TEST(NotifierTest, OwesWhatIsCompleteAndNotTold) {
+  std::atomic<int> told{0};
+  absl::Notification release;
+  Client slow, complete;
+  slow.hold = &release;
+  Notifier notifier([&] { ++told; });
+  Touch(notifier, {&slow, &complete});
+  EXPECT_EQ(notifier.owed(), 0) << "has something to say, but is not complete";
+  Prediction last;
+  last.stop_reason = StopReason::kExhausted;
+  EXPECT_TRUE(complete.request->Put(last));
+  notifier.Owe(1);
+  EXPECT_FALSE(complete.request->Touch()) << "waits already";
+  EXPECT_EQ(notifier.owed(), 1);
+  EXPECT_EQ(told, 0);
+  release.Notify();
+  while (notifier.owed() > 0) std::this_thread::yield();
+  while (told == 0) std::this_thread::yield();
+  EXPECT_EQ(complete.told, 1);
+  // Told again, it is not owed less.
+  Touch(notifier, {&complete});
+  while (complete.told < 2) std::this_thread::yield();
+  EXPECT_EQ(notifier.owed(), 0);
 }
 
 }  // namespace

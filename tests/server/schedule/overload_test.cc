@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "absl/synchronization/notification.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -77,7 +76,7 @@ TEST_F(OverloadTest, EveryRowGetsTheFloor) {
   }
 }
 
-// Nobody looks, so that it is computed in waves of eight.
+// Nobody looks, so that it is computed in long waves.
 TEST_F(OverloadTest, NothingIsComputedBeyondTheCap) {
   const std::vector<Prediction> got =
       Run(AtOnce(), {}, Delivery::kFinal, 1, absl::Milliseconds(1));
@@ -221,7 +220,15 @@ TEST_F(OverloadTest, RequestsThatWaitToBeToldHoldPlaces) {
   AwaitIdle(scheduler);
   auto late = Make(Steps(1), Delivery::kFinal);
   ASSERT_THAT(scheduler.Submit(late->request), IsOk());
-  absl::SleepFor(absl::Milliseconds(50));  // It would have begun long ago.
+  // One that may not wait shows that the queue is looked at.
+  Budget hurried;
+  hurried.max_time = absl::Milliseconds(1);
+  auto other = Make(hurried, Delivery::kFinal);
+  const int64_t before = telemetry_.started;
+  ASSERT_THAT(scheduler.Submit(other->request), IsOk());
+  clock_.Advance(absl::Milliseconds(2));
+  while (telemetry_.started == before) std::this_thread::yield();
+  EXPECT_EQ(telemetry_.started, before + 1);
   EXPECT_EQ(scheduler.queued_rows(), 1);
   release.Notify();
   late->Await();

@@ -100,6 +100,20 @@ TEST_F(RowQueueTest, RowsWhoseTimeIsOverLeaveAtOnce) {
   EXPECT_TRUE(out.empty());
 }
 
+TEST_F(RowQueueTest, TurnsStayAsTheyAre) {
+  Push(1, 5);
+  Push(2, 5);
+  const auto hurried = Push(3, 1, 0, absl::Milliseconds(10));
+  EXPECT_EQ(PopClients(1), (std::vector<uint64_t>{1}));
+  queue_.Reconsider();
+  EXPECT_EQ(PopClients(1), (std::vector<uint64_t>{2}));
+  std::vector<RowQueue::Row> out;
+  queue_.PopExpired(At(10), out);
+  ASSERT_EQ(out.size(), 1u);
+  EXPECT_EQ(out[0].request, hurried);
+  EXPECT_EQ(PopClients(3), (std::vector<uint64_t>{1, 2, 1}));
+}
+
 TEST_F(RowQueueTest, ReconsiderSeesStopsCancelsAndBudgets) {
   const auto stopped = Push(1, 1);
   const auto cancelled = Push(2, 3);

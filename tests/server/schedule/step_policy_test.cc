@@ -127,10 +127,10 @@ TEST(IsQuietTest, UnlessSomebodyOrALimitLooksAtPredictions) {
   Budget budget;
   budget.max_steps = 3;
   budget.max_macs = 1000'000;
-  budget.max_time = absl::Seconds(1);
   EXPECT_TRUE(IsQuiet(budget, /*watched=*/false));
   EXPECT_FALSE(IsQuiet(budget, /*watched=*/true));
   const std::vector<void (*)(Budget&)> rules = {
+      [](Budget& b) { b.max_time = absl::Seconds(1); },
       [](Budget& b) { b.min_confidence = 0.9f; },
       [](Budget& b) { b.min_ray_coverage = 0.5f; },
       [](Budget& b) { b.stable_steps = 2; }};
