@@ -150,6 +150,10 @@ class GrpcServer : public Server {
     series->AddGauge(
         "mre_active_rows", "Rows that have begun and not ended.",
         [this] { return static_cast<double>(scheduler_.active_rows()); });
+    series->AddGauge(
+        "mre_untold_requests",
+        "Requests that are complete and wait to be written.",
+        [this] { return static_cast<double>(scheduler_.untold_requests()); });
     AddProcessSeries(*series);
     auto exporter =
         Exporter::Start(Address(config_.metrics_port),

@@ -59,8 +59,7 @@ absl::Status Scheduler::Submit(std::shared_ptr<Request> request) {
   }
   // Complete answers that wait to be written count too: nothing else would
   // bound them.
-  const int64_t waiting =
-      queue_.rows() + std::max<int64_t>(notifier_.owed(), 0);
+  const int64_t waiting = queue_.rows() + untold_requests();
   if (waiting + rows > options_.max_queued_rows) {
     return absl::ResourceExhaustedError(absl::StrCat(
         "the queue is full: ", waiting, " rows wait, the request has ", rows,
@@ -150,7 +149,8 @@ bool Scheduler::HasPlace(const Worker& worker) const {
   for (const auto& other : workers_) rows += other->stepping();
   const int64_t stepping = worker.stepping();
   return stepping < share(rows) &&
-         stepping + share(notifier_.owed()) < share(options_.max_active_rows) &&
+         stepping + share(untold_requests()) <
+             share(options_.max_active_rows) &&
          worker.active.load() <
              share(options_.max_active_rows + options_.max_queued_rows);
 }

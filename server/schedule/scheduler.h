@@ -9,6 +9,7 @@
 #ifndef MRE_SERVER_SCHEDULE_SCHEDULER_H_
 #define MRE_SERVER_SCHEDULE_SCHEDULER_H_
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -71,6 +72,10 @@ class Scheduler : public Request::Waker {
 
   int64_t active_rows() const;
   int64_t queued_rows() const { return queued_rows_.load(); }
+  // Requests that are complete and have not been told so; each holds a place.
+  int64_t untold_requests() const {
+    return std::max<int64_t>(notifier_.owed(), 0);
+  }
 
   void Wake() override;
   void Reconsider() override;
