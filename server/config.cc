@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cmath>
 
 #include "absl/strings/str_cat.h"
 #include "model/base/version.h"
@@ -63,6 +64,9 @@ void CheckBrownout(const CLI::App& app, ServerConfig& config) {
   if (app.count("--max_queue_ms") == 0) {
     config.max_queue_ms =
         std::max(config.max_queue_ms, 4 * config.brownout_full_ms);
+  }
+  if (std::isnan(config.max_queue_ms)) {
+    throw CLI::ValidationError("--max_queue_ms", "expected a number, got nan");
   }
   if (config.brownout == "on" && config.max_queue_ms > 0 &&
       config.max_queue_ms < config.brownout_full_ms) {

@@ -81,7 +81,7 @@ bool Lane::Sweep(const Pass& pass, News& news) {
         paused_.push_back(std::move(row));
         continue;
       case RowAction::kFinish:
-        Deliver(row, decision.reason, now, news);
+        Deliver(row, decision.reason, now);
         break;
       case RowAction::kAbandon:
         row.request->Abandon();
@@ -94,6 +94,7 @@ bool Lane::Sweep(const Pass& pass, News& news) {
   }
   rows_.resize(kept);
   left_ = 0;
+  Flush(news);
   return any_left;
 }
 
@@ -177,7 +178,7 @@ void Lane::Step(size_t first, size_t end, News& news) {
     }
     const bool final = reason != StopReason::kNone;
     if (row.request->Wants(progress.step, final)) {
-      Deliver(row, reason, now, news);
+      Deliver(row, reason, now);
     }
     if (final) {
       Leave(row);
@@ -186,6 +187,7 @@ void Lane::Step(size_t first, size_t end, News& news) {
   }
   telemetry_->Stepped(static_cast<int64_t>(end - first), spent - spent_before,
                       now - start);
+  Flush(news);
 }
 
 RowSnapshot Lane::Look(Row& row, absl::Time now) const {
@@ -217,8 +219,7 @@ RowSnapshot Lane::Look(Row& row, absl::Time now) const {
   return snapshot;
 }
 
-void Lane::Deliver(const Row& row, StopReason reason, absl::Time now,
-                   News& news) {
+void Lane::Deliver(const Row& row, StopReason reason, absl::Time now) {
   Progress progress = engine_->progress(row.handle);
   progress.elapsed = now - row.request->admitted();
   const auto probabilities = engine_->probabilities(row.handle);
@@ -232,8 +233,7 @@ void Lane::Deliver(const Row& row, StopReason reason, absl::Time now,
   prediction.ray_coverage = progress.ray_coverage;
   prediction.probabilities.assign(probabilities.begin(), probabilities.end());
   prediction.stop_reason = reason;
-  if (row.request->Put(std::move(prediction))) ++news.complete;
-  if (row.request->Touch()) news.touched.push_back(row.request);
+  deliveries_.emplace_back(row.request, std::move(prediction));
   if (reason != StopReason::kNone) {
     int64_t asked = progress.step;
     if (reason == StopReason::kOverload) {
@@ -243,6 +243,14 @@ void Lane::Deliver(const Row& row, StopReason reason, absl::Time now,
     telemetry_->RowFinished(reason, progress, UnshownMacs(row),
                             static_cast<uint32_t>(asked));
   }
+}
+
+void Lane::Flush(News& news) {
+  for (auto& [request, prediction] : deliveries_) {
+    if (request->Put(std::move(prediction))) ++news.complete;
+    if (request->Touch()) news.touched.push_back(std::move(request));
+  }
+  deliveries_.clear();
 }
 
 uint64_t Lane::UnshownMacs(const Row& row) const {

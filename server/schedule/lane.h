@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -84,8 +85,11 @@ class Lane {
   int64_t ComputedSteps() const;
   // MACs of the row's steps that are computed and not shown.
   uint64_t UnshownMacs(const Row& row) const;
-  // Puts the row's last prediction in its outbox.
-  void Deliver(const Row& row, StopReason reason, absl::Time now, News& news);
+  // Counts and lists the row's last prediction for its outbox.
+  void Deliver(const Row& row, StopReason reason, absl::Time now);
+  // Puts what is listed in the outboxes: after all has been counted, for from
+  // then on it may be seen.
+  void Flush(News& news);
   void Leave(Row& row);
 
   const Options options_;
@@ -108,8 +112,9 @@ class Lane {
   };
   std::vector<Stepping> stepping_;  // fresh ones last
   size_t begun_ = 0;                // how many of them are not
-  std::vector<int> handles_;        // of one Engine::Step
-  std::vector<int> ahead_;          // and how far each is computed
+  std::vector<std::pair<std::shared_ptr<Request>, Prediction>> deliveries_;
+  std::vector<int> handles_;  // of one Engine::Step
+  std::vector<int> ahead_;    // and how far each is computed
 };
 
 }  // namespace mre

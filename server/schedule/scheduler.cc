@@ -220,7 +220,8 @@ void Scheduler::Begin(Worker& worker, const RowQueue::Row& row,
 }
 
 void Scheduler::TellNews(Worker& worker) {
-  // Before anyone is told: who has its last prediction is counted no more.
+  // A row may be counted for a moment after its client has its last prediction:
+  // the notifier may have taken it with one before.
   int64_t rows = 0;
   for (const auto& [model, lane] : worker.lanes) rows += lane->rows();
   worker.active.store(rows);

@@ -47,6 +47,7 @@ TEST(ServerConfigTest, RequestsAreLoweredBeforeTheyWaitForTooLong) {
   EXPECT_TRUE(Parse({"--max_queue_ms=249", "--brownout=off"}).run);
   EXPECT_EQ(Parse({"--max_queue_ms=0"}).config.max_queue_ms, 0);
   EXPECT_EQ(Parse({"--max_queue_ms=nan"}).exit_code, 2);
+  EXPECT_EQ(Parse({"--max_queue_ms=nan", "--brownout=off"}).exit_code, 2);
 }
 
 TEST(ServerConfigTest, TheRowsOfARequestFollowAShorterQueue) {

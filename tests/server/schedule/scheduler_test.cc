@@ -258,8 +258,7 @@ TEST_F(SchedulerTest, ThreadsGiveEveryRowTheSameBits) {
             steps.emplace(std::pair(p.row, p.step), p.probabilities).second);
       }
     }
-    EXPECT_EQ(scheduler.active_rows(), 0);
-    EXPECT_EQ(scheduler.queued_rows(), 0);
+    AwaitIdle(scheduler);
     return got;
   };
   const auto alone = run(1);
