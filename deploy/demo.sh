@@ -138,7 +138,7 @@ cat <<EOF
   what is served
     $mre models$where
   the metrics
-    curl -s http://$metrics/metrics | grep '^mre_'
+    curl -s http://$metrics/metrics | grep '^mre_' | grep -v bucket
 EOF
 if [[ $keep == yes ]]; then
   cat <<EOF

@@ -2,8 +2,8 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cmath>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "model/base/version.h"
 #include "model/math/parallel.h"
@@ -18,6 +18,22 @@ Precision ChosenPrecision(const ServerConfig& config) {
 
 namespace {
 
+// 0 to `most`; neither nan nor a unit, which CLI::Range lets pass or does not
+// speak of.
+CLI::Validator NumberUpTo(int64_t most) {
+  return CLI::Validator(
+      [most](const std::string& text) {
+        double number = 0;
+        if (absl::SimpleAtod(text, &number) && number >= 0 &&
+            number <= static_cast<double>(most)) {
+          return std::string();
+        }
+        return absl::StrCat("expected a number from 0 to ", most, ", got ",
+                            text);
+      },
+      absl::StrCat("in [0 - ", most, "]"));
+}
+
 void AddBrownout(CLI::App& app, ServerConfig& config) {
   app.add_option("--brownout", config.brownout,
                  "on: while rows wait because all --max_active_rows places are "
@@ -27,16 +43,16 @@ void AddBrownout(CLI::App& app, ServerConfig& config) {
   app.add_option("--brownout_begin_ms", config.brownout_begin_ms,
                  "Longest wait in the queue at which all steps are granted; "
                  "beyond, fewer and fewer")
-      ->check(CLI::Range(0.0, 3600e3));
+      ->check(NumberUpTo(3600000));
   app.add_option("--brownout_full_ms", config.brownout_full_ms,
                  "Wait at which only --brownout_floor steps are granted; a "
                  "queue that is three quarters full counts as much. More than "
                  "--brownout_begin_ms; if not given at least 5 times that")
-      ->check(CLI::Range(0.0, 3600e3));
+      ->check(NumberUpTo(3600000));
   app.add_option("--brownout_end_ms", config.brownout_end_ms,
                  "Wait below which all steps are granted again; at most "
                  "--brownout_begin_ms, if not given half of that")
-      ->check(CLI::Range(0.0, 3600e3));
+      ->check(NumberUpTo(3600000));
   app.add_option("--brownout_floor", config.brownout_floor,
                  "Steps that every row is granted; 0: the first prediction "
                  "only")
@@ -53,8 +69,8 @@ void CheckBrownout(const CLI::App& app, ServerConfig& config) {
     config.brownout_end_ms =
         std::min(config.brownout_end_ms, config.brownout_begin_ms / 2);
   }
-  // A microsecond is much more than a Duration's resolution. NaN is refused.
-  if (!(config.brownout_full_ms - config.brownout_begin_ms >= 0.001)) {
+  // A microsecond is much more than a Duration's resolution.
+  if (config.brownout_full_ms - config.brownout_begin_ms < 0.001) {
     throw CLI::ValidationError(
         "--brownout_full_ms",
         absl::StrCat("expected at least 0.001 more than --brownout_begin_ms, "
@@ -65,9 +81,6 @@ void CheckBrownout(const CLI::App& app, ServerConfig& config) {
     config.max_queue_ms =
         std::max(config.max_queue_ms, 4 * config.brownout_full_ms);
   }
-  if (std::isnan(config.max_queue_ms)) {
-    throw CLI::ValidationError("--max_queue_ms", "expected a number, got nan");
-  }
   if (config.brownout == "on" && config.max_queue_ms > 0 &&
       config.max_queue_ms < config.brownout_full_ms) {
     throw CLI::ValidationError(
@@ -77,7 +90,7 @@ void CheckBrownout(const CLI::App& app, ServerConfig& config) {
                      ": requests would be refused before what they are granted "
                      "is lowered; or 0, or --brownout=off"));
   }
-  if (!(config.brownout_end_ms <= config.brownout_begin_ms)) {
+  if (config.brownout_end_ms > config.brownout_begin_ms) {
     throw CLI::ValidationError(
         "--brownout_end_ms",
         absl::StrCat("expected at most --brownout_begin_ms, which is ",
@@ -124,7 +137,7 @@ CommandLine ParseCommandLine(int argc, char** argv) {
                  "While a row of a connection waits in the queue for longer, "
                  "more requests on it are refused; 0: no limit. If not given "
                  "at least 4 times --brownout_full_ms")
-      ->check(CLI::Range(0.0, 3600e3));
+      ->check(NumberUpTo(3600000));
   app.add_option("--max_rows_per_request", config.max_rows_per_request,
                  "Rows that one request may carry; at most --max_queued_rows")
       ->check(CLI::Range(1, 1 << 20));
@@ -132,10 +145,10 @@ CommandLine ParseCommandLine(int argc, char** argv) {
   app.add_option("--stall_seconds", config.stall_seconds,
                  "How long a client that wants every step may leave its full "
                  "outbox unread before its call is cancelled; 0: no limit")
-      ->check(CLI::Range(0.0, 86400.0));
+      ->check(NumberUpTo(86400));
   app.add_option("--drain_seconds", config.drain_seconds,
                  "How long running rows may go on after SIGTERM")
-      ->check(CLI::Range(0.0, 86400.0));
+      ->check(NumberUpTo(86400));
   app.set_config("--config", "", "File of flag=value lines; flags win");
   app.allow_config_extras(CLI::config_extras_mode::error);
   app.set_version_flag("--version", std::string("mre-server ") + kVersion);

@@ -148,7 +148,9 @@ class GrpcServer : public Server {
       return static_cast<double>(scheduler_.queued_rows());
     });
     series->AddGauge(
-        "mre_active_rows", "Rows that have begun and not ended.",
+        "mre_active_rows",
+        "Rows that have begun and not ended; those that pause for their reader "
+        "included, so that there may be more than --max_active_rows.",
         [this] { return static_cast<double>(scheduler_.active_rows()); });
     series->AddGauge(
         "mre_untold_requests",

@@ -4,6 +4,7 @@
 #include <iostream>
 #include <string>
 
+#include "absl/strings/numbers.h"
 #include "client/console/request_flags.h"
 #include "client/console/usage.h"
 #include "client/loadtest/flags.h"
@@ -40,6 +41,15 @@ Exit codes: 0 done; 1 no request succeeded, or the connection was lost; 2 bad
 usage, or input that cannot be read or does not fit the model.
 )";
 
+const CLI::Validator kAboveZero(
+    [](const std::string& text) {
+      double number = 0;
+      return absl::SimpleAtod(text, &number) && number > 0
+                 ? std::string()
+                 : "expected a number above 0, got " + text;
+    },
+    "");
+
 constexpr char kLoad[] = "Load";
 constexpr char kRequests[] = "Requests";
 constexpr char kReport[] = "Report";
@@ -53,7 +63,7 @@ void AddLoad(CLI::App& app, mre::LoadtestFlags& flags) {
           ->group(kLoad);
   auto* rate = app.add_option("--rate", flags.rate,
                               "Open loop: so many requests a second are due")
-                   ->check(CLI::PositiveNumber)
+                   ->check(kAboveZero)
                    ->type_name("R")
                    ->excludes(concurrency)
                    ->group(kLoad);
@@ -78,7 +88,7 @@ void AddLoad(CLI::App& app, mre::LoadtestFlags& flags) {
                        ->group(kLoad);
   app.add_option("--requests", flags.requests,
                  "Measure so many requests, however long it takes")
-      ->check(CLI::PositiveNumber)
+      ->check(kAboveZero)
       ->type_name("N")
       ->excludes(duration)
       ->group(kLoad);

@@ -63,13 +63,15 @@ std::vector<std::string> Warnings(const Report& report) {
         "on one machine they were in each other's way",
         cores + served, report.client_cores));
   }
-  const auto delay =
-      static_cast<double>(report.all.tally.start_delay.Quantile(0.99));
-  if (report.flags.rate > 0 && state.held_back == 0 && delay > kLateNanos) {
+  const Histogram& delays = report.all.tally.start_delay;
+  const auto delay = static_cast<double>(delays.Quantile(0.99));
+  // Where more than a hundredth waited for a place, that is why.
+  const bool had_places = state.held_back * 100 <= report.all.tally.requests;
+  if (report.flags.rate > 0 && had_places && delay > kLateNanos) {
     warnings.push_back(absl::StrFormat(
-        "1%% of the requests started more than %.1f ms late: this client could "
-        "not keep the rate",
-        delay * 1e-6));
+        "1%% of the requests started more than %.1f ms late, half of them more "
+        "than %.1f ms: this client could not keep the rate",
+        delay * 1e-6, static_cast<double>(delays.Quantile(0.5)) * 1e-6));
   }
   return warnings;
 }

@@ -69,7 +69,7 @@ std::string Totals(const Report& report) {
         report.flags.objective_ms);
   }
   if (report.state.not_started > 0) {
-    absl::StrAppendFormat(&text, "not started   %12s  (due, but no place)\n",
+    absl::StrAppendFormat(&text, "not started   %12s  (due, but too late)\n",
                           WithCommas(report.state.not_started));
   }
   return text + "\n";

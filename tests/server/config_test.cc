@@ -50,6 +50,17 @@ TEST(ServerConfigTest, RequestsAreLoweredBeforeTheyWaitForTooLong) {
   EXPECT_EQ(Parse({"--max_queue_ms=nan", "--brownout=off"}).exit_code, 2);
 }
 
+TEST(ServerConfigTest, TimesAreNumbersInRange) {
+  for (const std::string flag :
+       {"--stall_seconds", "--drain_seconds", "--max_queue_ms",
+        "--brownout_begin_ms", "--brownout_full_ms", "--brownout_end_ms"}) {
+    for (const std::string value : {"nan", "-1", "inf", "20ms", ""}) {
+      EXPECT_EQ(Parse({flag + "=" + value}).exit_code, 2) << flag << value;
+    }
+  }
+  EXPECT_EQ(Parse({"--stall_seconds=0.5"}).config.stall_seconds, 0.5);
+}
+
 TEST(ServerConfigTest, TheRowsOfARequestFollowAShorterQueue) {
   EXPECT_EQ(Parse({"--max_queued_rows=100"}).config.max_rows_per_request, 100);
   EXPECT_EQ(
