@@ -8,8 +8,8 @@ namespace mre {
 // Turns them off, but for the address sanitizer's build, where they stay to
 // find mistakes. Debian builds Abseil with them, for whoever links it: one
 // graph of all mutexes of the process behind one lock, in which a server with
-// thousands of open calls spends most of its time. For main(), before any
-// other thread runs.
+// thousands of open calls spends a large part of its time. For main(), before
+// any other thread runs.
 void TurnOffLockOrderChecks();
 
 }  // namespace mre

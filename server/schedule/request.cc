@@ -83,7 +83,6 @@ bool Request::Wants(uint32_t step, bool final) const {
 bool Request::Put(Prediction prediction) {
   absl::MutexLock lock(&mu_);
   const bool complete = prediction.final() && --rows_left_ == 0;
-  if (complete) complete_.store(true, std::memory_order_release);
   PutInOutbox(std::move(prediction));
   return complete;
 }
@@ -116,8 +115,8 @@ void Request::PutInOutbox(Prediction prediction) {
 }
 
 bool Request::ToldComplete() {
-  return complete_.load(std::memory_order_acquire) &&
-         !told_complete_.exchange(true, std::memory_order_acq_rel);
+  absl::MutexLock lock(&mu_);
+  return rows_left_ == 0 && !std::exchange(told_complete_, true);
 }
 
 void Request::Notify() {

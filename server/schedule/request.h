@@ -147,8 +147,6 @@ class Request {
   std::atomic<uint32_t> budget_version_{0};
   std::atomic<bool> touched_{false};
   std::atomic<uint32_t> rows_begun_{0};
-  std::atomic<bool> complete_{false};
-  std::atomic<bool> told_complete_{false};
 
   // Held while the listener is called, so that Detach waits for it.
   absl::Mutex listener_mu_;
@@ -162,6 +160,7 @@ class Request {
   std::vector<uint32_t> waiting_ ABSL_GUARDED_BY(mu_);
   bool paused_ ABSL_GUARDED_BY(mu_) = false;  // OutboxFull said yes
   uint32_t rows_left_ ABSL_GUARDED_BY(mu_);   // without final in the outbox
+  bool told_complete_ ABSL_GUARDED_BY(mu_) = false;
 };
 
 }  // namespace mre

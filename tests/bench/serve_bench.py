@@ -22,7 +22,7 @@ Rows (serving_rows.py says what each does):
   overload          goodput at twice the capacity against at the capacity
 
 Needs Debian's python3-torch, python3-numpy, python3-grpcio and python3-grpc-tools;
-exits with 77 where one is missing. All takes about 10 minutes. Asserts nothing of a
+exits with 77 where one is missing. All takes about 13 minutes. Asserts nothing of a
 time; stops where a request failed or the references' answers differ.
 """
 
