@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "model/base/version.h"
 #include "model/math/parallel.h"
+#include "server/repository/model_settings.h"
 
 namespace mre {
 
@@ -32,6 +33,55 @@ CLI::Validator NumberUpTo(int64_t most) {
                             text);
       },
       absl::StrCat("in [0 - ", most, "]"));
+}
+
+// Text that `parse` takes.
+template <typename Parse>
+CLI::Validator Parses(Parse parse) {
+  return CLI::Validator(
+      [parse](const std::string& text) {
+        const auto parsed = parse(text);
+        return parsed.ok() ? std::string()
+                           : std::string(parsed.status().message());
+      },
+      "");
+}
+
+void AddRepository(CLI::App& app, ServerConfig& config) {
+  app.add_option("--model_repository", config.model_repository,
+                 "Directory of <name>/<version>/model.safetensors")
+      ->required();
+  app.add_option(
+         "--model_control_mode", config.model_control_mode,
+         "none: what is in the repository at the start is served; poll: "
+         "what is there now; explicit: what --load_model and the calls "
+         "RepositoryModelLoad and -Unload say")
+      ->check(CLI::IsMember({"none", "poll", "explicit"}));
+  app.add_option("--repository_poll_seconds", config.repository_poll_seconds,
+                 "How often poll looks; a file is loaded when it has been the "
+                 "same for two looks")
+      ->check(NumberUpTo(86400));
+  app.add_option("--load_model", config.load_model,
+                 "With explicit: a model to load at the start; may be given "
+                 "again; *: all");
+  app.add_option("--version_policy", config.version_policy,
+                 "Versions that are served of each model: latest, latest:N, "
+                 "all, or such as 1,3. One that is damaged does not count")
+      ->check(Parses(ParseVersionPolicy));
+}
+
+void CheckRepository(const CLI::App& app, const ServerConfig& config) {
+  if (app.count("--load_model") > 0 &&
+      config.model_control_mode != "explicit") {
+    throw CLI::ValidationError(
+        "--load_model",
+        absl::StrCat("expected with --model_control_mode=explicit, which is ",
+                     config.model_control_mode));
+  }
+  if (config.repository_poll_seconds <= 0) {
+    throw CLI::ValidationError("--repository_poll_seconds",
+                               "expected more than 0");
+  }
 }
 
 void AddBrownout(CLI::App& app, ServerConfig& config) {
@@ -110,9 +160,7 @@ CommandLine ParseCommandLine(int argc, char** argv) {
       "SIGTERM drains it and ends it with status 0.",
       "mre-server");
   app.option_defaults()->always_capture_default();
-  app.add_option("--model_repository", config.model_repository,
-                 "Directory of <name>/<version>/model.safetensors")
-      ->required();
+  AddRepository(app, config);
   app.add_option("--host", config.host, "Address to listen on, both ports");
   app.add_option("--grpc_port", config.grpc_port, "gRPC port; 0: a free one")
       ->check(CLI::Range(0, 65535));
@@ -165,6 +213,7 @@ CommandLine ParseCommandLine(int argc, char** argv) {
           "expected at most --max_queued_rows, or no such request could ever "
           "be admitted");
     }
+    CheckRepository(app, config);
     CheckBrownout(app, config);
     line.run = true;
   } catch (const CLI::ParseError& error) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "model/math/kernels.h"
 
@@ -12,6 +13,10 @@ namespace mre {
 // Defaults are those of --help.
 struct ServerConfig {
   std::string model_repository;
+  std::string model_control_mode = "none";  // or "poll", "explicit"
+  double repository_poll_seconds = 15;
+  std::vector<std::string> load_model;  // with "explicit"; "*": all
+  std::string version_policy = "latest";
   std::string host = "127.0.0.1";
   int grpc_port = 8001;     // 0: a free one
   int metrics_port = 8002;  // 0: a free one

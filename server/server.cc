@@ -17,6 +17,7 @@
 #include "server/metrics/exporter.h"
 #include "server/metrics/metrics.h"
 #include "server/metrics/process.h"
+#include "server/metrics/repository_series.h"
 #include "server/metrics/tcp.h"
 #include "server/repository/repository.h"
 #include "server/schedule/scheduler.h"
@@ -31,24 +32,16 @@ constexpr char kServiceName[] = "mre.v1.AnytimeInference";
 // readers who are slow.
 constexpr absl::Duration kLastWrites = absl::Seconds(2);
 
+// Models that are loaded later may be larger than those that are here.
+constexpr int64_t kLeastMessage = 16 << 20;
+
 int64_t LargestInput(const Repository& repository) {
   int64_t largest = 0;
-  for (const ServedModel* model : repository.List()) {
-    if (!model->ready()) continue;
-    largest = std::max(largest, model->model->config().input.size());
+  for (const VersionStatus& status : repository.List()) {
+    if (status.served == nullptr) continue;
+    largest = std::max(largest, status.served->model->config().input.size());
   }
   return largest;
-}
-
-// One row through every step: touches the weights that it uses, and shows that
-// the model runs before anyone is told that it is ready.
-void WarmUp(const ServedModel& served) {
-  const std::unique_ptr<Engine> engine = Engine::Create(served.model);
-  const std::vector<float> input(served.model->config().input.size(), 0.0f);
-  const int row = engine->Begin(input, {});
-  do {
-    engine->Step({&row, 1});
-  } while (!engine->progress(row).exhausted);
 }
 
 // What a row may take (PackedModel::RowBytes) so that all rows that may be
@@ -67,13 +60,20 @@ BrownoutOptions Brownout(const ServerConfig& config) {
           .floor = config.brownout_floor};
 }
 
-class GrpcServer : public Server {
+// REQUIRES: the texts are of the flags' values.
+Repository::Control Control(const ServerConfig& config) {
+  if (config.model_control_mode == "poll") return Repository::Control::kPoll;
+  if (config.model_control_mode == "explicit") {
+    return Repository::Control::kExplicit;
+  }
+  return Repository::Control::kNone;
+}
+
+class GrpcServer : public Server, private Repository::Listener {
  public:
-  GrpcServer(const ServerConfig& config,
-             std::unique_ptr<const Repository> repository)
+  explicit GrpcServer(const ServerConfig& config)
       : config_(config),
-        repository_(std::move(repository)),
-        metrics_(*repository_, kVersion),
+        metrics_(kVersion),
         scheduler_({.max_active_rows = config.max_active_rows,
                     .max_queued_rows = config.max_queued_rows,
                     .max_wait = config.max_queue_ms == 0
@@ -84,8 +84,7 @@ class GrpcServer : public Server {
                                        : absl::Seconds(config.stall_seconds),
                     .brownout = Brownout(config),
                     .threads = config.threads}),
-        context_({.repository = repository_.get(),
-                  .scheduler = &scheduler_,
+        context_({.scheduler = &scheduler_,
                   .metrics = &metrics_,
                   .calls = &calls_,
                   .updates = &updates_,
@@ -98,10 +97,23 @@ class GrpcServer : public Server {
     server_->Wait();
   }
 
+  absl::Status LoadModels() {
+    Repository::Options options;
+    options.load = {.root = config_.model_repository,
+                    .precision = ChosenPrecision(config_),
+                    .max_row_bytes = MaxRowBytes(config_)};
+    options.control = Control(config_);
+    options.load_models = config_.load_model;
+    options.poll = absl::Seconds(config_.repository_poll_seconds);
+    options.listener = this;
+    ASSIGN_OR_RETURN(options.versions,
+                     ParseVersionPolicy(config_.version_policy));
+    ASSIGN_OR_RETURN(repository_, Repository::Open(std::move(options)));
+    context_.repository = repository_.get();
+    return absl::OkStatus();
+  }
+
   absl::Status Listen() {
-    for (const ServedModel* model : repository_->List()) {
-      if (model->ready()) WarmUp(*model);
-    }
     RETURN_IF_ERROR(ListenForScrapes());
     RETURN_IF_ERROR(ListenForCalls());
     server_->GetHealthCheckService()->SetServingStatus(kServiceName, true);
@@ -126,8 +138,8 @@ class GrpcServer : public Server {
 
   std::string ReadyLine() const override {
     int64_t ready = 0;
-    for (const ServedModel* model : repository_->List()) {
-      if (model->ready()) ++ready;
+    for (const VersionStatus& status : repository_->List()) {
+      if (status.served != nullptr) ++ready;
     }
     return absl::StrCat("mre-server ready grpc=", Address(grpc_port_),
                         " metrics=", Address(exporter_->port()),
@@ -135,6 +147,12 @@ class GrpcServer : public Server {
   }
 
  private:
+  void Added(const ServedModel& served) override { metrics_.Add(served); }
+  void Retired(const ServedModel& served) override {
+    scheduler_.Forget(served.model.get());
+  }
+  void Removed(const ServedModel* served) override { metrics_.Remove(served); }
+
   std::string Address(int port) const {
     const bool ipv6 = config_.host.find(':') != std::string::npos;
     return ipv6 ? absl::StrCat("[", config_.host, "]:", port)
@@ -159,7 +177,8 @@ class GrpcServer : public Server {
     AddProcessSeries(*series);
     auto exporter =
         Exporter::Start(Address(config_.metrics_port),
-                        {metrics_.collectable(), std::move(series)});
+                        {metrics_.collectable(), std::move(series),
+                         std::make_shared<RepositorySeries>(*repository_)});
     if (!exporter.ok()) return exporter.status();
     exporter_ = *std::move(exporter);
     return absl::OkStatus();
@@ -181,8 +200,11 @@ class GrpcServer : public Server {
     const int64_t bytes =
         config_.max_rows_per_request * LargestInput(*repository_) * 4 +
         (64 << 10);
+    const int64_t least = Control(config_) == Repository::Control::kNone
+                              ? 1 << 20
+                              : kLeastMessage;
     builder.SetMaxReceiveMessageSize(
-        static_cast<int>(std::clamp<int64_t>(bytes, 1 << 20, 1 << 30)));
+        static_cast<int>(std::clamp<int64_t>(bytes, least, 1 << 30)));
     // Without it two servers could listen on one port and share its clients.
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     builder.AddListeningPort(Address(config_.grpc_port),
@@ -199,12 +221,12 @@ class GrpcServer : public Server {
   // Destroyed in reverse: what calls work on goes after the gRPC server, which
   // the destructor has stopped by then.
   const ServerConfig config_;
-  const std::unique_ptr<const Repository> repository_;
   Metrics metrics_;
   OpenCalls calls_;
   MessagePool<v1::PredictUpdate> updates_;
   Scheduler scheduler_;
-  const CallContext context_;
+  CallContext context_;  // constant once the models are loaded
+  std::unique_ptr<Repository> repository_;
   AnytimeService service_;
   std::unique_ptr<Exporter> exporter_;
   int grpc_port_ = 0;
@@ -218,10 +240,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   // On this thread, which loads and warms up: with more threads than that, on a
   // busy machine, most of the start would be their waiting for each other.
   SetThreads(config.threads);
-  ASSIGN_OR_RETURN(auto repository, Repository::Load(config.model_repository,
-                                                     ChosenPrecision(config),
-                                                     MaxRowBytes(config)));
-  auto server = std::make_unique<GrpcServer>(config, std::move(repository));
+  auto server = std::make_unique<GrpcServer>(config);
+  RETURN_IF_ERROR(server->LoadModels());
   RETURN_IF_ERROR(server->Listen());
   return server;
 }

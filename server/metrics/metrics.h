@@ -6,31 +6,40 @@
 #include <prometheus/gauge.h>
 #include <prometheus/registry.h>
 
+#include <cstdint>
 #include <map>
 #include <memory>
-#include <vector>
+#include <string>
+#include <utility>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "absl/time/time.h"
+#include "absl/synchronization/mutex.h"
 #include "server/metrics/model_metrics.h"
 #include "server/metrics/request_counters.h"
-#include "server/repository/repository.h"
+#include "server/metrics/version_series.h"
+#include "server/repository/served_model.h"
 
 namespace mre {
 
 // Thread-safe.
 class Metrics {
  public:
-  // Registers the series of every model. `repository` outlives this; `version`
-  // is the server's own, for mre_build_info.
-  Metrics(const Repository& repository, absl::string_view version);
+  // `version` is the server's own, for mre_build_info.
+  explicit Metrics(absl::string_view version);
 
-  // REQUIRES: model is the repository's and ready.
-  ModelMetrics* ForModel(const ServedModel& model);
+  // Of a model that is about to be served: registers its series.
+  void Add(const ServedModel& model);
+  // Of one that was added, has no calls any more, and may not exist any more.
+  void Remove(const ServedModel* model);
 
-  // Counts a call that ended. `model` is the repository's, or null when the
-  // call did not get as far as naming one.
+  // The same object between Add and Remove. REQUIRES: model was added.
+  ModelMetrics* ForModel(const ServedModel& model) const;
+
+  // Counts a call that ended. `model` was added, or is null when the call did
+  // not get as far as finding one.
   void RequestEnded(const ServedModel* model, Method method,
                     absl::StatusCode code);
 
@@ -43,15 +52,30 @@ class Metrics {
   }
 
  private:
+  // What all that are served under one name and version share.
+  struct PerVersion {
+    PerVersion(const ServedModel& model, prometheus::Registry& registry,
+               prometheus::Family<prometheus::Counter>& requests)
+        : series(model.name, model.version, registry),
+          requests(requests, series.labels()) {}
+
+    VersionSeries series;
+    RequestCounters requests;
+  };
   struct PerModel {
-    std::unique_ptr<RequestCounters> requests;
-    std::unique_ptr<ModelMetrics> metrics;  // null: not ready
+    std::shared_ptr<PerVersion> version;
+    std::unique_ptr<ModelMetrics> metrics;
   };
 
   const std::shared_ptr<prometheus::Registry> registry_;
+  prometheus::Family<prometheus::Counter>& requests_;
   prometheus::Gauge* open_streams_;
-  std::unique_ptr<RequestCounters> no_model_;
-  std::map<const ServedModel*, PerModel> models_;  // constant once made
+  RequestCounters no_model_;
+  mutable absl::Mutex mu_;
+  absl::flat_hash_map<const ServedModel*, PerModel> models_
+      ABSL_GUARDED_BY(mu_);
+  std::map<std::pair<std::string, int64_t>, std::weak_ptr<PerVersion>> versions_
+      ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace mre

@@ -8,7 +8,6 @@ namespace mre {
 namespace {
 
 using prometheus::Histogram;
-using prometheus::Labels;
 using Buckets = Histogram::BucketBoundaries;
 
 // `steps` times 10^low and each power of ten up to 10^(high - 1), then 10^high.
@@ -43,114 +42,71 @@ Buckets StepCounts(int64_t experts) {
   return buckets;
 }
 
-class Builder {
- public:
-  Builder(prometheus::Registry& registry, Labels labels)
-      : registry_(registry), labels_(std::move(labels)) {}
-
-  prometheus::Counter* Counter(const char* name, const char* help,
-                               const Labels& more = {}) {
-    return &prometheus::BuildCounter()
-                .Name(name)
-                .Help(help)
-                .Register(registry_)
-                .Add(With(more));
-  }
-  prometheus::Gauge* Gauge(const char* name, const char* help) {
-    return &prometheus::BuildGauge()
-                .Name(name)
-                .Help(help)
-                .Register(registry_)
-                .Add(labels_);
-  }
-  Histogram* Distribution(const char* name, const char* help,
-                          const Buckets& buckets) {
-    return &prometheus::BuildHistogram()
-                .Name(name)
-                .Help(help)
-                .Register(registry_)
-                .Add(labels_, buckets);
-  }
-
- private:
-  Labels With(const Labels& more) const {
-    Labels all = labels_;
-    all.insert(more.begin(), more.end());
-    return all;
-  }
-
-  prometheus::Registry& registry_;
-  const Labels labels_;
-};
-
 }  // namespace
 
-ModelMetrics::ModelMetrics(const ServedModel& model,
-                           prometheus::Registry& registry)
+ModelMetrics::ModelMetrics(const ServedModel& model, VersionSeries& series)
     : full_macs_(model.model->cost().After(model.model->max_steps())) {
-  Builder build(registry, {{"model", model.name},
-                           {"version", absl::StrCat(model.version)}});
-  rows_ = build.Counter("mre_rows_total", "Rows that got a final prediction.");
+  rows_ = series.Counter("mre_rows_total", "Rows that got a final prediction.");
   for (int reason = 1; reason < kStopReasons; ++reason) {
-    stops_[reason] = build.Counter(
+    stops_[reason] = series.Counter(
         "mre_stops_total", "Rows by the reason they stopped for.",
         {{"reason",
           std::string(StopReasonName(static_cast<StopReason>(reason)))}});
   }
   const ModelConfig& config = model.model->config();
   for (int64_t e = 0; e < config.total_experts(); ++e) {
-    activations_.push_back(build.Counter(
+    activations_.push_back(series.Counter(
         "mre_expert_activations_total",
         "Rows that ran the expert; a raytracing may run a block several times "
         "for one row, and each counts.",
         {{"layer", absl::StrCat(e / config.experts)},
          {"expert", absl::StrCat(e % config.experts)}}));
   }
-  macs_ = build.Counter("mre_macs_total",
-                        "Multiply-accumulates spent on steps that were shown.");
-  macs_in_vain_ = build.Counter(
+  macs_ = series.Counter(
+      "mre_macs_total", "Multiply-accumulates spent on steps that were shown.");
+  macs_in_vain_ = series.Counter(
       "mre_macs_in_vain_total",
       "Multiply-accumulates spent on steps ahead of a row that then stopped.");
-  macs_saved_ = build.Counter(
+  macs_saved_ = series.Counter(
       "mre_macs_saved_total",
       "Multiply-accumulates that rows did not spend because a limit stopped "
       "them; at most, for kinds whose steps differ in cost.");
-  steps_asked_ = build.Counter(
+  steps_asked_ = series.Counter(
       "mre_steps_asked_total",
       "Steps that rows asked for: those they ran, and of rows that overload "
       "stopped those that their limits on steps and MACs allowed.");
-  steps_granted_ = build.Counter("mre_steps_granted_total",
-                                 "Steps that rows which asked were given.");
-  step_cap_ = build.Gauge(
+  steps_granted_ = series.Counter("mre_steps_granted_total",
+                                  "Steps that rows which asked were given.");
+  step_cap_ = series.Gauge(
       "mre_step_cap",
       "Steps that a row may run now, if any has been asked for; all of the "
       "model's unless overloaded.");
   step_cap_->Set(model.model->max_steps());
   row_steps_ =
-      build.Distribution("mre_row_steps", "Steps run by rows that stopped.",
-                         StepCounts(model.model->max_steps()));
-  queue_seconds_ = build.Distribution(
+      series.Distribution("mre_row_steps", "Steps run by rows that stopped.",
+                          StepCounts(model.model->max_steps()));
+  queue_seconds_ = series.Distribution(
       "mre_queue_seconds", "From a row's admission to its start.", Seconds());
-  first_prediction_seconds_ = build.Distribution(
+  first_prediction_seconds_ = series.Distribution(
       "mre_first_prediction_seconds",
       "From a row's admission to its first prediction.", Seconds());
-  step_seconds_ = build.Distribution("mre_step_seconds",
-                                     "Length of one engine step, with what it "
-                                     "computes ahead.",
-                                     Seconds());
-  request_seconds_ = build.Distribution(
+  step_seconds_ = series.Distribution("mre_step_seconds",
+                                      "Length of one engine step, with what it "
+                                      "computes ahead.",
+                                      Seconds());
+  request_seconds_ = series.Distribution(
       "mre_request_seconds",
       "From the arrival of a request that was admitted to its end.", Seconds());
-  step_rows_ = build.Distribution(
+  step_rows_ = series.Distribution(
       "mre_step_rows", "Rows that shared one engine step.", PowersOfTwo(12));
-  expert_batch_rows_ = build.Distribution("mre_expert_batch_rows",
-                                          "Rows that shared one expert's "
-                                          "products.",
-                                          PowersOfTwo(12));
+  expert_batch_rows_ = series.Distribution("mre_expert_batch_rows",
+                                           "Rows that shared one expert's "
+                                           "products.",
+                                           PowersOfTwo(12));
   stop_confidence_ =
-      build.Distribution("mre_stop_confidence",
-                         "Largest probability when a row stopped.", Shares());
-  stop_ray_coverage_ = build.Distribution(
+      series.Distribution("mre_stop_confidence",
+                          "Largest probability when a row stopped.", Shares());
+  stop_ray_coverage_ = series.Distribution(
       "mre_stop_ray_coverage", "Ray coverage when a row stopped.", Shares());
 }
 

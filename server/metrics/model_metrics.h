@@ -6,7 +6,6 @@
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
-#include <prometheus/registry.h>
 
 #include <array>
 #include <cstdint>
@@ -14,16 +13,17 @@
 #include <string>
 #include <vector>
 
-#include "server/repository/repository.h"
+#include "server/metrics/version_series.h"
+#include "server/repository/served_model.h"
 #include "server/schedule/telemetry.h"
 
 namespace mre {
 
-// Thread-safe. The registry outlives it.
+// Thread-safe. Its series outlive it.
 class ModelMetrics : public ModelTelemetry {
  public:
-  // Registers every series of the model, at 0. REQUIRES: model.ready().
-  ModelMetrics(const ServedModel& model, prometheus::Registry& registry);
+  // Adds every series of the model to `series`, which are of its version.
+  ModelMetrics(const ServedModel& model, VersionSeries& series);
 
   void RowStarted(absl::Duration queued) override;
   void FirstPrediction(absl::Duration elapsed) override;

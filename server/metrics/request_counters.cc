@@ -14,6 +14,14 @@ RequestCounters::RequestCounters(
     prometheus::Family<prometheus::Counter>& family, prometheus::Labels labels)
     : family_(family), labels_(std::move(labels)) {}
 
+RequestCounters::~RequestCounters() {
+  for (const auto& codes : counters_) {
+    for (const auto& counter : codes) {
+      if (counter.load() != nullptr) family_.Remove(counter.load());
+    }
+  }
+}
+
 void RequestCounters::Count(Method method, absl::StatusCode code) {
   const int row = static_cast<int>(method);
   int column = static_cast<int>(code);

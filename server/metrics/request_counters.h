@@ -29,6 +29,8 @@ class RequestCounters {
   // `labels`: model and version. The family outlives this.
   RequestCounters(prometheus::Family<prometheus::Counter>& family,
                   prometheus::Labels labels);
+  // Takes them out of the family.
+  ~RequestCounters();
 
   void Count(Method method, absl::StatusCode code);
 

@@ -1,224 +1,398 @@
 #include "server/repository/repository.h"
 
-#include <algorithm>
-#include <filesystem>
-#include <utility>
+#include <sys/resource.h>
+#include <unistd.h>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/numbers.h"
+#include <algorithm>
+#include <iterator>
+#include <tuple>
+
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "model/base/log.h"
 #include "model/base/status_macros.h"
-#include "model/io/checkpoint.h"
+#include "model/math/parallel.h"
 
 namespace mre {
 namespace {
 
-namespace fs = std::filesystem;
+constexpr size_t kMostCommands = 1024;
 
-constexpr char kFileName[] = "model.safetensors";
-constexpr size_t kMaxModelName = 128;
+// How often models that were let go are looked at.
+constexpr absl::Duration kReapPoll = absl::Milliseconds(50);
 
-// Names of the directories directly below `path`, sorted.
-absl::StatusOr<std::vector<std::string>> Directories(const fs::path& path) {
-  std::error_code error;
-  std::vector<std::string> names;
-  fs::directory_iterator entries(path, error);
-  for (; !error && entries != fs::directory_iterator();
-       entries.increment(error)) {
-    std::error_code ignored;
-    if (entries->is_directory(ignored)) {
-      names.push_back(entries->path().filename().string());
+// So much less of the CPU than the engine gets, where there is too little.
+constexpr int kLoadingNice = 10;
+
+std::string Label(absl::string_view name, int64_t version) {
+  return absl::StrCat(name, " version ", version);
+}
+
+// The files that a poll acts on: what is being written is left until it has
+// been the same for two polls; meanwhile what was loaded before counts as
+// unchanged.
+std::map<int64_t, FileStamp> Settled(
+    const std::map<int64_t, FileStamp>& now,
+    const std::map<int64_t, FileStamp>& before,
+    const std::map<int64_t, FileStamp>& loaded) {
+  std::map<int64_t, FileStamp> settled;
+  for (const auto& [version, stamp] : now) {
+    const auto seen = before.find(version);
+    const auto old = loaded.find(version);
+    if (seen != before.end() && seen->second == stamp) {
+      settled[version] = stamp;
+    } else if (old != loaded.end()) {
+      settled[version] = old->second;
     }
   }
-  if (error) {
-    return absl::NotFoundError(absl::StrCat(
-        "cannot read the directory ", path.string(), ": ", error.message()));
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-// The first keys of a map, for messages that must stay short.
-template <typename Map>
-std::string FirstNames(const Map& map) {
-  constexpr int kMost = 10;
-  std::string text;
-  int named = 0;
-  for (const auto& [key, value] : map) {
-    if (named == kMost) {
-      return absl::StrCat(text, " and ", map.size() - kMost, " more");
-    }
-    absl::StrAppend(&text, named++ == 0 ? "" : ", ", key);
-  }
-  return text;
-}
-
-absl::Status LoadVersion(const std::string& path, Precision precision,
-                         int64_t max_row_bytes, ServedModel& served) {
-  ASSIGN_OR_RETURN(const Model model, LoadCheckpoint(path));
-  served.parameters = model.params.size();
-  ASSIGN_OR_RETURN(std::shared_ptr<const PackedModel> packed,
-                   PackedModel::Create(model, precision));
-  if (packed->RowBytes() > max_row_bytes) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        path, ": a row takes ", packed->RowBytes(), " bytes, and at most ",
-        max_row_bytes,
-        " leave this machine's memory room for --max_active_rows and "
-        "--max_queued_rows"));
-  }
-  served.model = std::move(packed);
-  return absl::OkStatus();
-}
-
-// Whether one of the directories `names` in `root` is a version, so that `root`
-// is a model's directory and not a repository.
-bool LooksLikeAModel(const fs::path& root,
-                     const std::vector<std::string>& names) {
-  return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
-    std::error_code ignored;
-    return ParseVersion(name) != 0 &&
-           fs::is_regular_file(root / name / kFileName, ignored);
-  });
+  return settled;
 }
 
 }  // namespace
 
-int64_t ParseVersion(absl::string_view directory) {
-  int64_t version = 0;
-  const bool digits =
-      std::all_of(directory.begin(), directory.end(), absl::ascii_isdigit);
-  if (!digits || directory.empty() || directory.front() == '0' ||
-      !absl::SimpleAtoi(directory, &version)) {
-    return 0;
-  }
-  return version;
-}
-
-bool IsModelName(absl::string_view name) {
-  if (name.empty() || name.size() > kMaxModelName || name.front() == '.')
-    return false;
-  return std::all_of(name.begin(), name.end(), [](char c) {
-    return absl::ascii_isalnum(c) || c == '.' || c == '_' || c == '-';
-  });
-}
-
-absl::StatusOr<std::unique_ptr<const Repository>> Repository::Load(
-    const std::string& root, Precision precision, int64_t max_row_bytes) {
-  if (precision == Precision::kBf16 && !CpuHasBf16()) {
+absl::StatusOr<std::unique_ptr<Repository>> Repository::Open(Options options) {
+  if (options.load.precision == Precision::kBf16 && !CpuHasBf16()) {
     return absl::UnimplementedError(
         "precision bf16: this CPU has neither AVX512-BF16 nor AMX");
   }
-  auto repository = std::make_unique<Repository>();
-  int64_t found = 0;
-  int64_t ready = 0;
-  ASSIGN_OR_RETURN(const auto names, Directories(root));
-  for (const std::string& name : names) {
-    if (!IsModelName(name)) {
-      Log(Severity::kWarning,
-          absl::StrCat("skipping ", root, "/", name, ": not a model name"));
-      continue;
-    }
-    const auto versions = Directories(fs::path(root) / name);
-    if (!versions.ok()) {
-      Log(Severity::kError, versions.status().message());
-      continue;
-    }
-    if (std::none_of(versions->begin(), versions->end(), ParseVersion)) {
-      Log(Severity::kInfo,
-          absl::StrCat("skipping ", root, "/", name,
-                       ": no directory in it is named by a version number"));
-      continue;
-    }
-    for (const std::string& directory : *versions) {
-      const int64_t version = ParseVersion(directory);
-      if (version == 0) {
-        Log(Severity::kWarning,
-            absl::StrCat("skipping ", root, "/", name, "/", directory,
-                         ": not a version number"));
-        continue;
-      }
-      const std::string path =
-          (fs::path(root) / name / directory / kFileName).string();
-      ServedModel& served = repository->models_[name][version];
-      served.name = name;
-      served.version = version;
-      ++found;
-      const absl::Status status =
-          LoadVersion(path, precision, max_row_bytes, served);
-      if (status.ok()) {
-        ++ready;
-        Log(Severity::kInfo,
-            absl::StrCat("loaded ", name, " version ", version, ", ",
-                         served.parameters, " parameters, ",
-                         PrecisionName(precision)));
-      } else {
-        served.error = std::string(status.message());
-        Log(Severity::kError, absl::StrCat("refused ", name, " version ",
-                                           version, ": ", served.error));
-      }
-    }
-  }
-  if (found == 0) {
-    return absl::NotFoundError(absl::StrCat(
-        "no model below ", root, ": expected <name>/<version>/", kFileName,
-        LooksLikeAModel(root, names)
-            ? "; it looks like a model itself: did you mean its parent?"
-            : ""));
-  }
-  if (ready == 0) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("all ", found, " models below ", root, " were refused"));
+  std::unique_ptr<Repository> repository(new Repository(std::move(options)));
+  RETURN_IF_ERROR(repository->LoadAtStart());
+  if (repository->options_.control != Control::kNone) {
+    repository->thread_ = std::thread([r = repository.get()] { r->Run(); });
   }
   return repository;
 }
 
-absl::StatusOr<const ServedModel*> Repository::Get(absl::string_view name,
-                                                   int64_t version) const {
-  if (version < 0) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "model_version: expected 0 (newest) or a positive version, got ",
-        version));
+Repository::~Repository() {
+  std::deque<Command> left;
+  {
+    absl::MutexLock lock(&mu_);
+    shutdown_ = true;
+    work_.Signal();
+    left.swap(commands_);
   }
-  const auto model = models_.find(std::string(name));
-  if (model == models_.end()) {
-    return absl::NotFoundError(
-        absl::StrCat("model_name: no model \"", name.substr(0, kMaxModelName),
-                     "\"; there are: ", FirstNames(models_)));
+  for (const Command& command : left) {
+    command.done(absl::UnavailableError("the server is shutting down"));
   }
-  const auto& versions = model->second;
-  if (version == 0) {
-    for (auto it = versions.rbegin(); it != versions.rend(); ++it) {
-      if (it->second.ready()) return &it->second;
+  if (thread_.joinable()) thread_.join();
+}
+
+std::vector<VersionStatus> Repository::Index() const {
+  std::vector<VersionStatus> index = table_.List();
+  const auto listed = [&](absl::string_view name, int64_t version) {
+    return std::any_of(index.begin(), index.end(), [&](const auto& status) {
+      return status.name == name && status.version == version;
+    });
+  };
+  {
+    absl::MutexLock lock(&mu_);
+    for (const auto& [name, version] : leaving_) {
+      if (listed(name, version)) continue;
+      index.push_back({.name = name,
+                       .version = version,
+                       .state = VersionState::kUnloading,
+                       .reason = "rows of it still run",
+                       .served = nullptr});
     }
-    return &versions.rbegin()->second;
   }
-  const auto it = versions.find(version);
-  if (it == versions.end()) {
+  if (options_.control == Control::kExplicit) {
+    if (const auto scan = ScanRepository(options_.load.root); scan.ok()) {
+      for (const auto& [name, files] : scan->models) {
+        for (const auto& [version, stamp] : files) {
+          if (listed(name, version)) continue;
+          index.push_back({.name = name,
+                           .version = version,
+                           .state = VersionState::kUnloaded,
+                           .reason = "not loaded",
+                           .served = nullptr});
+        }
+      }
+    }
+  }
+  std::sort(index.begin(), index.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.name, a.version) < std::tie(b.name, b.version);
+  });
+  return index;
+}
+
+void Repository::Load(absl::string_view name, Done done) {
+  Enqueue({.name = std::string(name), .load = true, .done = std::move(done)});
+}
+
+void Repository::Unload(absl::string_view name, Done done) {
+  Enqueue({.name = std::string(name), .load = false, .done = std::move(done)});
+}
+
+void Repository::Enqueue(Command command) {
+  absl::Status refusal;
+  if (options_.control != Control::kExplicit) {
+    refusal = absl::FailedPreconditionError(
+        "models are not loaded and unloaded by call: start the server with "
+        "--model_control_mode=explicit");
+  } else if (!IsModelName(command.name)) {
+    refusal = absl::InvalidArgumentError(
+        "model_name: expected letters, digits, '.', '_' and '-', not starting "
+        "with a dot");
+  } else {
+    absl::MutexLock lock(&mu_);
+    if (shutdown_) {
+      refusal = absl::UnavailableError("the server is shutting down");
+    } else if (commands_.size() >= kMostCommands) {
+      refusal = absl::ResourceExhaustedError("too many commands wait");
+    } else {
+      commands_.push_back(std::move(command));
+      work_.Signal();
+      return;
+    }
+  }
+  command.done(std::move(refusal));
+}
+
+absl::Status Repository::LoadAtStart() {
+  RETURN_IF_ERROR(ReadSettings());
+  ASSIGN_OR_RETURN(last_scan_, Scan());
+  const std::string& root = options_.load.root;
+  for (const std::string& name : options_.load_models) {
+    if (name == "*" || last_scan_.models.contains(name)) continue;
     return absl::NotFoundError(
-        absl::StrCat("model_version: model \"", name, "\" has no version ",
-                     version, "; there are: ", FirstNames(versions)));
+        absl::StrCat("--load_model: no model \"", name, "\" below ", root));
   }
-  return &it->second;
+  const auto wanted = [this](const std::string& name) {
+    if (options_.control != Control::kExplicit) return true;
+    return std::any_of(
+        options_.load_models.begin(), options_.load_models.end(),
+        [&](const std::string& load) { return load == "*" || load == name; });
+  };
+  for (const auto& [name, files] : last_scan_.models) {
+    // What is refused is logged and listed.
+    if (wanted(name)) (void)Reconcile(name, files, /*retry=*/false);
+  }
+  if (options_.control != Control::kNone) return absl::OkStatus();
+  const std::vector<VersionStatus> index = table_.List();
+  if (index.empty()) {
+    return absl::NotFoundError(absl::StrCat(
+        "no model below ", root, ": expected ", ModelFilePath("", "<name>", 1),
+        LooksLikeAModel(root)
+            ? "; it looks like a model itself: did you mean its parent?"
+            : ""));
+  }
+  if (std::none_of(index.begin(), index.end(), [](const auto& status) {
+        return status.state == VersionState::kReady;
+      })) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "all ", index.size(), " models below ", root, " were refused"));
+  }
+  return absl::OkStatus();
 }
 
-absl::StatusOr<const ServedModel*> Repository::Find(absl::string_view name,
-                                                    int64_t version) const {
-  ASSIGN_OR_RETURN(const ServedModel* served, Get(name, version));
-  if (!served->ready()) {
-    return absl::UnavailableError(
-        absl::StrCat("model \"", name, "\" version ", served->version,
-                     " is not ready: ", served->error));
+void Repository::Run() {
+  // Of this thread, which is how Linux takes it. It may not be allowed.
+  (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kLoadingNice);
+  SetThreads(1);
+  absl::Time next_poll = absl::Now() + options_.poll;
+  Command command;
+  while (AwaitWork(next_poll, command)) {
+    if (command.done != nullptr) {
+      command.done(command.load ? LoadNow(command.name)
+                                : UnloadNow(command.name));
+      command = {};
+    }
+    if (options_.control == Control::kPoll && absl::Now() >= next_poll) {
+      Poll();
+      next_poll = absl::Now() + options_.poll;
+    }
+    Reap();
   }
-  return served;
 }
 
-std::vector<const ServedModel*> Repository::List() const {
-  std::vector<const ServedModel*> list;
-  for (const auto& [name, versions] : models_) {
-    for (const auto& [version, served] : versions) list.push_back(&served);
+bool Repository::AwaitWork(absl::Time next_poll, Command& command) {
+  absl::MutexLock lock(&mu_);
+  if (!shutdown_ && commands_.empty()) {
+    absl::Time until =
+        options_.control == Control::kPoll ? next_poll : absl::InfiniteFuture();
+    if (!retired_.empty()) until = std::min(until, absl::Now() + kReapPoll);
+    work_.WaitWithDeadline(&mu_, until);
   }
-  return list;
+  if (shutdown_) return false;
+  if (!commands_.empty()) {
+    command = std::move(commands_.front());
+    commands_.pop_front();
+  }
+  return true;
+}
+
+void Repository::Poll() {
+  const absl::Status settings = ReadSettings();
+  auto scan = Scan();
+  const absl::Status status = settings.ok() ? scan.status() : settings;
+  if (!status.ok() && poll_error_ != status.message()) {
+    Log(Severity::kError,
+        absl::StrCat("the repository is served as it was: ", status.message()));
+  }
+  poll_error_ = std::string(status.message());
+  // A directory that cannot be read is no reason to unload what it held.
+  if (!scan.ok()) return;
+  std::set<std::string> names = table_.Names();
+  for (const auto& [name, files] : scan->models) names.insert(name);
+  for (const std::string& name : names) {
+    (void)Reconcile(name,
+                    Settled(scan->models[name], last_scan_.models[name],
+                            table_.FilesOf(name).loaded),
+                    /*retry=*/false);
+  }
+  last_scan_ = *std::move(scan);
+}
+
+absl::Status Repository::LoadNow(const std::string& name) {
+  RETURN_IF_ERROR(ReadSettings());
+  ASSIGN_OR_RETURN(const RepositoryScan scan, Scan());
+  const auto files = scan.models.find(name);
+  if (files == scan.models.end()) {
+    return absl::NotFoundError(
+        absl::StrCat("model_name: no model \"", name, "\" in the repository"));
+  }
+  return Reconcile(name, files->second, /*retry=*/true);
+}
+
+absl::Status Repository::UnloadNow(const std::string& name) {
+  if (!table_.Names().contains(name)) {
+    return absl::NotFoundError(
+        absl::StrCat("model_name: model \"", name, "\" is not loaded"));
+  }
+  return Reconcile(name, {}, /*retry=*/false);
+}
+
+absl::Status Repository::ReadSettings() {
+  if (options_.settings == nullptr) return absl::OkStatus();
+  ASSIGN_OR_RETURN(Settings settings, options_.settings());
+  for (const auto& [name, old] : settings_) {
+    if (!settings.contains(name)) table_.SetLabels(name, {});
+  }
+  for (const auto& [name, now] : settings) table_.SetLabels(name, now.labels);
+  settings_ = std::move(settings);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<RepositoryScan> Repository::Scan() {
+  ASSIGN_OR_RETURN(RepositoryScan scan, ScanRepository(options_.load.root));
+  std::set<std::string> told;
+  for (const std::string& line : scan.skipped) {
+    if (!told_.contains(line)) {
+      Log(Severity::kWarning, absl::StrCat("skipping ", line));
+    }
+    told.insert(line);
+  }
+  told_ = std::move(told);
+  return scan;
+}
+
+absl::Status Repository::Reconcile(const std::string& name,
+                                   const FileStamps& files, bool retry) {
+  const auto settings = settings_.find(name);
+  const VersionPolicy policy =
+      settings != settings_.end()
+          ? settings->second.versions.value_or(options_.versions)
+          : options_.versions;
+  std::set<int64_t> available;
+  for (const auto& [version, stamp] : files) available.insert(version);
+
+  absl::Status first;
+  std::set<int64_t> tried;
+  std::vector<int64_t> targets;
+  while (true) {
+    const ModelTable::Files known = table_.FilesOf(name);
+    // True when the file as it is now cannot be served.
+    const auto is_refused = [&](int64_t version) {
+      const auto it = known.refused.find(version);
+      if (it == known.refused.end()) return false;
+      if (tried.contains(version)) return true;
+      return !retry && it->second == files.at(version);
+    };
+    std::set<int64_t> refused;
+    for (const int64_t version : available) {
+      if (!known.loaded.contains(version) && is_refused(version)) {
+        refused.insert(version);
+      }
+    }
+    targets = VersionsToServe(policy, available, refused);
+    const auto next =
+        std::find_if(targets.begin(), targets.end(), [&](int64_t version) {
+          if (tried.contains(version) || is_refused(version)) return false;
+          const auto it = known.loaded.find(version);
+          return it == known.loaded.end() || it->second != files.at(version);
+        });
+    if (next == targets.end()) break;
+    tried.insert(*next);
+    absl::Status status = LoadVersion(name, *next);
+    if (first.ok()) first = std::move(status);
+  }
+
+  // Only now, when those that take their places are there.
+  const ModelTable::Files known = table_.FilesOf(name);
+  const auto is_target = [&](int64_t version) {
+    return std::find(targets.begin(), targets.end(), version) != targets.end();
+  };
+  for (const auto& [version, stamp] : known.loaded) {
+    if (!is_target(version)) Retire(table_.Withdraw(name, version));
+  }
+  // What was refused stays listed while its file is there.
+  for (const auto& [version, stamp] : known.refused) {
+    if (!files.contains(version)) Retire(table_.Withdraw(name, version));
+  }
+  return first;
+}
+
+absl::Status Repository::LoadVersion(const std::string& name, int64_t version) {
+  table_.Begin(name, version);
+  FileStamp stamp;
+  auto served = LoadServedModel(options_.load, name, version, &stamp);
+  if (!served.ok()) {
+    const std::string reason(served.status().message());
+    table_.Refuse(name, version, stamp, reason);
+    Log(Severity::kError,
+        absl::StrCat("refused ", Label(name, version), ": ", reason));
+    return served.status();
+  }
+  const uint64_t parameters = (*served)->parameters;
+  const absl::string_view precision =
+      PrecisionName((*served)->model->precision());
+  if (options_.listener != nullptr) options_.listener->Added(**served);
+  Retire(table_.Serve(*std::move(served), stamp));
+  Log(Severity::kInfo, absl::StrCat("loaded ", Label(name, version), ", ",
+                                    parameters, " parameters, ", precision));
+  return absl::OkStatus();
+}
+
+void Repository::Retire(std::shared_ptr<const ServedModel> served) {
+  if (served == nullptr) return;
+  Log(Severity::kInfo,
+      absl::StrCat("letting go of ", Label(served->name, served->version)));
+  retired_.push_back(std::move(served));
+  ListRetired();
+}
+
+void Repository::ListRetired() {
+  absl::MutexLock lock(&mu_);
+  leaving_.clear();
+  for (const auto& served : retired_) {
+    leaving_.emplace_back(served->name, served->version);
+  }
+}
+
+void Repository::Reap() {
+  if (retired_.empty()) return;
+  for (auto& served : retired_) {
+    if (options_.listener != nullptr) options_.listener->Retired(*served);
+    // Nobody can find it, so nobody can come to share these again.
+    if (served.use_count() > 1 || served->model.use_count() > 1) continue;
+    const ServedModel* gone = served.get();
+    const std::string label = Label(served->name, served->version);
+    served = nullptr;
+    if (options_.listener != nullptr) options_.listener->Removed(gone);
+    Log(Severity::kInfo, absl::StrCat("freed ", label));
+  }
+  std::erase(retired_, nullptr);
+  ListRetired();
 }
 
 }  // namespace mre

@@ -1,66 +1,167 @@
 // The models that a server serves, read from a directory:
 // <root>/<model name>/<version: positive integer>/model.safetensors
+//
+// Versions come and go while others are served. A new one is loaded and run
+// once aside, on a thread of low priority, and then takes its place in one
+// moment; who has the old one keeps it until its last row ends. A version that
+// cannot be loaded changes nothing but what is said of it.
 #ifndef MRE_SERVER_REPOSITORY_REPOSITORY_H_
 #define MRE_SERVER_REPOSITORY_REPOSITORY_H_
 
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "model/engine/packed_model.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "server/repository/files.h"
+#include "server/repository/model_settings.h"
+#include "server/repository/model_table.h"
+#include "server/repository/served_model.h"
 
 namespace mre {
 
-// One version of one model. Immutable.
-struct ServedModel {
-  std::string name;
-  int64_t version = 0;
-  // Null when its checkpoint was refused; then `error` says why.
-  std::shared_ptr<const PackedModel> model;
-  std::string error;
-  uint64_t parameters = 0;
-
-  bool ready() const { return model != nullptr; }
-};
-
-// Immutable once loaded, so thread-safe.
+// Thread-safe.
 class Repository {
  public:
-  // Loads every version of every model below `root`. A checkpoint that is
-  // refused is logged and listed as not ready; the others are served. Errors:
-  // NOT_FOUND when `root` holds no model at all, FAILED_PRECONDITION when
-  // every one was refused, UNIMPLEMENTED when the CPU lacks `precision`. A
-  // model whose rows take more than `max_row_bytes` of run state each is
-  // refused too.
-  static absl::StatusOr<std::unique_ptr<const Repository>> Load(
-      const std::string& root, Precision precision, int64_t max_row_bytes);
+  enum class Control {
+    kNone,      // serves what is there at the start
+    kPoll,      // serves what is there now
+    kExplicit,  // serves what Load and Unload say
+  };
 
-  // The given version, ready or not; with 0 the newest one that is ready, or
-  // when none is the newest. NOT_FOUND says what there is instead.
-  absl::StatusOr<const ServedModel*> Get(absl::string_view name,
-                                         int64_t version) const;
-  // The same, but UNAVAILABLE when what it finds is not ready.
-  absl::StatusOr<const ServedModel*> Find(absl::string_view name,
-                                          int64_t version) const;
+  // Told of versions that come and go, on the loading thread (at the start: on
+  // the one that opens the repository). Must not call the repository.
+  class Listener {
+   public:
+    virtual ~Listener() = default;
+    // Before anybody can find it.
+    virtual void Added(const ServedModel& served) = 0;
+    // Nobody can find it any more. Called again and again until all have let
+    // go of it: who keeps something of an idle model is to let go.
+    virtual void Retired(const ServedModel& served) = 0;
+    // It is gone: `served` no longer points to anything.
+    virtual void Removed(const ServedModel* served) = 0;
+  };
 
-  // In order of name, then version. Lives as long as the repository.
-  std::vector<const ServedModel*> List() const;
+  using Settings = std::map<std::string, ModelSettings>;
+
+  struct Options {
+    LoadOptions load;
+    Control control = Control::kNone;
+    // With kExplicit what is loaded at the start; "*" is every model.
+    std::vector<std::string> load_models;
+    VersionPolicy versions;  // of models whose settings say nothing
+    absl::Duration poll = absl::Seconds(15);
+    // Read at the start, at every poll and every Load; null: none. When it
+    // fails later, what it said before stays.
+    std::function<absl::StatusOr<Settings>()> settings;
+    Listener* listener = nullptr;  // null: none; else outlives the repository
+  };
+
+  // Loads what is to be served at the start. A checkpoint that is refused is
+  // logged and listed as kFailed; the others are served. Errors: NOT_FOUND when
+  // the root cannot be read, lacks one of load_models, or, with kNone, holds no
+  // model at all; FAILED_PRECONDITION when, with kNone, every one was refused;
+  // UNIMPLEMENTED when the CPU lacks the precision; and what `settings` says.
+  static absl::StatusOr<std::unique_ptr<Repository>> Open(Options options);
+  // Waits for a load that is under way. Rows that still run keep their models,
+  // of which the listener hears no more.
+  ~Repository();
+
+  // As those of ModelTable.
+  absl::StatusOr<std::shared_ptr<const ServedModel>> Find(
+      absl::string_view name, int64_t version,
+      absl::string_view label = {}) const {
+    return table_.Find(name, version, label);
+  }
+  absl::StatusOr<VersionStatus> Get(absl::string_view name, int64_t version,
+                                    absl::string_view label = {}) const {
+    return table_.Get(name, version, label);
+  }
+  std::vector<VersionStatus> List() const { return table_.List(); }
+  std::vector<ModelTable::LoadCounts> load_counts() const {
+    return table_.load_counts();
+  }
+
+  // What List says, with the versions that are on their way out, and with
+  // kExplicit those that could be loaded.
+  std::vector<VersionStatus> Index() const;
+
+  using Done = std::function<void(absl::Status)>;
+  // With kExplicit: serves the versions of the model that its policy wants, as
+  // their files are now. `done` is called once, on the loading thread or at
+  // once: with an error when a version that was to be loaded was refused
+  // (what was served before is served on), NOT_FOUND, FAILED_PRECONDITION with
+  // another control, RESOURCE_EXHAUSTED when too many commands wait.
+  void Load(absl::string_view name, Done done);
+  // Nobody finds the model any more when `done` is called; rows of it end as
+  // they would have.
+  void Unload(absl::string_view name, Done done);
 
  private:
-  std::map<std::string, std::map<int64_t, ServedModel>> models_;
+  using FileStamps = std::map<int64_t, FileStamp>;
+  struct Command {
+    std::string name;
+    bool load = false;
+    Done done;
+  };
+
+  explicit Repository(Options options) : options_(std::move(options)) {}
+
+  void Enqueue(Command command);
+  absl::Status LoadAtStart();
+
+  // Of the loading thread.
+  void Run();
+  // The next command, or none when it is time to look; false: shut down.
+  bool AwaitWork(absl::Time next_poll, Command& command);
+  void Poll();
+  absl::Status LoadNow(const std::string& name);
+  absl::Status UnloadNow(const std::string& name);
+  absl::Status ReadSettings();
+  absl::StatusOr<RepositoryScan> Scan();
+  // Brings what is served of a model in line with the files that are there.
+  // Those that were refused before are tried again when they have changed, or
+  // with `retry`. The first refusal of this call.
+  absl::Status Reconcile(const std::string& name, const FileStamps& files,
+                         bool retry);
+  absl::Status LoadVersion(const std::string& name, int64_t version);
+  void Retire(std::shared_ptr<const ServedModel> served);
+  // Frees what nobody uses any more.
+  void Reap();
+  void ListRetired();
+
+  const Options options_;
+  ModelTable table_;
+
+  mutable absl::Mutex mu_;
+  absl::CondVar work_;
+  std::deque<Command> commands_ ABSL_GUARDED_BY(mu_);
+  bool shutdown_ ABSL_GUARDED_BY(mu_) = false;
+  // Names and versions of retired_, for the index.
+  std::vector<std::pair<std::string, int64_t>> leaving_ ABSL_GUARDED_BY(mu_);
+
+  // Of the loading thread; before it starts of the one that opens.
+  Settings settings_;
+  std::string poll_error_;      // of the last poll; logged once
+  RepositoryScan last_scan_;    // of the last poll
+  std::set<std::string> told_;  // of RepositoryScan::skipped
+  // Cannot be found any more, and may still be in use.
+  std::vector<std::shared_ptr<const ServedModel>> retired_;
+  std::thread thread_;  // with kNone none
 };
-
-// The version that a directory's name stands for, or 0: a positive integer
-// without leading zeros, below 2^63.
-int64_t ParseVersion(absl::string_view directory);
-
-// Model names: letters, digits, '.', '_' and '-', not starting with a dot, at
-// most 128 characters.
-bool IsModelName(absl::string_view name);
 
 }  // namespace mre
 

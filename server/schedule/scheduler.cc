@@ -96,6 +96,14 @@ absl::Duration Scheduler::RetryAfter() const {
                     kMostRetry);
 }
 
+void Scheduler::Forget(const PackedModel* model) {
+  std::vector<std::unique_ptr<Lane>> forgotten;  // freed without the lock
+  absl::MutexLock lock(&mu_);
+  forgotten.swap(forgotten_);
+  for (const auto& worker : workers_) worker->forget.push_back(model);
+  WakeAll();
+}
+
 void Scheduler::Wake() {
   absl::MutexLock lock(&mu_);
   WakeAll();
@@ -179,9 +187,11 @@ bool Scheduler::AwaitWork(Worker& worker, bool rows_paused) {
 void Scheduler::AdmitFromQueue(Worker& worker) {
   const absl::Time now = options_.clock->Now();
   std::vector<RowQueue::Row>& starting = worker.starting;
+  std::vector<const PackedModel*> forget;
   {
     absl::MutexLock lock(&mu_);
     Lane::Pass& pass = worker.pass;
+    forget.swap(worker.forget);
     pass.look_at_paused =
         std::exchange(worker.woken, false) || now >= worker.next_look;
     if (pass.look_at_paused) worker.next_look = now + kPausedPoll;
@@ -201,8 +211,20 @@ void Scheduler::AdmitFromQueue(Worker& worker) {
                             .limit = options_.max_queued_rows},
                            pass.level);
   }
+  if (!forget.empty()) ForgetLanes(worker, forget);
   for (const RowQueue::Row& row : starting) Begin(worker, row, now);
   starting.clear();  // an idle engine holds no request
+}
+
+void Scheduler::ForgetLanes(Worker& worker,
+                            const std::vector<const PackedModel*>& models) {
+  for (const PackedModel* model : models) {
+    const auto lane = worker.lanes.find(model);
+    if (lane == worker.lanes.end() || lane->second->rows() > 0) continue;
+    absl::MutexLock lock(&mu_);
+    forgotten_.push_back(std::move(lane->second));
+    worker.lanes.erase(lane);
+  }
 }
 
 void Scheduler::Begin(Worker& worker, const RowQueue::Row& row,

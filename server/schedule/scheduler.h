@@ -77,6 +77,10 @@ class Scheduler : public Request::Waker {
     return std::max<int64_t>(notifier_.owed(), 0);
   }
 
+  // Lets go of what engine threads keep of a model, unless it has rows: then
+  // call it again later. Of a model that is not submitted any more.
+  void Forget(const PackedModel* model);
+
   void Wake() override;
   void Reconsider() override;
 
@@ -87,6 +91,8 @@ class Scheduler : public Request::Waker {
     std::atomic<int64_t> active{0};  // its rows
     std::atomic<int64_t> paused{0};  // of those, in the last pass
     bool woken = false;              // guarded by mu_
+    // To be forgotten; guarded by mu_. May not point to anything any more.
+    std::vector<const PackedModel*> forget;
     absl::flat_hash_map<const PackedModel*, std::unique_ptr<Lane>> lanes;
     Lane::Pass pass;  // the one at hand
     // Rows that pause are left be until something wakes the thread, or for a
@@ -102,6 +108,9 @@ class Scheduler : public Request::Waker {
   void Run(Worker& worker);
   // Blocks until there is something to do; false: shut down.
   bool AwaitWork(Worker& worker, bool rows_paused);
+  // Takes the lanes of models that are to be forgotten away.
+  void ForgetLanes(Worker& worker,
+                   const std::vector<const PackedModel*>& models);
   // Moves rows from the queue to the worker's lanes while it has places.
   void AdmitFromQueue(Worker& worker);
   void Begin(Worker& worker, const RowQueue::Row& row, absl::Time now);
@@ -121,6 +130,8 @@ class Scheduler : public Request::Waker {
   absl::CondVar work_;     // for the workers
   absl::CondVar drained_;  // for Drain
   RowQueue queue_ ABSL_GUARDED_BY(mu_);
+  // Forgotten, to be freed by a thread that has the time.
+  std::vector<std::unique_ptr<Lane>> forgotten_ ABSL_GUARDED_BY(mu_);
   bool reconsider_ ABSL_GUARDED_BY(mu_) = false;
   bool shutdown_ ABSL_GUARDED_BY(mu_) = false;
   bool draining_ ABSL_GUARDED_BY(mu_) = false;

@@ -26,8 +26,8 @@ grpc::ServerUnaryReactor* AnytimeService::ListModels(
     grpc::CallbackServerContext* rpc, const v1::ListModelsRequest* /*request*/,
     v1::ListModelsResponse* response) {
   CallRecord record(context_, Method::kListModels);
-  for (const ServedModel* model : context_.repository->List()) {
-    FillModelInfo(*model, response->add_models());
+  for (const VersionStatus& status : context_.repository->Index()) {
+    FillModelInfo(status, response->add_models());
   }
   record.End(grpc::StatusCode::OK);
   grpc::ServerUnaryReactor* reactor = rpc->DefaultReactor();
@@ -39,13 +39,13 @@ grpc::ServerUnaryReactor* AnytimeService::GetModel(
     grpc::CallbackServerContext* rpc, const v1::GetModelRequest* request,
     v1::ModelInfo* response) {
   CallRecord record(context_, Method::kGetModel);
-  const auto model =
-      context_.repository->Get(request->model_name(), request->model_version());
-  if (model.ok()) {
-    record.set_model(*model);
-    FillModelInfo(**model, response);
+  const auto found = context_.repository->Get(
+      request->model_name(), request->model_version(), request->model_label());
+  if (found.ok()) {
+    record.set_model(found->served);
+    FillModelInfo(*found, response);
   }
-  const grpc::Status status = ToGrpcStatus(model.status());
+  const grpc::Status status = ToGrpcStatus(found.status());
   record.End(status.error_code());
   grpc::ServerUnaryReactor* reactor = rpc->DefaultReactor();
   reactor->Finish(status);

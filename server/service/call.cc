@@ -50,7 +50,7 @@ bool OpenCalls::AwaitNone(absl::Duration limit) {
 }
 
 void CallRecord::End(grpc::StatusCode code) {
-  context_.metrics->RequestEnded(model_, method_,
+  context_.metrics->RequestEnded(model_.get(), method_,
                                  static_cast<absl::StatusCode>(code));
   if (admitted_) {
     context_.metrics->ForModel(*model_)->RequestTook(context_.clock->Now() -
@@ -64,8 +64,9 @@ absl::StatusOr<Admitted> Check(const CallContext& context,
                                const grpc::CallbackServerContext& rpc,
                                CallRecord* record) {
   ASSIGN_OR_RETURN(
-      const ServedModel* model,
-      context.repository->Find(message.model_name(), message.model_version()));
+      std::shared_ptr<const ServedModel> model,
+      context.repository->Find(message.model_name(), message.model_version(),
+                               message.model_label()));
   if (record != nullptr) record->set_model(model);
   ASSIGN_OR_RETURN(Request::Spec spec,
                    ParseRequest(message, *model, context.max_rows_per_request));
@@ -75,7 +76,7 @@ absl::StatusOr<Admitted> Check(const CallContext& context,
   if (final_only) spec.delivery = Delivery::kFinal;
   Admitted admitted;
   admitted.request = std::make_shared<Request>(std::move(spec), listener);
-  admitted.model = model;
+  admitted.model = std::move(model);
   admitted.output = ParseOutput(message.output());
   admitted.request_id = message.request_id();
   return admitted;

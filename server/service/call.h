@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_set.h"
@@ -69,7 +70,9 @@ class CallRecord {
   CallRecord(const CallContext& context, Method method)
       : context_(context), method_(method), arrived_(context.clock->Now()) {}
 
-  void set_model(const ServedModel* model) { model_ = model; }
+  void set_model(std::shared_ptr<const ServedModel> model) {
+    model_ = std::move(model);
+  }
   // Only calls whose rows were taken count in mre_request_seconds.
   void set_admitted(bool admitted) { admitted_ = admitted; }
   // Once, when the outcome is known.
@@ -79,14 +82,14 @@ class CallRecord {
   const CallContext& context_;
   const Method method_;
   const absl::Time arrived_;
-  const ServedModel* model_ = nullptr;
+  std::shared_ptr<const ServedModel> model_;
   bool admitted_ = false;
 };
 
 // A request that can be submitted, with what its answers need.
 struct Admitted {
   std::shared_ptr<Request> request;
-  const ServedModel* model = nullptr;
+  std::shared_ptr<const ServedModel> model;
   OutputOptions output;
   std::string request_id;
 };

@@ -155,6 +155,22 @@ void SetExpert(int64_t expert, const ModelConfig& config, v1::Expert* to) {
   to->set_index(static_cast<uint32_t>(expert % config.experts));
 }
 
+v1::ModelState StateOf(VersionState state) {
+  switch (state) {
+    case VersionState::kReady:
+      return v1::MODEL_STATE_READY;
+    case VersionState::kFailed:
+      return v1::MODEL_STATE_FAILED;
+    case VersionState::kLoading:
+      return v1::MODEL_STATE_LOADING;
+    case VersionState::kUnloading:
+      return v1::MODEL_STATE_UNLOADING;
+    case VersionState::kUnloaded:
+      return v1::MODEL_STATE_UNLOADED;
+  }
+  return v1::MODEL_STATE_UNSPECIFIED;
+}
+
 void FillPrediction(const Prediction& from, const ModelConfig& config,
                     const OutputOptions& options, v1::Prediction* to) {
   to->set_row(from.row);
@@ -262,17 +278,15 @@ void FillUpdate(const std::vector<Prediction>& predictions,
   }
 }
 
-void FillModelInfo(const ServedModel& model, v1::ModelInfo* info) {
-  info->set_model_name(model.name);
-  info->set_model_version(model.version);
-  if (!model.ready()) {
-    info->set_state(v1::MODEL_STATE_FAILED);
-    info->set_error(model.error);
-    return;
-  }
+void FillModelInfo(const VersionStatus& status, v1::ModelInfo* info) {
+  info->set_model_name(status.name);
+  info->set_model_version(status.version);
+  info->set_state(StateOf(status.state));
+  info->set_error(status.reason);
+  if (status.served == nullptr) return;
+  const ServedModel& model = *status.served;
   const ModelConfig& config = model.model->config();
   const Cost& cost = model.model->cost();
-  info->set_state(v1::MODEL_STATE_READY);
   info->set_kind(std::string(KindName(config.kind)));
   info->mutable_input_shape()->Add(config.input.shape.begin(),
                                    config.input.shape.end());

@@ -29,7 +29,7 @@ absl::Status CheckRequestId(absl::string_view id);
 absl::StatusOr<Budget> ParseBudget(const v1::Budget& message,
                                    const PackedModel& model);
 
-// Everything but the telemetry. REQUIRES: model.ready().
+// Everything but the telemetry.
 absl::StatusOr<Request::Spec> ParseRequest(const v1::PredictRequest& message,
                                            const ServedModel& model,
                                            int64_t max_rows);
@@ -41,7 +41,7 @@ void FillUpdate(const std::vector<Prediction>& predictions,
                 absl::string_view request_id, const ServedModel& model,
                 const OutputOptions& options, v1::PredictUpdate* update);
 
-void FillModelInfo(const ServedModel& model, v1::ModelInfo* info);
+void FillModelInfo(const VersionStatus& status, v1::ModelInfo* info);
 
 }  // namespace mre
 

@@ -1,9 +1,14 @@
 #include "server/repository/repository.h"
 
+#include <atomic>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "model/base/file.h"
@@ -13,31 +18,93 @@
 namespace mre {
 namespace {
 
+namespace fs = std::filesystem;
 using testing::AllOf;
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
+using testing::SizeIs;
+
+// Follows what the repository tells.
+class Follower : public Repository::Listener {
+ public:
+  void Added(const ServedModel&) override { ++added; }
+  void Retired(const ServedModel&) override { ++retired; }
+  void Removed(const ServedModel*) override { ++removed; }
+
+  std::atomic<int> added = 0;
+  std::atomic<int> retired = 0;  // calls
+  std::atomic<int> removed = 0;
+};
 
 class RepositoryTest : public testing::Test {
  protected:
-  static constexpr int64_t kAnyRow = INT64_MAX;
+  RepositoryTest() {
+    options_.load.root = root_.path();
+    options_.versions.kind = VersionPolicy::Kind::kAll;
+    options_.listener = &follower_;
+    options_.poll = absl::Milliseconds(10);
+  }
 
-  void Add(const std::string& name, int64_t version) {
-    ASSERT_THAT(WriteToRepository(root_.path(), name, version,
-                                  RandomModel(RandomConfig(1), version)),
+  std::string Path(const std::string& name, int64_t version) const {
+    return ModelFilePath(root_.path(), name, version);
+  }
+  void Add(const std::string& name, int64_t version, uint64_t seed = 0) {
+    ASSERT_THAT(WriteToRepository(
+                    root_.path(), name, version,
+                    RandomModel(RandomConfig(1), seed > 0 ? seed : version)),
                 IsOk());
   }
   void AddDamaged(const std::string& name, int64_t version) {
-    Add(name, version);
-    ASSERT_THAT(
-        WriteFileAtomically(root_.File(name + "/" + std::to_string(version) +
-                                       "/model.safetensors"),
-                            "damaged"),
-        IsOk());
+    fs::create_directories(fs::path(Path(name, version)).parent_path());
+    ASSERT_THAT(WriteFileAtomically(Path(name, version), "damaged"), IsOk());
   }
-  absl::StatusOr<std::unique_ptr<const Repository>> Load() {
-    return Repository::Load(root_.path(), Precision::kF32, kAnyRow);
+  absl::StatusOr<std::unique_ptr<Repository>> Open() {
+    return Repository::Open(options_);
+  }
+
+  // Whether it comes to hold, within a time that is long for all of this.
+  template <typename Condition>
+  static bool Await(Condition holds) {
+    for (int i = 0; i < 3000 && !holds(); ++i) {
+      absl::SleepFor(absl::Milliseconds(10));
+    }
+    return holds();
+  }
+  static absl::Status Load(Repository& repository, const std::string& name) {
+    return Command([&](auto done) { repository.Load(name, done); });
+  }
+  static absl::Status Unload(Repository& repository, const std::string& name) {
+    return Command([&](auto done) { repository.Unload(name, done); });
+  }
+  // The versions of a model that can be asked for.
+  static std::vector<int64_t> Ready(const Repository& repository,
+                                    const std::string& name) {
+    std::vector<int64_t> versions;
+    for (const VersionStatus& status : repository.Index()) {
+      if (status.name == name && status.state == VersionState::kReady) {
+        versions.push_back(status.version);
+      }
+    }
+    return versions;
   }
 
   TempDir root_;
+  Follower follower_;
+  Repository::Options options_;
+
+ private:
+  template <typename Call>
+  static absl::Status Command(Call call) {
+    absl::Notification ended;
+    absl::Status result;
+    call([&](absl::Status status) {
+      result = std::move(status);
+      ended.Notify();
+    });
+    ended.WaitForNotification();
+    return result;
+  }
 };
 
 TEST_F(RepositoryTest, FindsVersionsAndTheNewestByDefault) {
@@ -45,17 +112,18 @@ TEST_F(RepositoryTest, FindsVersionsAndTheNewestByDefault) {
   Add("a", 10);
   Add("a", 9);
   Add("b", 2);
-  ASSERT_OK_AND_ASSIGN(const auto repository, Load());
-  EXPECT_EQ(repository->List().size(), 4u);
+  ASSERT_OK_AND_ASSIGN(const auto repository, Open());
+  EXPECT_THAT(repository->List(), SizeIs(4));
   EXPECT_EQ((*repository->Find("a", 0))->version, 10);
   EXPECT_EQ((*repository->Find("a", 9))->version, 9);
   EXPECT_EQ((*repository->Find("b", 0))->version, 2);
+  EXPECT_EQ(follower_.added, 4);
 }
 
 TEST_F(RepositoryTest, SaysWhatThereIsWhenSomethingIsNotFound) {
   Add("a", 1);
   Add("b", 3);
-  ASSERT_OK_AND_ASSIGN(const auto repository, Load());
+  ASSERT_OK_AND_ASSIGN(const auto repository, Open());
   EXPECT_THAT(repository->Find("c", 0),
               StatusIs(absl::StatusCode::kNotFound,
                        AllOf(HasSubstr("\"c\""), HasSubstr("a, b"))));
@@ -64,13 +132,17 @@ TEST_F(RepositoryTest, SaysWhatThereIsWhenSomethingIsNotFound) {
   EXPECT_THAT(
       repository->Find("b", -1),
       StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("model_version")));
+  EXPECT_THAT(
+      repository->Find("b", 0, "stable"),
+      StatusIs(absl::StatusCode::kNotFound,
+               AllOf(HasSubstr("model_label"), HasSubstr("\"stable\""))));
 }
 
 TEST_F(RepositoryTest, ADamagedVersionIsListedAndTheOthersAreServed) {
   Add("a", 1);
   AddDamaged("a", 2);
   AddDamaged("b", 1);
-  ASSERT_OK_AND_ASSIGN(const auto repository, Load());
+  ASSERT_OK_AND_ASSIGN(const auto repository, Open());
   EXPECT_EQ((*repository->Find("a", 0))->version, 1);
   EXPECT_THAT(
       repository->Find("a", 2),
@@ -78,67 +150,191 @@ TEST_F(RepositoryTest, ADamagedVersionIsListedAndTheOthersAreServed) {
   EXPECT_THAT(repository->Find("b", 0),
               StatusIs(absl::StatusCode::kUnavailable, HasSubstr("b")));
   // What was refused can still be looked at.
-  EXPECT_EQ((*repository->Get("a", 0))->version, 1);
-  EXPECT_FALSE((*repository->Get("a", 2))->ready());
-  EXPECT_THAT((*repository->Get("b", 0))->error, HasSubstr("b/1/model"));
+  EXPECT_EQ((*repository->Get("a", 0)).version, 1);
+  EXPECT_EQ((*repository->Get("a", 2)).state, VersionState::kFailed);
+  EXPECT_THAT((*repository->Get("b", 0)).reason, HasSubstr("b/1/model"));
 }
 
 TEST_F(RepositoryTest, RefusesARootWithNothingToServe) {
-  EXPECT_THAT(Load(), StatusIs(absl::StatusCode::kNotFound,
+  EXPECT_THAT(Open(), StatusIs(absl::StatusCode::kNotFound,
                                HasSubstr("model.safetensors")));
   AddDamaged("a", 1);
-  EXPECT_THAT(Load(), StatusIs(absl::StatusCode::kFailedPrecondition,
+  EXPECT_THAT(Open(), StatusIs(absl::StatusCode::kFailedPrecondition,
                                HasSubstr("refused")));
-  EXPECT_THAT(Repository::Load(root_.File("nowhere"), Precision::kF32, kAnyRow),
+  options_.load.root = root_.File("nowhere");
+  EXPECT_THAT(Open(),
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("nowhere")));
 }
 
 TEST_F(RepositoryTest, SaysThatAModelsDirectoryIsNoRepository) {
   const std::string hint = "did you mean its parent?";
-  EXPECT_THAT(Load(), StatusIs(absl::StatusCode::kNotFound,
-                               testing::Not(HasSubstr(hint))));
+  EXPECT_THAT(Open(),
+              StatusIs(absl::StatusCode::kNotFound, Not(HasSubstr(hint))));
   Add("a", 1);
-  EXPECT_THAT(Repository::Load(root_.File("a"), Precision::kF32, kAnyRow),
-              StatusIs(absl::StatusCode::kNotFound, HasSubstr(hint)));
+  options_.load.root = root_.File("a");
+  EXPECT_THAT(Open(), StatusIs(absl::StatusCode::kNotFound, HasSubstr(hint)));
 }
 
 TEST_F(RepositoryTest, RefusesAModelWhoseRowsTakeTooMuchMemory) {
   Add("a", 1);
-  ASSERT_OK_AND_ASSIGN(const auto repository, Load());
-  const int64_t bytes = (*repository->Find("a", 1))->model->RowBytes();
-  const auto load = [&](int64_t most) {
-    return Repository::Load(root_.path(), Precision::kF32, most);
-  };
-  EXPECT_THAT(load(bytes), IsOk());
-  EXPECT_FALSE(load(bytes - 1).ok());
+  ASSERT_OK_AND_ASSIGN(const auto repository, Open());
+  options_.load.max_row_bytes = (*repository->Find("a", 1))->model->RowBytes();
+  EXPECT_THAT(Open(), IsOk());
+  --options_.load.max_row_bytes;
+  EXPECT_FALSE(Open().ok());
 }
 
-TEST_F(RepositoryTest, IgnoresDirectoriesThatAreNoVersions) {
+TEST_F(RepositoryTest, ADamagedNewestDoesNotTakeThePlaceOfTheOneBefore) {
+  options_.versions.kind = VersionPolicy::Kind::kLatest;
   Add("a", 1);
-  for (const char* name : {"0", "01", "-1", "x", "1.5", "latest"}) {
-    std::filesystem::create_directories(root_.File(std::string("a/") + name));
-  }
-  ASSERT_OK_AND_ASSIGN(const auto repository, Load());
-  EXPECT_EQ(repository->List().size(), 1u);
+  Add("a", 2);
+  AddDamaged("a", 3);
+  ASSERT_OK_AND_ASSIGN(const auto repository, Open());
+  EXPECT_THAT(Ready(*repository, "a"), ElementsAre(2));
+  EXPECT_EQ((*repository->Get("a", 3)).state, VersionState::kFailed);
+  EXPECT_THAT(repository->Get("a", 1),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("2, 3")));
 }
 
-TEST(ParseVersionTest, TakesPositiveIntegersWithoutLeadingZeros) {
-  EXPECT_EQ(ParseVersion("1"), 1);
-  EXPECT_EQ(ParseVersion("20260101"), 20260101);
-  EXPECT_EQ(ParseVersion("9223372036854775807"), INT64_MAX);
-  for (const char* bad : {"", "0", "01", "-1", "+1", "1 ", " 1", "1a", "1.0",
-                          "9223372036854775808", "99999999999999999999"}) {
-    EXPECT_EQ(ParseVersion(bad), 0) << '"' << bad << '"';
+TEST_F(RepositoryTest, SettingsGiveAModelItsOwnPolicyAndLabels) {
+  for (const int64_t version : {1, 2, 3}) {
+    Add("a", version);
+    Add("b", version);
   }
+  options_.versions.kind = VersionPolicy::Kind::kLatest;
+  options_.settings = [] {
+    ModelSettings settings;
+    settings.versions = ParseVersionPolicy("1,3").value();
+    settings.labels = {{"stable", 1}, {"canary", 3}, {"gone", 2}};
+    return Repository::Settings{{"a", settings}};
+  };
+  ASSERT_OK_AND_ASSIGN(const auto repository, Open());
+  EXPECT_THAT(Ready(*repository, "a"), ElementsAre(1, 3));
+  EXPECT_THAT(Ready(*repository, "b"), ElementsAre(3));
+  EXPECT_EQ((*repository->Find("a", 0, "stable"))->version, 1);
+  EXPECT_EQ((*repository->Find("a", 0, "canary"))->version, 3);
+  EXPECT_THAT(repository->Find("a", 0, "gone"),
+              StatusIs(absl::StatusCode::kNotFound,
+                       AllOf(HasSubstr("\"gone\""), HasSubstr("1, 3"))));
+  EXPECT_THAT(
+      repository->Find("a", 1, "stable"),
+      StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("model_label")));
 }
 
-TEST(IsModelNameTest, KeepsToASafeAlphabet) {
-  EXPECT_TRUE(IsModelName("fashion-mnist"));
-  EXPECT_TRUE(IsModelName("a.b_C-9"));
-  for (const char* bad : {"", ".", "..", ".hidden", "a/b", "a b", "\xc3\xa9"}) {
-    EXPECT_FALSE(IsModelName(bad)) << '"' << bad << '"';
+TEST_F(RepositoryTest, PollFollowsTheDirectory) {
+  options_.control = Repository::Control::kPoll;
+  options_.versions.kind = VersionPolicy::Kind::kLatest;
+  ASSERT_OK_AND_ASSIGN(const auto repository, Open());
+  EXPECT_THAT(repository->List(), SizeIs(0));
+
+  Add("a", 1);
+  ASSERT_TRUE(Await([&] { return repository->Find("a", 1).ok(); }));
+  auto held = *repository->Find("a", 1);
+  Add("a", 2);
+  ASSERT_TRUE(Await([&] { return !repository->Find("a", 1).ok(); }));
+  EXPECT_THAT(Ready(*repository, "a"), ElementsAre(2));
+  // It was never without a version; the old one is there while it is held.
+  EXPECT_EQ(held->model->config().layers, RandomConfig(1).layers);
+  EXPECT_TRUE(Await([&] {
+    const auto index = repository->Index();
+    return index.size() == 2 && index[0].state == VersionState::kUnloading;
+  }));
+  EXPECT_EQ(follower_.removed, 0);
+  held = nullptr;
+  EXPECT_TRUE(Await([&] { return follower_.removed == 1; }));
+  EXPECT_GE(follower_.retired, 1);
+  EXPECT_TRUE(Await([&] { return repository->Index().size() == 1; }));
+
+  fs::remove_all(root_.File("a"));
+  EXPECT_TRUE(Await([&] { return repository->List().empty(); }));
+  EXPECT_THAT(repository->Find("a", 0),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("none")));
+}
+
+TEST_F(RepositoryTest, AFileThatIsReplacedIsLoadedAside) {
+  options_.control = Repository::Control::kPoll;
+  Add("a", 1, 5);
+  ASSERT_OK_AND_ASSIGN(const auto repository, Open());
+  const auto before = *repository->Find("a", 1);
+  Add("a", 1, 6);
+  ASSERT_TRUE(Await([&] { return *repository->Find("a", 1) != before; }));
+  EXPECT_THAT(repository->load_counts(), SizeIs(1));
+  EXPECT_EQ(repository->load_counts()[0].loaded, 2);
+}
+
+TEST_F(RepositoryTest, ADamagedFileLeavesWhatIsServedAndSaysWhy) {
+  options_.control = Repository::Control::kPoll;
+  Add("a", 1);
+  ASSERT_OK_AND_ASSIGN(const auto repository, Open());
+  const auto before = *repository->Find("a", 1);
+  AddDamaged("a", 1);
+  ASSERT_TRUE(Await([&] { return repository->load_counts()[0].refused == 1; }));
+  EXPECT_EQ(*repository->Find("a", 1), before);
+  const VersionStatus status = *repository->Get("a", 1);
+  EXPECT_EQ(status.state, VersionState::kReady);
+  EXPECT_THAT(status.reason, HasSubstr("refused"));
+  // It is not tried again until it changes.
+  absl::SleepFor(absl::Milliseconds(100));
+  EXPECT_EQ(repository->load_counts()[0].refused, 1);
+  Add("a", 1, 7);
+  ASSERT_TRUE(Await([&] { return *repository->Find("a", 1) != before; }));
+  EXPECT_EQ((*repository->Get("a", 1)).reason, "");
+}
+
+TEST_F(RepositoryTest, ExplicitLoadsAndUnloadsByName) {
+  options_.control = Repository::Control::kExplicit;
+  options_.load_models = {"b"};
+  Add("a", 1);
+  Add("b", 1);
+  ASSERT_OK_AND_ASSIGN(const auto repository, Open());
+  EXPECT_THAT(repository->Find("a", 0),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("b")));
+  EXPECT_TRUE(repository->Find("b", 0).ok());
+  // What could be loaded is in the index.
+  ASSERT_THAT(repository->Index(), SizeIs(2));
+  EXPECT_EQ(repository->Index()[0].state, VersionState::kUnloaded);
+
+  EXPECT_THAT(Load(*repository, "a"), IsOk());
+  EXPECT_TRUE(repository->Find("a", 0).ok());
+  EXPECT_THAT(Load(*repository, "c"), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(Load(*repository, "../a"),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+
+  AddDamaged("a", 2);
+  EXPECT_THAT(
+      Load(*repository, "a"),
+      StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("a/2/model")));
+  EXPECT_TRUE(repository->Find("a", 1).ok());
+
+  EXPECT_THAT(Unload(*repository, "a"), IsOk());
+  EXPECT_FALSE(repository->Find("a", 0).ok());
+  EXPECT_THAT(Unload(*repository, "a"),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("not loaded")));
+  EXPECT_TRUE(Await([&] { return follower_.removed == 1; }));
+}
+
+TEST_F(RepositoryTest, AskingForAModelAtTheStartThatIsNotThereIsAnError) {
+  options_.control = Repository::Control::kExplicit;
+  Add("a", 1);
+  options_.load_models = {"a", "b"};
+  EXPECT_THAT(Open(),
+              StatusIs(absl::StatusCode::kNotFound,
+                       AllOf(HasSubstr("--load_model"), HasSubstr("\"b\""))));
+  options_.load_models = {"*"};
+  ASSERT_OK_AND_ASSIGN(const auto repository, Open());
+  EXPECT_TRUE(repository->Find("a", 0).ok());
+}
+
+TEST_F(RepositoryTest, CommandsNeedExplicitControl) {
+  Add("a", 1);
+  for (const auto control :
+       {Repository::Control::kNone, Repository::Control::kPoll}) {
+    options_.control = control;
+    ASSERT_OK_AND_ASSIGN(const auto repository, Open());
+    EXPECT_THAT(Load(*repository, "a"),
+                StatusIs(absl::StatusCode::kFailedPrecondition,
+                         HasSubstr("--model_control_mode=explicit")));
   }
-  EXPECT_FALSE(IsModelName(std::string(129, 'a')));
 }
 
 }  // namespace

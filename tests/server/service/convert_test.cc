@@ -291,7 +291,12 @@ TEST(FillUpdateTest, StepZeroHasNoExpertAndTopKIsBoundedByTheClasses) {
 
 TEST(FillModelInfoTest, GivesTheCostOfEachPart) {
   v1::ModelInfo info;
-  FillModelInfo(Served(), &info);
+  FillModelInfo({.name = "m",
+                 .version = 3,
+                 .state = VersionState::kReady,
+                 .reason = "",
+                 .served = std::make_shared<ServedModel>(Served())},
+                &info);
   const ModelConfig& config = Served().model->config();
   EXPECT_EQ(info.state(), v1::MODEL_STATE_READY);
   EXPECT_THAT(info.input_shape(), ElementsAre(2, 3, 1));

@@ -1,0 +1,222 @@
+#include "server/repository/files.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "model/base/status_macros.h"
+#include "server/repository/model_settings.h"
+
+namespace mre {
+namespace {
+
+constexpr char kFileName[] = "model.safetensors";
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (fd_ >= 0) close(fd_);
+  }
+  int get() const { return fd_; }
+  bool ok() const { return fd_ >= 0; }
+
+ private:
+  const int fd_;
+};
+
+// A directory named `name` in the one that is open as `at`; never through a
+// link.
+int OpenDirectory(int at, const std::string& name) {
+  return openat(at, name.c_str(),
+                O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+int OpenRoot(const std::string& root) {
+  return open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+int64_t Nanoseconds(const timespec& time) {
+  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+FileStamp StampOf(const struct stat& info) {
+  return {.device = info.st_dev,
+          .inode = info.st_ino,
+          .size = info.st_size,
+          .modified = Nanoseconds(info.st_mtim),
+          .changed = Nanoseconds(info.st_ctim)};
+}
+
+enum class EntryKind { kDirectory, kLink, kOther };
+
+// The entries of a directory but for "." and "..", in order; none when it
+// cannot be read.
+std::vector<std::pair<std::string, EntryKind>> Entries(int directory) {
+  std::vector<std::pair<std::string, EntryKind>> entries;
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(
+      fdopendir(fcntl(directory, F_DUPFD_CLOEXEC, 0)), closedir);
+  if (stream == nullptr) return entries;
+  while (const dirent* entry = readdir(stream.get())) {
+    const std::string name = entry->d_name;
+    if (name == "." || name == "..") continue;
+    struct stat info;
+    if (fstatat(directory, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
+      continue;  // gone
+    }
+    const EntryKind kind = S_ISDIR(info.st_mode)   ? EntryKind::kDirectory
+                           : S_ISLNK(info.st_mode) ? EntryKind::kLink
+                                                   : EntryKind::kOther;
+    entries.emplace_back(name, kind);
+  }
+  std::sort(entries.begin(), entries.end());
+  return entries;
+}
+
+// The stamp of the file in the directory of a version, a link's if it is one.
+FileStamp StampIn(int version_directory) {
+  struct stat info;
+  if (fstatat(version_directory, kFileName, &info, AT_SYMLINK_NOFOLLOW) != 0) {
+    return {};
+  }
+  return StampOf(info);
+}
+
+void ScanModel(int at, const std::string& name, const std::string& path,
+               RepositoryScan& scan) {
+  const Descriptor directory(OpenDirectory(at, name));
+  std::map<int64_t, FileStamp> versions;
+  std::vector<std::string> skipped;
+  for (const auto& [entry, kind] : Entries(directory.get())) {
+    const int64_t version = ParseVersion(entry);
+    if (kind == EntryKind::kLink) {
+      skipped.push_back(absl::StrCat(path, "/", entry, ": a link"));
+    } else if (kind == EntryKind::kDirectory && version == 0) {
+      skipped.push_back(absl::StrCat(path, "/", entry, ": no version number"));
+    } else if (version != 0) {
+      const Descriptor inner(OpenDirectory(directory.get(), entry));
+      if (inner.ok()) versions[version] = StampIn(inner.get());
+    }
+  }
+  // A directory without any version is something else.
+  if (versions.empty()) return;
+  scan.models[name] = std::move(versions);
+  std::move(skipped.begin(), skipped.end(), std::back_inserter(scan.skipped));
+}
+
+absl::Status ErrnoError(absl::string_view what, absl::string_view path) {
+  const int error = errno;
+  return absl::ErrnoToStatus(error, absl::StrCat(what, " ", path));
+}
+
+absl::StatusOr<std::string> ReadAll(int fd, const std::string& path,
+                                    int64_t size) {
+  std::string bytes(static_cast<size_t>(size), '\0');
+  size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t n = read(fd, bytes.data() + done, bytes.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return ErrnoError("read", path);
+    if (n == 0) break;  // it has become shorter; its parser will say so
+    done += static_cast<size_t>(n);
+  }
+  bytes.resize(done);
+  return bytes;
+}
+
+}  // namespace
+
+int64_t ParseVersion(absl::string_view directory) {
+  int64_t version = 0;
+  const bool digits =
+      std::all_of(directory.begin(), directory.end(), absl::ascii_isdigit);
+  if (!digits || directory.empty() || directory.front() == '0' ||
+      !absl::SimpleAtoi(directory, &version)) {
+    return 0;
+  }
+  return version;
+}
+
+absl::StatusOr<RepositoryScan> ScanRepository(const std::string& root) {
+  const Descriptor directory(OpenRoot(root));
+  if (!directory.ok()) {
+    return absl::NotFoundError(
+        absl::StrCat("cannot read the directory ", root, ": ",
+                     std::strerror(errno)));  // NOLINT(concurrency-mt-unsafe)
+  }
+  RepositoryScan scan;
+  for (const auto& [name, kind] : Entries(directory.get())) {
+    const std::string path = absl::StrCat(root, "/", name);
+    if (kind == EntryKind::kLink) {
+      scan.skipped.push_back(absl::StrCat(path, ": a link"));
+    } else if (kind != EntryKind::kDirectory) {
+      continue;
+    } else if (IsModelName(name)) {
+      ScanModel(directory.get(), name, path, scan);
+    } else {
+      scan.skipped.push_back(absl::StrCat(path, ": not a model name"));
+    }
+  }
+  return scan;
+}
+
+std::string ModelFilePath(absl::string_view root, absl::string_view name,
+                          int64_t version) {
+  return absl::StrCat(root, "/", name, "/", version, "/", kFileName);
+}
+
+absl::StatusOr<std::string> ReadModelFile(const std::string& root,
+                                          const std::string& name,
+                                          int64_t version, FileStamp* stamp) {
+  *stamp = {};
+  const std::string path = ModelFilePath(root, name, version);
+  const Descriptor top(OpenRoot(root));
+  const Descriptor model(top.ok() ? OpenDirectory(top.get(), name) : -1);
+  const Descriptor directory(
+      model.ok() ? OpenDirectory(model.get(), absl::StrCat(version)) : -1);
+  if (!directory.ok()) return ErrnoError("open the directory of", path);
+  *stamp = StampIn(directory.get());
+  // O_NONBLOCK: opening a pipe must not wait for its writer.
+  const Descriptor file(openat(directory.get(), kFileName,
+                               O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!file.ok()) {
+    if (errno == ELOOP) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(path, " is a link; expected a regular file"));
+    }
+    return ErrnoError("open", path);
+  }
+  struct stat info;
+  if (fstat(file.get(), &info) != 0) return ErrnoError("stat", path);
+  if (!S_ISREG(info.st_mode)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, " is not a regular file"));
+  }
+  *stamp = StampOf(info);
+  return ReadAll(file.get(), path, info.st_size);
+}
+
+bool LooksLikeAModel(const std::string& root) {
+  const Descriptor directory(OpenRoot(root));
+  if (!directory.ok()) return false;
+  for (const auto& [name, kind] : Entries(directory.get())) {
+    if (kind != EntryKind::kDirectory || ParseVersion(name) == 0) continue;
+    const Descriptor version(OpenDirectory(directory.get(), name));
+    if (version.ok() && StampIn(version.get()) != FileStamp()) return true;
+  }
+  return false;
+}
+
+}  // namespace mre

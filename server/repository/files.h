@@ -1,0 +1,59 @@
+// The repository's directory: <root>/<model name>/<version>/model.safetensors.
+// `root` may be a link; nothing below it may, so that nothing outside is read.
+#ifndef MRE_SERVER_REPOSITORY_FILES_H_
+#define MRE_SERVER_REPOSITORY_FILES_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace mre {
+
+// Changes with a file's content, unless somebody takes pains that it does not.
+// All zero: there is no file.
+struct FileStamp {
+  uint64_t device = 0;
+  uint64_t inode = 0;
+  int64_t size = 0;
+  int64_t modified = 0;  // nanoseconds
+  int64_t changed = 0;   // of the file's record, nanoseconds
+
+  bool operator==(const FileStamp&) const = default;
+};
+
+// The version that a directory's name stands for, or 0: a positive integer
+// without leading zeros, below 2^63.
+int64_t ParseVersion(absl::string_view directory);
+
+struct RepositoryScan {
+  // Models that have at least one directory named by a version. The file need
+  // not be there.
+  std::map<std::string, std::map<int64_t, FileStamp>> models;
+  // A line for each entry that was passed over and looks like a mistake.
+  std::vector<std::string> skipped;
+};
+
+// NOT_FOUND when `root` cannot be read.
+absl::StatusOr<RepositoryScan> ScanRepository(const std::string& root);
+
+std::string ModelFilePath(absl::string_view root, absl::string_view name,
+                          int64_t version);
+
+// The file's bytes; `stamp` is of the file that was read. Read, not mapped: if
+// somebody writes into the file meanwhile, a map could end under its reader.
+// NOT_FOUND, INVALID_ARGUMENT when it is a link or no regular file. REQUIRES:
+// IsModelName(name), version > 0.
+absl::StatusOr<std::string> ReadModelFile(const std::string& root,
+                                          const std::string& name,
+                                          int64_t version, FileStamp* stamp);
+
+// Whether `root` seems to be a model's directory and not a repository.
+bool LooksLikeAModel(const std::string& root);
+
+}  // namespace mre
+
+#endif  // MRE_SERVER_REPOSITORY_FILES_H_
