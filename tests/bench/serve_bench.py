@@ -20,6 +20,7 @@ Rows (serving_rows.py says what each does):
   bf16              accuracy in bf16 and f32
   cold_start        time from exec to SERVING
   overload          goodput at twice the capacity against at the capacity
+  reload            p99 while models are replaced against while none is
 
 Needs Debian's python3-torch, python3-numpy, python3-grpcio and python3-grpc-tools;
 exits with 77 where one is missing. All takes about 13 minutes. Asserts nothing of a

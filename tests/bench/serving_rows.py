@@ -10,6 +10,7 @@ import grpc
 
 from line import Line, ratios
 from overload_row import overload
+from reload_row import reload
 from report import HERE, ROOT, spread
 
 STREAMS = 64
@@ -310,4 +311,4 @@ def await_serving(address, limit=30):
 
 ROWS = {row.__name__: row for row in (
     stream, torch, onnxruntime, batching, predict, first_prediction, open_streams,
-    unread_streams, bf16, cold_start, overload)}
+    unread_streams, bf16, cold_start, overload, reload)}
