@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kFileName[] = "model.safetensors";
-constexpr size_t kMaxModelName = 128;
+constexpr size_t kLongestNamed = 128;
 
 // Names of the directories directly below `path`, sorted.
 absl::StatusOr<std::vector<std::string>> Directories(const fs::path& path) {
@@ -93,14 +93,6 @@ int64_t ParseVersion(absl::string_view directory) {
     return 0;
   }
   return version;
-}
-
-bool IsModelName(absl::string_view name) {
-  if (name.empty() || name.size() > kMaxModelName || name.front() == '.')
-    return false;
-  return std::all_of(name.begin(), name.end(), [](char c) {
-    return absl::ascii_isalnum(c) || c == '.' || c == '_' || c == '-';
-  });
 }
 
 absl::StatusOr<std::unique_ptr<const Repository>> Repository::Load(
@@ -183,7 +175,7 @@ absl::StatusOr<const ServedModel*> Repository::Get(absl::string_view name,
   const auto model = models_.find(std::string(name));
   if (model == models_.end()) {
     return absl::NotFoundError(
-        absl::StrCat("model_name: no model \"", name.substr(0, kMaxModelName),
+        absl::StrCat("model_name: no model \"", name.substr(0, kLongestNamed),
                      "\"; there are: ", FirstNames(models_)));
   }
   const auto& versions = model->second;

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "model/engine/packed_model.h"
+#include "server/repository/model_settings.h"
 
 namespace mre {
 
@@ -57,10 +58,6 @@ class Repository {
 // The version that a directory's name stands for, or 0: a positive integer
 // without leading zeros, below 2^63.
 int64_t ParseVersion(absl::string_view directory);
-
-// Model names: letters, digits, '.', '_' and '-', not starting with a dot, at
-// most 128 characters.
-bool IsModelName(absl::string_view name);
 
 }  // namespace mre
 
