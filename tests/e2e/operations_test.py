@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 
-from server_process import small_repository, start_server
+from server_process import serving, small_repository
 
 try:
     import grpc
@@ -80,14 +80,11 @@ def check_ports(args, repository):
 def check_log(args, root, pb, rpc, repository):
     """Each line is an object; a call's line says whose it was."""
     path = os.path.join(root, "log")
-    with open(path, "wb") as log:
-        server, target, _ = start_server(
+    with open(path, "wb") as log, serving(
             args.server, repository,
-            ["--log_format=json", "--log_requests=all"], stderr=log)
+            ["--log_format=json", "--log_requests=all"], stderr=log) as target:
         with grpc.insecure_channel(target) as channel:
             ask(pb, rpc.AnytimeInferenceStub(channel))
-        server.terminate()
-        assert server.wait(60) == 0
     with open(path, "rb") as log:
         lines = [json.loads(line) for line in log.read().decode().splitlines()]
     for line in lines:
@@ -149,8 +146,8 @@ def check_errors_are_few(args, root, pb, rpc, repository):
     """By default what goes well is not logged, and a flood is ten lines."""
     path = os.path.join(root, "flood")
     calls = 200
-    with open(path, "wb") as log:
-        server, target, _ = start_server(args.server, repository, stderr=log)
+    with open(path, "wb") as log, serving(
+            args.server, repository, stderr=log) as target:
         with grpc.insecure_channel(target) as channel:
             stub = rpc.AnytimeInferenceStub(channel)
             stub.Predict(image_request(pb))
@@ -158,8 +155,6 @@ def check_errors_are_few(args, root, pb, rpc, repository):
                    for _ in range(calls)]
             for call in bad:
                 assert call.code() == grpc.StatusCode.NOT_FOUND
-        server.terminate()
-        assert server.wait(60) == 0
     with open(path, encoding="utf-8") as log:
         text = log.read()
     lines = text.count(" request method=")

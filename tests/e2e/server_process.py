@@ -1,4 +1,5 @@
 """Starts the real mre-server for the Python tests."""
+import contextlib
 import os
 import shutil
 import subprocess
@@ -13,6 +14,19 @@ def start_server(binary, repository, flags=(), **popen):
     fields = dict(word.split("=") for word in server.stdout.readline().split()
                   if "=" in word)
     return server, fields["grpc"], fields["metrics"]
+
+
+@contextlib.contextmanager
+def serving(binary, repository, flags=(), **popen):
+    """The gRPC address of a server that must end well when the block does."""
+    server, target, _ = start_server(binary, repository, flags, **popen)
+    try:
+        yield target
+        server.terminate()
+        assert server.wait(60) == 0
+    finally:
+        server.kill()
+        server.wait(60)
 
 
 def small_repository(source, root):
