@@ -1,13 +1,18 @@
 #include "server/config.h"
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
+#include <cstdio>
+#include <set>
+#include <utility>
+#include <vector>
 
-#include "absl/strings/numbers.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "model/base/version.h"
 #include "model/math/parallel.h"
-#include "server/repository/model_settings.h"
+#include "server/config_file.h"
+#include "server/flags.h"
 
 namespace mre {
 
@@ -19,133 +24,135 @@ Precision ChosenPrecision(const ServerConfig& config) {
 
 namespace {
 
-// 0 to `most`; neither nan nor a unit, which CLI::Range lets pass or does not
-// speak of.
-CLI::Validator NumberUpTo(int64_t most) {
-  return CLI::Validator(
-      [most](const std::string& text) {
-        double number = 0;
-        if (absl::SimpleAtod(text, &number) && number >= 0 &&
-            number <= static_cast<double>(most)) {
-          return std::string();
-        }
-        return absl::StrCat("expected a number from 0 to ", most, ", got ",
-                            text);
-      },
-      absl::StrCat("in [0 - ", most, "]"));
+using Kind = ConfigValue::Kind;
+
+// What the file may give a flag, from how CLI11 names the flag's type.
+std::string ExpectedKind(const CLI::Option& option) {
+  if (option.get_expected_min() == 0) return "true or false";
+  const std::string type = option.get_type_name();
+  if (absl::StartsWith(type, "INT") || absl::StartsWith(type, "UINT")) {
+    return "a whole number";
+  }
+  return absl::StartsWith(type, "FLOAT") ? "a number" : "a text";
 }
 
-// Text that `parse` takes.
-template <typename Parse>
-CLI::Validator Parses(Parse parse) {
-  return CLI::Validator(
-      [parse](const std::string& text) {
-        const auto parsed = parse(text);
-        return parsed.ok() ? std::string()
-                           : std::string(parsed.status().message());
-      },
-      "");
+bool Fits(Kind kind, const std::string& expected, const CLI::Option& option) {
+  switch (kind) {
+    case Kind::kInteger:
+      return expected == "a whole number" || expected == "a number";
+    case Kind::kNumber:
+      return expected == "a number";
+    case Kind::kText:
+      return expected == "a text";
+    case Kind::kBoolean:
+      return expected == "true or false" ||
+             absl::StrContains(option.get_type_name(), "{on,off}");
+  }
+  return false;
 }
 
-void AddRepository(CLI::App& app, ServerConfig& config) {
-  app.add_option("--model_repository", config.model_repository,
-                 "Directory of <name>/<version>/model.safetensors")
-      ->required();
-  app.add_option(
-         "--model_control_mode", config.model_control_mode,
-         "none: what is in the repository at the start is served; poll: "
-         "what is there now; explicit: what --load_model and the calls "
-         "RepositoryModelLoad and -Unload say")
-      ->check(CLI::IsMember({"none", "poll", "explicit"}));
-  app.add_option("--repository_poll_seconds", config.repository_poll_seconds,
-                 "How often poll looks; a file is loaded when it has been the "
-                 "same for two looks")
-      ->check(NumberUpTo(86400));
-  app.add_option("--load_model", config.load_model,
-                 "With explicit: a model to load at the start; may be given "
-                 "again; *: all");
-  app.add_option("--version_policy", config.version_policy,
-                 "Versions that are served of each model: latest, latest:N, "
-                 "all, or such as 1,3. One that is damaged does not count")
-      ->check(Parses(ParseVersionPolicy));
+// The file's values as if they were flags. Flags that are on the command line
+// win, but what the file gives them must be right too.
+class FileReader : public CLI::Config {
+ public:
+  FileReader(CLI::App& app, ServerConfig& config)
+      : app_(app), config_(config) {}
+
+  std::string to_config(const CLI::App*, bool, bool,
+                        std::string) const override {
+    return "";
+  }
+
+  // Throws what is wrong, a line each, with the key in front.
+  std::vector<CLI::ConfigItem> from_config(std::istream& in) const override {
+    std::string text(kMaxConfigBytes + 1, '\0');
+    in.read(text.data(), static_cast<std::streamsize>(text.size()));
+    text.resize(static_cast<size_t>(in.gcount()));
+    absl::StatusOr<ConfigFile> file = ParseConfigFile(text);
+    if (!file.ok()) {
+      throw CLI::ConfigError(std::string(file.status().message()));
+    }
+    std::string problems;
+    std::vector<CLI::ConfigItem> items;
+    for (const ConfigFile::Entry& entry : file->entries) {
+      CLI::ConfigItem item;
+      item.name = entry.key;
+      const std::string problem = Convert(entry, item.inputs);
+      if (!problem.empty()) {
+        absl::StrAppend(&problems, problems.empty() ? "" : "\n", entry.key,
+                        ": ", problem);
+      }
+      items.push_back(std::move(item));
+    }
+    if (!problems.empty()) throw CLI::ConfigError(problems);
+    config_.models = std::move(file->models);
+    return items;
+  }
+
+  // Whether the flag's value is the file's.
+  bool Gave(const std::string& flag) const { return from_file_.contains(flag); }
+
+ private:
+  // Checks the entry as the command line would and takes its values; returns
+  // what is wrong.
+  std::string Convert(const ConfigFile::Entry& entry,
+                      std::vector<std::string>& texts) const {
+    CLI::Option* option = app_.get_option_no_throw("--" + entry.key);
+    if (option == nullptr || !option->get_configurable()) {
+      return "is not known here: expected the name of a flag (see --help)";
+    }
+    if (option->empty()) from_file_.insert(entry.key);
+    const std::string expected = ExpectedKind(*option);
+    if (entry.is_list && option->get_items_expected_max() == 1) {
+      return absl::StrCat("expected ", expected, ", got a list");
+    }
+    for (const ConfigValue& value : entry.values) {
+      if (!Fits(value.kind, expected, *option)) {
+        return absl::StrCat("expected ", expected, ", got ", value.text);
+      }
+      std::string text = value.text;
+      if (value.kind == Kind::kBoolean && expected == "a text") {
+        text = text == "true" ? "on" : "off";
+      }
+      texts.push_back(text);
+      const std::string problem = Validate(*option, text);
+      if (!problem.empty()) return problem;
+    }
+    return "";
+  }
+
+  static std::string Validate(CLI::Option& option, std::string text) {
+    for (int i = 0;; ++i) {
+      const CLI::Validator* validator = nullptr;
+      try {
+        validator = option.get_validator(i);
+      } catch (const CLI::OptionNotFound&) {
+        return "";
+      }
+      std::string problem = (*validator)(text);
+      if (!problem.empty()) return problem;
+    }
+  }
+
+  CLI::App& app_;
+  ServerConfig& config_;
+  mutable std::set<std::string> from_file_;
+};
+
+// Says each line of `text`, after the program's name and `where`.
+void Complain(const std::string& where, absl::string_view text) {
+  for (const absl::string_view line : absl::StrSplit(text, '\n')) {
+    std::fputs(absl::StrCat("mre-server: ", where, line, "\n").c_str(), stderr);
+  }
 }
 
-void CheckRepository(const CLI::App& app, const ServerConfig& config) {
-  if (app.count("--load_model") > 0 &&
-      config.model_control_mode != "explicit") {
-    throw CLI::ValidationError(
-        "--load_model",
-        absl::StrCat("expected with --model_control_mode=explicit, which is ",
-                     config.model_control_mode));
-  }
-  if (config.repository_poll_seconds <= 0) {
-    throw CLI::ValidationError("--repository_poll_seconds",
-                               "expected more than 0");
-  }
-}
-
-void AddBrownout(CLI::App& app, ServerConfig& config) {
-  app.add_option("--brownout", config.brownout,
-                 "on: while rows wait because all --max_active_rows places are "
-                 "taken, rows are granted fewer steps and end with OVERLOAD; "
-                 "off: they are only refused")
-      ->check(CLI::IsMember({"on", "off"}));
-  app.add_option("--brownout_begin_ms", config.brownout_begin_ms,
-                 "Longest wait in the queue at which all steps are granted; "
-                 "beyond, fewer and fewer")
-      ->check(NumberUpTo(3600000));
-  app.add_option("--brownout_full_ms", config.brownout_full_ms,
-                 "Wait at which only --brownout_floor steps are granted; a "
-                 "queue that is three quarters full counts as much. More than "
-                 "--brownout_begin_ms; if not given at least 5 times that")
-      ->check(NumberUpTo(3600000));
-  app.add_option("--brownout_end_ms", config.brownout_end_ms,
-                 "Wait below which all steps are granted again; at most "
-                 "--brownout_begin_ms, if not given half of that")
-      ->check(NumberUpTo(3600000));
-  app.add_option("--brownout_floor", config.brownout_floor,
-                 "Steps that every row is granted; 0: the first prediction "
-                 "only")
-      ->check(CLI::Range(0, 1 << 20));
-}
-
-void CheckBrownout(const CLI::App& app, ServerConfig& config) {
-  // The defaults go with a first mark that was set.
-  if (app.count("--brownout_full_ms") == 0) {
-    config.brownout_full_ms =
-        std::max(config.brownout_full_ms, 5 * config.brownout_begin_ms);
-  }
-  if (app.count("--brownout_end_ms") == 0) {
-    config.brownout_end_ms =
-        std::min(config.brownout_end_ms, config.brownout_begin_ms / 2);
-  }
-  // A microsecond is much more than a Duration's resolution.
-  if (config.brownout_full_ms - config.brownout_begin_ms < 0.001) {
-    throw CLI::ValidationError(
-        "--brownout_full_ms",
-        absl::StrCat("expected at least 0.001 more than --brownout_begin_ms, "
-                     "which is ",
-                     config.brownout_begin_ms));
-  }
-  if (app.count("--max_queue_ms") == 0) {
-    config.max_queue_ms =
-        std::max(config.max_queue_ms, 4 * config.brownout_full_ms);
-  }
-  if (config.brownout == "on" && config.max_queue_ms > 0 &&
-      config.max_queue_ms < config.brownout_full_ms) {
-    throw CLI::ValidationError(
-        "--max_queue_ms",
-        absl::StrCat("expected at least --brownout_full_ms, which is ",
-                     config.brownout_full_ms,
-                     ": requests would be refused before what they are granted "
-                     "is lowered; or 0, or --brownout=off"));
-  }
-  if (config.brownout_end_ms > config.brownout_begin_ms) {
-    throw CLI::ValidationError(
-        "--brownout_end_ms",
-        absl::StrCat("expected at most --brownout_begin_ms, which is ",
-                     config.brownout_begin_ms));
-  }
+// What CLI11 found wrong. An argument that it does not know says more than what
+// is missing because of it.
+std::string UsageProblem(const CLI::App& app, const CLI::Error& error) {
+  const auto unknown = app.remaining();
+  return unknown.empty()
+             ? std::string(error.what())
+             : absl::StrCat("unknown argument \"", unknown.front(), "\"");
 }
 
 }  // namespace
@@ -160,65 +167,48 @@ CommandLine ParseCommandLine(int argc, char** argv) {
       "SIGTERM drains it and ends it with status 0.",
       "mre-server");
   app.option_defaults()->always_capture_default();
-  AddRepository(app, config);
-  app.add_option("--host", config.host, "Address to listen on, both ports");
-  app.add_option("--grpc_port", config.grpc_port, "gRPC port; 0: a free one")
-      ->check(CLI::Range(0, 65535));
-  app.add_option("--metrics_port", config.metrics_port,
-                 "Port of GET /metrics; 0: a free one")
-      ->check(CLI::Range(0, 65535));
-  app.add_option("--threads", config.threads,
-                 "Engine threads: each runs an equal part of the rows; more "
-                 "than 1 pays where cores are left beside the transport's")
-      ->check(CLI::Range(1, 1024));
-  app.add_option("--precision", config.precision,
-                 "Of experts and head: auto, f32 or bf16 (auto: bf16 where the "
-                 "CPU has AMX)")
-      ->check(CLI::IsMember({"auto", "f32", "bf16"}));
-  app.add_option("--max_active_rows", config.max_active_rows,
-                 "Rows computed at once")
-      ->check(CLI::Range(1, 1 << 20));
-  app.add_option("--max_queued_rows", config.max_queued_rows,
-                 "Rows that may wait; more are refused with RESOURCE_EXHAUSTED")
-      ->check(CLI::Range(1, 1 << 24));
-  app.add_option("--max_queue_ms", config.max_queue_ms,
-                 "While a row of a connection waits in the queue for longer, "
-                 "more requests on it are refused; 0: no limit. If not given "
-                 "at least 4 times --brownout_full_ms")
-      ->check(NumberUpTo(3600000));
-  app.add_option("--max_rows_per_request", config.max_rows_per_request,
-                 "Rows that one request may carry; at most --max_queued_rows")
-      ->check(CLI::Range(1, 1 << 20));
-  AddBrownout(app, config);
-  app.add_option("--stall_seconds", config.stall_seconds,
-                 "How long a client that wants every step may leave its full "
-                 "outbox unread before its call is cancelled; 0: no limit")
-      ->check(NumberUpTo(86400));
-  app.add_option("--drain_seconds", config.drain_seconds,
-                 "How long running rows may go on after SIGTERM")
-      ->check(NumberUpTo(86400));
-  app.set_config("--config", "", "File of flag=value lines; flags win");
+  AddAllFlags(app, config);
+  CLI::Option* file = app.set_config(
+      "--config", "",
+      "JSON file: the flags' names with their values, and \"models\" (see "
+      "server/README.md); flags win");
+  CLI::Option* check =
+      app.add_flag("--check", config.check,
+                   "Only look whether configuration and models are right: a "
+                   "line a model version on stdout, all that is wrong on "
+                   "stderr; exits with 0, or with 1 if anything is")
+          ->configurable(false);
   app.allow_config_extras(CLI::config_extras_mode::error);
   app.set_version_flag("--version", std::string("mre-server ") + kVersion);
+  const auto reader = std::make_shared<FileReader>(app, config);
+  app.config_formatter(reader);
+
+  const auto in_file = [&] {
+    return absl::StrCat(file->as<std::string>(), ": ");
+  };
+  line.run = true;
   try {
     app.parse(argc, argv);
-    // The default must not outgrow a queue that was made smaller.
-    if (app.count("--max_rows_per_request") == 0) {
-      config.max_rows_per_request =
-          std::min(config.max_rows_per_request, config.max_queued_rows);
+    if (file->count() > 0) config.config_file = file->as<std::string>();
+    for (const FlagProblem& problem : CheckFlags(app, config)) {
+      const bool given = reader->Gave(problem.flag);
+      Complain(given ? in_file() : "--",
+               absl::StrCat(problem.flag, ": ", problem.text));
+      line.run = false;
     }
-    if (config.max_rows_per_request > config.max_queued_rows) {
-      throw CLI::ValidationError(
-          "--max_rows_per_request",
-          "expected at most --max_queued_rows, or no such request could ever "
-          "be admitted");
-    }
-    CheckRepository(app, config);
-    CheckBrownout(app, config);
-    line.run = true;
+  } catch (const CLI::ConfigError& error) {
+    Complain(in_file(), error.what());
+    line.run = false;
   } catch (const CLI::ParseError& error) {
-    line.exit_code = app.exit(error) == 0 ? 0 : 2;
+    line.run = false;
+    if (error.get_exit_code() == 0) {  // help or version
+      app.exit(error);
+      return line;
+    }
+    Complain("", UsageProblem(app, error));
+    Complain("", "run with --help for more information");
   }
+  if (!line.run) line.exit_code = check->count() > 0 ? 1 : 2;
   return line;
 }
 

@@ -8,6 +8,7 @@
 
 #include "model/base/lock_order_checks.h"
 #include "model/base/log.h"
+#include "server/check.h"
 #include "server/config.h"
 #include "server/server.h"
 
@@ -15,7 +16,10 @@ int main(int argc, char** argv) {
   const mre::CommandLine line = mre::ParseCommandLine(argc, argv);
   if (!line.run) return line.exit_code;
 
+  mre::SetLogFormat(line.config.log_format == "json" ? mre::LogFormat::kJson
+                                                     : mre::LogFormat::kText);
   mre::TurnOffLockOrderChecks();
+  if (line.config.check) return mre::CheckModels(line.config);
   // Blocked before any thread starts, so that all threads inherit it and
   // sigwait below is the one place that sees these signals.
   sigset_t signals;

@@ -1,15 +1,16 @@
 #include "server/server.h"
 
+#include <grpcpp/ext/channelz_service_plugin.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "model/base/clock.h"
 #include "model/base/log.h"
 #include "model/base/status_macros.h"
 #include "model/base/version.h"
@@ -19,9 +20,15 @@
 #include "server/metrics/process.h"
 #include "server/metrics/repository_series.h"
 #include "server/metrics/tcp.h"
+#include "server/models.h"
+#include "server/overload_news.h"
 #include "server/repository/repository.h"
 #include "server/schedule/scheduler.h"
 #include "server/service/anytime_service.h"
+#include "server/service/grpc_log.h"
+#include "server/service/load_report.h"
+#include "server/service/request_log.h"
+#include "server/ticker.h"
 
 namespace mre {
 namespace {
@@ -31,6 +38,9 @@ constexpr char kServiceName[] = "mre.v1.AnytimeInference";
 // After the drain, how long answers that are complete may take to be sent to
 // readers who are slow.
 constexpr absl::Duration kLastWrites = absl::Seconds(2);
+
+// What is measured and told once in a while, is so this often.
+constexpr absl::Duration kTick = absl::Seconds(1);
 
 // Models that are loaded later may be larger than those that are here.
 constexpr int64_t kLeastMessage = 16 << 20;
@@ -44,14 +54,6 @@ int64_t LargestInput(const Repository& repository) {
   return largest;
 }
 
-// What a row may take (PackedModel::RowBytes) so that all rows that may be
-// alive fill half of the machine's memory at most, grown by doubling.
-int64_t MaxRowBytes(const ServerConfig& config) {
-  const int64_t memory =
-      int64_t{sysconf(_SC_PHYS_PAGES)} * int64_t{sysconf(_SC_PAGE_SIZE)};
-  return memory / 4 / (config.max_active_rows + config.max_queued_rows);
-}
-
 BrownoutOptions Brownout(const ServerConfig& config) {
   return {.on = config.brownout == "on",
           .begin = absl::Milliseconds(config.brownout_begin_ms),
@@ -60,14 +62,48 @@ BrownoutOptions Brownout(const ServerConfig& config) {
           .floor = config.brownout_floor};
 }
 
-// REQUIRES: the texts are of the flags' values.
-Repository::Control Control(const ServerConfig& config) {
-  if (config.model_control_mode == "poll") return Repository::Control::kPoll;
-  if (config.model_control_mode == "explicit") {
-    return Repository::Control::kExplicit;
-  }
-  return Repository::Control::kNone;
+LoggedRequests Logged(const ServerConfig& config) {
+  if (config.log_requests == "none") return LoggedRequests::kNone;
+  return config.log_requests == "all" ? LoggedRequests::kAll
+                                      : LoggedRequests::kErrors;
 }
+
+grpc_compression_algorithm Compression(const ServerConfig& config) {
+  if (config.response_compression == "gzip") return GRPC_COMPRESS_GZIP;
+  return config.response_compression == "deflate" ? GRPC_COMPRESS_DEFLATE
+                                                  : GRPC_COMPRESS_NONE;
+}
+
+std::string Address(const std::string& host, int port) {
+  const bool ipv6 = host.find(':') != std::string::npos;
+  return ipv6 ? absl::StrCat("[", host, "]:", port)
+              : absl::StrCat(host, ":", port);
+}
+
+// What gRPC would tell only its own log, and before the models take their time
+// to load.
+absl::Status CheckPorts(const ServerConfig& config) {
+  const absl::Status grpc =
+      CheckCanListen(Address(config.host, config.grpc_port));
+  if (!grpc.ok()) return CannotServe("gRPC", "grpc_port", grpc);
+  const absl::Status metrics =
+      CheckCanListen(Address(config.host, config.metrics_port));
+  if (!metrics.ok()) return CannotServe("metrics", "metrics_port", metrics);
+  return absl::OkStatus();
+}
+
+// Linking the reflection library is enough to have it in every server.
+class WithoutReflection : public grpc::ServerBuilderOption {
+ public:
+  void UpdateArguments(grpc::ChannelArguments* /*arguments*/) override {}
+  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>*
+                         plugins) override {
+    std::erase_if(*plugins, [](const auto& plugin) {
+      return dynamic_cast<grpc::reflection::ProtoServerReflectionPlugin*>(
+                 plugin.get()) != nullptr;
+    });
+  }
+};
 
 class GrpcServer : public Server, private Repository::Listener {
  public:
@@ -84,12 +120,18 @@ class GrpcServer : public Server, private Repository::Listener {
                                        : absl::Seconds(config.stall_seconds),
                     .brownout = Brownout(config),
                     .threads = config.threads}),
+        log_(Logged(config)),
+        load_(scheduler_, {.active_rows = config.max_active_rows,
+                           .queued_rows = config.max_queued_rows}),
         context_({.scheduler = &scheduler_,
                   .metrics = &metrics_,
                   .calls = &calls_,
                   .updates = &updates_,
+                  .log = &log_,
+                  .load = config.load_reports == "on" ? &load_ : nullptr,
                   .max_rows_per_request = config.max_rows_per_request}),
-        service_(context_) {}
+        service_(context_),
+        ticker_(kTick, [this] { Tick(); }) {}
 
   ~GrpcServer() override {
     if (server_ == nullptr) return;
@@ -98,22 +140,13 @@ class GrpcServer : public Server, private Repository::Listener {
   }
 
   absl::Status LoadModels() {
-    Repository::Options options;
-    options.load = {.root = config_.model_repository,
-                    .precision = ChosenPrecision(config_),
-                    .max_row_bytes = MaxRowBytes(config_)};
-    options.control = Control(config_);
-    options.load_models = config_.load_model;
-    options.poll = absl::Seconds(config_.repository_poll_seconds);
-    options.listener = this;
-    ASSIGN_OR_RETURN(options.versions,
-                     ParseVersionPolicy(config_.version_policy));
-    ASSIGN_OR_RETURN(repository_, Repository::Open(std::move(options)));
+    ASSIGN_OR_RETURN(repository_, OpenRepository(config_, this));
     context_.repository = repository_.get();
     return absl::OkStatus();
   }
 
   absl::Status Listen() {
+    load_.Measure();
     RETURN_IF_ERROR(ListenForScrapes());
     RETURN_IF_ERROR(ListenForCalls());
     server_->GetHealthCheckService()->SetServingStatus(kServiceName, true);
@@ -123,16 +156,17 @@ class GrpcServer : public Server, private Repository::Listener {
   void Drain() override {
     // "" as well.
     server_->GetHealthCheckService()->SetServingStatus(false);
-    Log(Severity::kInfo,
-        absl::StrCat("draining: ", scheduler_.active_rows(), " active and ",
-                     scheduler_.queued_rows(), " queued rows have up to ",
-                     config_.drain_seconds, " s"));
+    Log(Severity::kInfo, "draining",
+        {{"active_rows", scheduler_.active_rows()},
+         {"queued_rows", scheduler_.queued_rows()},
+         {"seconds", config_.drain_seconds}});
     calls_.Drain();
     scheduler_.Drain(absl::Seconds(config_.drain_seconds));
     if (!calls_.AwaitNone(kLastWrites)) {
       Log(Severity::kWarning, "cancelling calls whose clients do not read");
     }
     server_->Shutdown(std::chrono::system_clock::now());
+    log_.TellLeftOut();
     Log(Severity::kInfo, "drained");
   }
 
@@ -141,9 +175,10 @@ class GrpcServer : public Server, private Repository::Listener {
     for (const VersionStatus& status : repository_->List()) {
       if (status.served != nullptr) ++ready;
     }
-    return absl::StrCat("mre-server ready grpc=", Address(grpc_port_),
-                        " metrics=", Address(exporter_->port()),
-                        " models=", ready);
+    return absl::StrCat(
+        "mre-server ready grpc=", Address(config_.host, grpc_port_),
+        " metrics=", Address(config_.host, exporter_->port()),
+        " models=", ready);
   }
 
  private:
@@ -153,10 +188,14 @@ class GrpcServer : public Server, private Repository::Listener {
   }
   void Removed(const ServedModel* served) override { metrics_.Remove(served); }
 
-  std::string Address(int port) const {
-    const bool ipv6 = config_.host.find(':') != std::string::npos;
-    return ipv6 ? absl::StrCat("[", config_.host, "]:", port)
-                : absl::StrCat(config_.host, ":", port);
+  // On the ticker's thread.
+  void Tick() {
+    log_.TellLeftOut();
+    load_.Measure();
+    for (const OverloadNews& news :
+         overload_.Look(scheduler_.overload(), Clock::Real()->Now())) {
+      LogOverload(news);
+    }
   }
 
   absl::Status ListenForScrapes() {
@@ -176,7 +215,7 @@ class GrpcServer : public Server, private Repository::Listener {
         [this] { return static_cast<double>(scheduler_.untold_requests()); });
     AddProcessSeries(*series);
     auto exporter =
-        Exporter::Start(Address(config_.metrics_port),
+        Exporter::Start(Address(config_.host, config_.metrics_port),
                         {metrics_.collectable(), std::move(series),
                          std::make_shared<RepositorySeries>(*repository_)});
     if (!exporter.ok()) return exporter.status();
@@ -185,35 +224,37 @@ class GrpcServer : public Server, private Repository::Listener {
   }
 
   absl::Status ListenForCalls() {
-    // gRPC tells its log why it cannot listen, not us.
-    const absl::Status can = CheckCanListen(Address(config_.grpc_port));
-    if (!can.ok()) {
-      return absl::UnavailableError(
-          absl::StrCat("cannot serve gRPC on ", can.message(),
-                       "; --grpc_port=0 takes a free port"));
-    }
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    if (config_.channelz == "on") {
+      grpc::channelz::experimental::InitChannelzService();
+    }
     grpc::ServerBuilder builder;
+    builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ,
+                               config_.channelz == "on" ? 1 : 0);
+    if (config_.reflection == "off") {
+      builder.SetOption(std::make_unique<WithoutReflection>());
+    }
+    builder.SetDefaultCompressionAlgorithm(Compression(config_));
     // The largest request that could be admitted, as FP32, and room for the
     // rest of the message.
     const int64_t bytes =
         config_.max_rows_per_request * LargestInput(*repository_) * 4 +
         (64 << 10);
-    const int64_t least = Control(config_) == Repository::Control::kNone
+    const int64_t least = ModelControl(config_) == Repository::Control::kNone
                               ? 1 << 20
                               : kLeastMessage;
     builder.SetMaxReceiveMessageSize(
         static_cast<int>(std::clamp<int64_t>(bytes, least, 1 << 30)));
     // Without it two servers could listen on one port and share its clients.
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-    builder.AddListeningPort(Address(config_.grpc_port),
+    builder.AddListeningPort(Address(config_.host, config_.grpc_port),
                              grpc::InsecureServerCredentials(), &grpc_port_);
     builder.RegisterService(&service_);
     server_ = builder.BuildAndStart();
     if (server_ == nullptr || grpc_port_ == 0) {
-      return absl::UnavailableError(
-          absl::StrCat("cannot serve gRPC on ", Address(config_.grpc_port)));
+      return absl::UnavailableError(absl::StrCat(
+          "cannot serve gRPC on ", Address(config_.host, config_.grpc_port)));
     }
     return absl::OkStatus();
   }
@@ -225,18 +266,24 @@ class GrpcServer : public Server, private Repository::Listener {
   OpenCalls calls_;
   MessagePool<v1::PredictUpdate> updates_;
   Scheduler scheduler_;
+  RequestLog log_;
+  LoadReport load_;
   CallContext context_;  // constant once the models are loaded
   std::unique_ptr<Repository> repository_;
   AnytimeService service_;
   std::unique_ptr<Exporter> exporter_;
   int grpc_port_ = 0;
   std::unique_ptr<grpc::Server> server_;
+  OverloadWatch overload_;  // the ticker's
+  Ticker ticker_;
 };
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     const ServerConfig& config) {
+  TakeGrpcLog();
+  RETURN_IF_ERROR(CheckPorts(config));
   // On this thread, which loads and warms up: with more threads than that, on a
   // busy machine, most of the start would be their waiting for each other.
   SetThreads(config.threads);

@@ -13,7 +13,8 @@ namespace mre {
 // Thread-safe.
 class Server {
  public:
-  // Loads the models, runs each once, and listens. When it returns, the server
+  // Loads the models, runs each once, and listens; a port that is taken is
+  // found before. When it returns, the server
   // serves and its health says so. Leaves the calling thread's products on
   // config.threads threads (SetThreads).
   static absl::StatusOr<std::unique_ptr<Server>> Start(

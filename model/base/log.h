@@ -3,15 +3,20 @@
 #define MRE_MODEL_BASE_LOG_H_
 
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "model/base/log_line.h"
 
 namespace mre {
 
-enum class Severity { kInfo, kWarning, kError };
+// Of all lines from now on; text until then. A process chooses once, before it
+// logs. Thread-safe.
+void SetLogFormat(LogFormat format);
 
-// Writes "I 2026-01-31T12:00:00.000Z text" in one piece. Thread-safe. Control
-// characters in `text` are replaced, so that what a client sends cannot forge
-// lines.
-void Log(Severity severity, absl::string_view text);
+// Writes the line (model/base/log_line.h) in one piece. Thread-safe.
+//
+//   Log(Severity::kInfo, "loaded", {{"model", name}, {"version", 3}});
+void Log(Severity severity, absl::string_view message,
+         absl::Span<const LogField> fields = {});
 
 }  // namespace mre
 

@@ -44,9 +44,7 @@ absl::StatusOr<std::unique_ptr<Exporter>> Exporter::Start(
   // The library's own error does not say why.
   const absl::Status can = CheckCanListen(address);
   if (!can.ok()) {
-    return absl::UnavailableError(
-        absl::StrCat("cannot serve metrics on ", can.message(),
-                     "; --metrics_port=0 takes a free port"));
+    return CannotServe("metrics", "metrics_port", can);
   }
   try {
     auto exposer = std::make_unique<prometheus::Exposer>(address, 1);

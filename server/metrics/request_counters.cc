@@ -10,6 +10,10 @@ constexpr const char* kMethodNames[kMethods] = {
 
 }  // namespace
 
+absl::string_view MethodName(Method method) {
+  return kMethodNames[static_cast<int>(method)];
+}
+
 RequestCounters::RequestCounters(
     prometheus::Family<prometheus::Counter>& family, prometheus::Labels labels)
     : family_(family), labels_(std::move(labels)) {}

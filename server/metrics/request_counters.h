@@ -10,6 +10,7 @@
 #include <atomic>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 
 namespace mre {
 
@@ -21,6 +22,9 @@ enum class Method {
   kGetModel,
 };
 inline constexpr int kMethods = 5;
+
+// "Predict", ...
+absl::string_view MethodName(Method method);
 
 // Thread-safe. A series appears in the family with its first call and is not
 // searched for by its labels again.

@@ -14,8 +14,19 @@
 namespace mre {
 namespace {
 
+absl::StatusCode CodeOf(int error) {
+  switch (error) {
+    case EADDRINUSE:
+      return absl::StatusCode::kAlreadyExists;
+    case EADDRNOTAVAIL:
+      return absl::StatusCode::kInvalidArgument;
+    default:
+      return absl::StatusCode::kUnavailable;
+  }
+}
+
 // Calls use(socket, address) for the first address that "HOST:PORT" stands for;
-// `use` returns 0 or sets errno. UNAVAILABLE says what went wrong.
+// `use` returns 0 or sets errno. The error says what went wrong.
 template <typename Use>
 absl::Status WithSocket(absl::string_view address, Use use) {
   const size_t colon = address.rfind(':');
@@ -29,14 +40,14 @@ absl::Status WithSocket(absl::string_view address, Use use) {
   const int error =
       getaddrinfo(std::string(host).c_str(), port.c_str(), &hints, &found);
   if (error != 0) {
-    return absl::UnavailableError(
+    return absl::InvalidArgumentError(
         absl::StrCat(address, ": ", gai_strerror(error)));
   }
   const int fd = socket(found->ai_family, found->ai_socktype | SOCK_CLOEXEC, 0);
   absl::Status status;
   if (fd < 0 || use(fd, *found) != 0) {
-    status = absl::UnavailableError(
-        absl::StrCat(address, ": ", std::strerror(errno)));
+    status = absl::Status(CodeOf(errno),
+                          absl::StrCat(address, ": ", std::strerror(errno)));
   }
   if (fd >= 0) close(fd);
   freeaddrinfo(found);
@@ -53,6 +64,18 @@ absl::Status CheckCanListen(absl::string_view address) {
     const int bound = bind(fd, to.ai_addr, to.ai_addrlen);
     return bound != 0 ? bound : listen(fd, 1);
   });
+}
+
+absl::Status CannotServe(absl::string_view what, absl::string_view port_flag,
+                         const absl::Status& why) {
+  std::string advice;
+  if (absl::IsAlreadyExists(why)) {
+    advice = absl::StrCat("; --", port_flag, "=0 takes a free port");
+  } else if (absl::IsInvalidArgument(why)) {
+    advice = "; --host must be an address of this machine";
+  }
+  return absl::UnavailableError(
+      absl::StrCat("cannot serve ", what, " on ", why.message(), advice));
 }
 
 void ConnectOnce(absl::string_view address) {

@@ -43,8 +43,9 @@ void Lane::Begin(std::shared_ptr<Request> request, uint32_t row,
   active.handle =
       engine_->Begin(request->input(row), {spec.sampled, spec.seed, row},
                      active.budget.thresholds, active.quiet);
-  telemetry_->RowStarted(now - request->admitted());
-  request->RowBegun();
+  const absl::Duration queued = now - request->admitted();
+  telemetry_->RowStarted(queued);
+  request->RowBegun(queued);
   active.request = std::move(request);
   rows_.push_back(std::move(active));
 }

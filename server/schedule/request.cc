@@ -80,8 +80,19 @@ bool Request::Wants(uint32_t step, bool final) const {
   return spec_.delivery != Delivery::kFinal && step % spec_.every == 0;
 }
 
+Request::Spent Request::spent() const {
+  absl::MutexLock lock(&mu_);
+  Spent spent = spent_;
+  spent.queued = absl::Nanoseconds(longest_queued_ns_.load());
+  return spent;
+}
+
 bool Request::Put(Prediction prediction) {
   absl::MutexLock lock(&mu_);
+  if (prediction.final()) {
+    spent_.steps += prediction.step;
+    spent_.macs += prediction.macs;
+  }
   const bool complete = prediction.final() && --rows_left_ == 0;
   PutInOutbox(std::move(prediction));
   return complete;

@@ -88,6 +88,13 @@ class Request {
   void Cancel();
   // Ends each row with its best prediction so far (CLIENT_STOP).
   void Stop();
+  // What its rows have taken so far.
+  struct Spent {
+    uint64_t steps = 0;     // of rows that have ended
+    uint64_t macs = 0;      // of rows that have ended
+    absl::Duration queued;  // of the row that waited longest and has begun
+  };
+  Spent spent() const;
   // Replaces the budget of all rows that still run.
   void SetBudget(const Budget& budget);
   // After it returns the listener is not called again.
@@ -101,7 +108,12 @@ class Request {
   // Until RowBegun of the row: nobody needs it once every row has begun,
   // however long the call stays open.
   std::span<const float> input(uint32_t row) const;
-  void RowBegun() {
+  void RowBegun(absl::Duration queued) {
+    int64_t longest = longest_queued_ns_.load(std::memory_order_relaxed);
+    const int64_t ns = absl::ToInt64Nanoseconds(queued);
+    while (longest < ns && !longest_queued_ns_.compare_exchange_weak(
+                               longest, ns, std::memory_order_relaxed)) {
+    }
     if (rows_begun_.fetch_add(1, std::memory_order_acq_rel) + 1 == spec_.rows) {
       input_ = {};
     }
@@ -147,6 +159,7 @@ class Request {
   std::atomic<uint32_t> budget_version_{0};
   std::atomic<bool> touched_{false};
   std::atomic<uint32_t> rows_begun_{0};
+  std::atomic<int64_t> longest_queued_ns_{0};
 
   // Held while the listener is called, so that Detach waits for it.
   absl::Mutex listener_mu_;
@@ -161,6 +174,7 @@ class Request {
   bool paused_ ABSL_GUARDED_BY(mu_) = false;  // OutboxFull said yes
   uint32_t rows_left_ ABSL_GUARDED_BY(mu_);   // without final in the outbox
   bool told_complete_ ABSL_GUARDED_BY(mu_) = false;
+  Spent spent_ ABSL_GUARDED_BY(mu_);  // but for `queued`
 };
 
 }  // namespace mre

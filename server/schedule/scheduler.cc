@@ -61,14 +61,14 @@ absl::Status Scheduler::Submit(std::shared_ptr<Request> request) {
   // bound them.
   const int64_t waiting = queue_.rows() + untold_requests();
   if (waiting + rows > options_.max_queued_rows) {
-    return absl::ResourceExhaustedError(absl::StrCat(
+    return Refuse(absl::StrCat(
         "the queue is full: ", waiting, " rows wait, the request has ", rows,
         ", the limit is ", options_.max_queued_rows, "; retry later"));
   }
   const absl::Time now = options_.clock->Now();
   const absl::Duration waited = queue_.Waited(request->spec().client, now);
   if (waited > options_.max_wait) {
-    return absl::ResourceExhaustedError(absl::StrCat(
+    return Refuse(absl::StrCat(
         "the server is overloaded: a row of this client has waited for ",
         absl::FormatDuration(absl::Trunc(waited, absl::Milliseconds(1))),
         ", the limit is ", absl::FormatDuration(options_.max_wait),
@@ -79,6 +79,25 @@ absl::Status Scheduler::Submit(std::shared_ptr<Request> request) {
   queued_rows_.store(queue_.rows());
   work_.SignalAll();
   return absl::OkStatus();
+}
+
+absl::Status Scheduler::Refuse(const std::string& why) {
+  refused_.fetch_add(1, std::memory_order_relaxed);
+  return absl::ResourceExhaustedError(why);
+}
+
+Scheduler::Overload Scheduler::overload() const {
+  return {.lowered = lowered_workers_.load() > 0,
+          .lowerings = lowerings_.load(),
+          .refused = refused_.load()};
+}
+
+void Scheduler::CountLowered(bool lowered) {
+  if (!lowered) {
+    lowered_workers_.fetch_sub(1);
+  } else if (lowered_workers_.fetch_add(1) == 0) {
+    lowerings_.fetch_add(1);
+  }
 }
 
 void Scheduler::Drain(absl::Duration limit) {
@@ -205,11 +224,13 @@ void Scheduler::AdmitFromQueue(Worker& worker) {
     queue_.PopExpired(now, starting);
     worker.active.fetch_add(static_cast<int64_t>(starting.size() - taken));
     queued_rows_.store(queue_.rows());
+    const bool lowered = pass.level > 0;
     pass.level = NextLevel(options_.brownout,
                            {.waited = queue_.Waited(now),
                             .rows = queue_.rows(),
                             .limit = options_.max_queued_rows},
                            pass.level);
+    if ((pass.level > 0) != lowered) CountLowered(!lowered);
   }
   if (!forget.empty()) ForgetLanes(worker, forget);
   for (const RowQueue::Row& row : starting) Begin(worker, row, now);

@@ -13,6 +13,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -70,6 +71,14 @@ class Scheduler : public Request::Waker {
   // About how long a request refused now should wait before it tries again.
   absl::Duration RetryAfter() const;
 
+  // What there is to tell of overload. The counts only grow.
+  struct Overload {
+    bool lowered = false;    // rows are granted fewer steps right now
+    uint64_t lowerings = 0;  // how often that began
+    uint64_t refused = 0;    // requests, for lack of room or time
+  };
+  Overload overload() const;
+
   int64_t active_rows() const;
   int64_t queued_rows() const { return queued_rows_.load(); }
   // Requests that are complete and have not been told so; each holds a place.
@@ -111,6 +120,10 @@ class Scheduler : public Request::Waker {
   // Takes the lanes of models that are to be forgotten away.
   void ForgetLanes(Worker& worker,
                    const std::vector<const PackedModel*>& models);
+  // Refuses a request for what it says.
+  absl::Status Refuse(const std::string& why);
+  // A worker's level changed between 0 and more.
+  void CountLowered(bool lowered);
   // Moves rows from the queue to the worker's lanes while it has places.
   void AdmitFromQueue(Worker& worker);
   void Begin(Worker& worker, const RowQueue::Row& row, absl::Time now);
@@ -125,6 +138,10 @@ class Scheduler : public Request::Waker {
   const Options options_;
   // A row that moves from the queue to a worker is in both for a moment.
   std::atomic<int64_t> queued_rows_{0};
+
+  std::atomic<int> lowered_workers_{0};
+  std::atomic<uint64_t> lowerings_{0};
+  std::atomic<uint64_t> refused_{0};
 
   mutable absl::Mutex mu_;
   absl::CondVar work_;     // for the workers

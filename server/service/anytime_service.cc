@@ -25,7 +25,7 @@ AnytimeService::PredictInteractive(grpc::CallbackServerContext* rpc) {
 grpc::ServerUnaryReactor* AnytimeService::ListModels(
     grpc::CallbackServerContext* rpc, const v1::ListModelsRequest* /*request*/,
     v1::ListModelsResponse* response) {
-  CallRecord record(context_, Method::kListModels);
+  CallRecord record(context_, Method::kListModels, rpc);
   for (const VersionStatus& status : context_.repository->Index()) {
     FillModelInfo(status, response->add_models());
   }
@@ -38,7 +38,7 @@ grpc::ServerUnaryReactor* AnytimeService::ListModels(
 grpc::ServerUnaryReactor* AnytimeService::GetModel(
     grpc::CallbackServerContext* rpc, const v1::GetModelRequest* request,
     v1::ModelInfo* response) {
-  CallRecord record(context_, Method::kGetModel);
+  CallRecord record(context_, Method::kGetModel, rpc);
   const auto found = context_.repository->Get(
       request->model_name(), request->model_version(), request->model_label());
   if (found.ok()) {
@@ -46,7 +46,7 @@ grpc::ServerUnaryReactor* AnytimeService::GetModel(
     FillModelInfo(*found, response);
   }
   const grpc::Status status = ToGrpcStatus(found.status());
-  record.End(status.error_code());
+  record.End(status.error_code(), status.error_message());
   grpc::ServerUnaryReactor* reactor = rpc->DefaultReactor();
   reactor->Finish(status);
   return reactor;

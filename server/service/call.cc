@@ -49,13 +49,33 @@ bool OpenCalls::AwaitNone(absl::Duration limit) {
   return mu_.AwaitWithTimeout(absl::Condition(&none), limit);
 }
 
-void CallRecord::End(grpc::StatusCode code) {
+void CallRecord::End(grpc::StatusCode code, absl::string_view message) {
+  const absl::Duration total = context_.clock->Now() - arrived_;
   context_.metrics->RequestEnded(model_.get(), method_,
                                  static_cast<absl::StatusCode>(code));
   if (admitted_) {
-    context_.metrics->ForModel(*model_)->RequestTook(context_.clock->Now() -
-                                                     arrived_);
+    context_.metrics->ForModel(*model_)->RequestTook(total);
   }
+  const Request::Spent spent =
+      request_ == nullptr ? Request::Spent() : request_->spent();
+  // A stream of many requests has one trailer; no request's cost is its.
+  if (context_.load != nullptr && method_ != Method::kPredictInteractive) {
+    context_.load->Record(spent.macs, *rpc_);
+  }
+  if (context_.log == nullptr || !context_.log->Takes(code)) return;
+  RequestLine line = {.method = MethodName(method_),
+                      .code = code,
+                      .error = message,
+                      .steps = spent.steps,
+                      .queued = spent.queued,
+                      .total = total,
+                      .request_id = request_id_};
+  if (model_ != nullptr) {
+    line.model = model_->name;
+    line.version = model_->version;
+  }
+  if (request_ != nullptr) line.rows = request_->spec().rows;
+  RequestLog::Write(line, rpc_);
 }
 
 absl::StatusOr<Admitted> Check(const CallContext& context,
@@ -63,6 +83,7 @@ absl::StatusOr<Admitted> Check(const CallContext& context,
                                bool final_only, Request::Listener* listener,
                                const grpc::CallbackServerContext& rpc,
                                CallRecord* record) {
+  if (record != nullptr) record->set_request_id(message.request_id());
   ASSIGN_OR_RETURN(
       std::shared_ptr<const ServedModel> model,
       context.repository->Find(message.model_name(), message.model_version(),
@@ -91,6 +112,7 @@ absl::Status SubmitRequest(const CallContext& context, const Admitted& admitted,
                            CallRecord* record) {
   // Before: once submitted, the call may end at any moment.
   record->set_admitted(true);
+  record->set_request(admitted.request.get());
   absl::Status status = context.scheduler->Submit(admitted.request);
   if (!status.ok()) record->set_admitted(false);
   return status;
@@ -113,8 +135,8 @@ absl::Status Admit(const CallContext& context,
 }
 
 void CancelStalled(grpc::CallbackServerContext* rpc) {
-  Log(Severity::kWarning, absl::StrCat("cancelling a call of ", rpc->peer(),
-                                       ": nobody takes its predictions"));
+  Log(Severity::kWarning, "cancelling a call: nobody takes its predictions",
+      {{"peer", rpc->peer()}});
   rpc->TryCancel();
 }
 

@@ -20,7 +20,9 @@
 #include "server/repository/repository.h"
 #include "server/schedule/scheduler.h"
 #include "server/service/convert.h"
+#include "server/service/load_report.h"
 #include "server/service/message_pool.h"
+#include "server/service/request_log.h"
 
 namespace mre {
 
@@ -60,6 +62,8 @@ struct CallContext {
   Metrics* metrics = nullptr;
   OpenCalls* calls = nullptr;
   MessagePool<v1::PredictUpdate>* updates = nullptr;
+  RequestLog* log = nullptr;         // null: none
+  const LoadReport* load = nullptr;  // null: none
   int64_t max_rows_per_request = 256;
   const Clock* clock = Clock::Real();
 };
@@ -67,22 +71,34 @@ struct CallContext {
 // Counts one call from its arrival to its end. Used by one call only.
 class CallRecord {
  public:
-  CallRecord(const CallContext& context, Method method)
-      : context_(context), method_(method), arrived_(context.clock->Now()) {}
+  // `rpc` outlives it.
+  CallRecord(const CallContext& context, Method method,
+             grpc::CallbackServerContext* rpc)
+      : context_(context),
+        method_(method),
+        rpc_(rpc),
+        arrived_(context.clock->Now()) {}
 
   void set_model(std::shared_ptr<const ServedModel> model) {
     model_ = std::move(model);
   }
   // Only calls whose rows were taken count in mre_request_seconds.
   void set_admitted(bool admitted) { admitted_ = admitted; }
-  // Once, when the outcome is known.
-  void End(grpc::StatusCode code);
+  // What the log says of it. The request outlives the record's end.
+  void set_request(const Request* request) { request_ = request; }
+  void set_request_id(const std::string& id) { request_id_ = id; }
+  // Once, when the outcome is known and before the call's last message, which
+  // may carry a load report.
+  void End(grpc::StatusCode code, absl::string_view message = {});
 
  private:
   const CallContext& context_;
   const Method method_;
+  grpc::CallbackServerContext* const rpc_;
   const absl::Time arrived_;
   std::shared_ptr<const ServedModel> model_;
+  const Request* request_ = nullptr;
+  std::string request_id_;
   bool admitted_ = false;
 };
 

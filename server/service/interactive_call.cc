@@ -50,13 +50,13 @@ class InteractiveCall
       return;
     }
     if (ending_) {
-      Discard(opened.get(), status_.error_code());
+      Discard(opened.get(), status_);
       return;
     }
     const absl::Status status = Handle(opened);
     if (!status.ok()) {
       const grpc::Status wire = ToGrpcStatus(status);
-      Discard(opened.get(), wire.error_code());
+      Discard(opened.get(), wire);
       EndWith(wire);
       return;
     }
@@ -107,7 +107,8 @@ class InteractiveCall
   // One request of the stream. The flags are guarded by the call's mu_.
   struct Open : public Request::Listener {
     explicit Open(InteractiveCall* call)
-        : call(call), record(call->context_, Method::kPredictInteractive) {}
+        : call(call),
+          record(call->context_, Method::kPredictInteractive, call->rpc_) {}
     void OnReady() override { call->Ready(this); }
     // Nothing on the stream is read: no request of it can go on.
     void OnStalled() override { CancelStalled(call->rpc_); }
@@ -141,12 +142,14 @@ class InteractiveCall
     }
     if (admitted.ok()) open->admitted = *std::move(admitted);
     open->admitted.request_id = control_.request_id();
+    open->record.set_request_id(control_.request_id());
     return open;
   }
 
   // Counts an open that no answer will tell of; null: none.
-  static void Discard(Open* opened, grpc::StatusCode code) {
-    if (opened != nullptr) opened->record.End(code);
+  static void Discard(Open* opened, const grpc::Status& status) {
+    if (opened == nullptr) return;
+    opened->record.End(status.error_code(), status.error_message());
   }
 
   // Takes `opened` unless it returns an error, which ends the stream.
@@ -194,7 +197,8 @@ class InteractiveCall
     if (status.ok()) {
       open_[id] = std::move(open);
     } else {
-      open->record.End(static_cast<grpc::StatusCode>(status.code()));
+      open->record.End(static_cast<grpc::StatusCode>(status.code()),
+                       status.message());
       Refuse(id, status);
     }
   }
@@ -209,7 +213,8 @@ class InteractiveCall
     }
     // It cannot go on with a budget that its client no longer wants.
     open.admitted.request->Cancel();
-    Forget(&open, grpc::StatusCode::INVALID_ARGUMENT);
+    Forget(&open, grpc::StatusCode::INVALID_ARGUMENT,
+           budget.status().message());
     Refuse(id, budget.status());
   }
 
@@ -227,10 +232,10 @@ class InteractiveCall
   }
 
   // Takes a request out of open_ and ready_.
-  void Forget(Open* open, grpc::StatusCode code)
+  void Forget(Open* open, grpc::StatusCode code, absl::string_view message = {})
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     open->ended = true;
-    open->record.End(code);
+    open->record.End(code, message);
     std::erase(ready_, open);
     const auto it = open_.find(open->admitted.request_id);
     ended_.push_back(std::move(it->second));
@@ -292,7 +297,7 @@ class InteractiveCall
     status_ = status;
     for (auto& [id, open] : open_) {
       open->admitted.request->Cancel();
-      open->record.End(status.error_code());
+      open->record.End(status.error_code(), status.error_message());
     }
     // Finish must wait for a write in flight.
     if (!writing_) FinishOnce();

@@ -19,7 +19,7 @@ class PredictCall : public grpc::ServerUnaryReactor, public Request::Listener {
       : context_(context),
         rpc_(rpc),
         response_(response),
-        record_(context, Method::kPredict) {
+        record_(context, Method::kPredict, rpc) {
     context_.calls->Enter(nullptr);
     const absl::Status status = Admit(context_, *message, /*final_only=*/true,
                                       this, rpc_, &record_, &admitted_);
@@ -61,7 +61,7 @@ class PredictCall : public grpc::ServerUnaryReactor, public Request::Listener {
  private:
   void End(const grpc::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     finished_ = true;
-    record_.End(status.error_code());
+    record_.End(status.error_code(), status.error_message());
     Finish(status);
   }
 
@@ -81,7 +81,9 @@ class StreamCall : public grpc::ServerWriteReactor<v1::PredictUpdate>,
  public:
   StreamCall(const CallContext& context, grpc::CallbackServerContext* rpc,
              const v1::PredictRequest* message)
-      : context_(context), rpc_(rpc), record_(context, Method::kPredictStream) {
+      : context_(context),
+        rpc_(rpc),
+        record_(context, Method::kPredictStream, rpc) {
     context_.calls->Enter(nullptr);
     context_.metrics->StreamOpened();
     const absl::Status status = Admit(context_, *message, /*final_only=*/false,
@@ -156,7 +158,7 @@ class StreamCall : public grpc::ServerWriteReactor<v1::PredictUpdate>,
 
   void End(const grpc::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     finished_ = true;
-    record_.End(status.error_code());
+    record_.End(status.error_code(), status.error_message());
     Finish(status);
   }
 

@@ -406,9 +406,33 @@ def log_fuzz():
     yield "deep", b"\x00" + b"[" * 70 + b"]" * 70 + b"\n"
 
 
+def server_config_fuzz():
+    yield "whole", b"""// A comment.
+{"model_repository": "m", "threads": 2, "max_queue_ms": 0.5, "brownout": true,
+ "load_model": ["a", "b"], /* and */ "models": {
+   "a": {"versions": "latest:2", "labels": {"stable": 3, "canary": 4}},
+   "b": {"versions": [1, 3]}, "c": {"versions": "all"}}}"""
+    yield "twice", b'{"host": "a", "host": "b"}'
+    yield "deep", b'{"a": ' + b"[" * 9 + b"]" * 9 + b"}"
+    yield "wrong", b"""{"host": null, "grpc_port": {}, "models": {
+        "../a": {}, "a": {"versions": [0], "labels": {"1": 1, "x": 0}}}}"""
+    yield "controls", b'{"host": "a\\u0000b", "\\n": 1}'
+    yield "not_json", b"threads=2\n"
+
+
+def log_line_fuzz():
+    yield "text", b"loaded a=b \"c\"\\\n\x00\x7f"
+    yield "utf8", "\u00e9\u20ac\U0001f600".encode()
+    yield "no_utf8", b"\xc0\xaf\xed\xa0\x80\xf4\x90\x80\x80\xff\xc3"
+    yield "traceparent", (b"00-4bf92f3577b34da6a3ce929d0e0e4736-"
+                          b"00f067aa0ba902b7-01")
+    yield "later", b"cc-" + b"1" * 32 + b"-" + b"2" * 16 + b"-00-more"
+
+
 TARGETS = [checkpoint_fuzz, cifar10_fuzz, config_fuzz, idx_fuzz, log_fuzz,
-           plan_fuzz, png_fuzz, request_fuzz, run_result_fuzz, safetensors_fuzz,
-           state_fuzz, text_windows_fuzz, usps_fuzz]
+           log_line_fuzz, plan_fuzz, png_fuzz, request_fuzz, run_result_fuzz,
+           safetensors_fuzz, server_config_fuzz, state_fuzz, text_windows_fuzz,
+           usps_fuzz]
 
 
 def main():

@@ -62,10 +62,10 @@ HOMES = [
     ("JSON", r"nlohmann/",
      r"model/io/safetensors\.cc|model/net/config_json\.cc|"
      r"model/(cli|compare|eval|train)/.*\.cc|model/train/json_fields\.h|"
-     r"client/loadtest/report_json\.cc"),
+     r"client/loadtest/report_json\.cc|server/config_file\.cc"),
     ("CLI11", r"CLI/",
      r"client/(cli|loadtest)/main\.cc|client/console/(request_flags|usage)\.cc|"
-     r"model/cli/main\.cc|server/config\.cc"),
+     r"model/cli/main\.cc|server/(config|flags|flag_checks)\.(cc|h)"),
 ]
 
 # Lines: more than SOFT is a warning, more than HARD an error, except for the
