@@ -6,6 +6,7 @@
 #include <string>
 
 #include "model/math/kernels.h"
+#include "server/door/options.h"
 
 namespace mre {
 
@@ -13,9 +14,10 @@ namespace mre {
 struct ServerConfig {
   std::string model_repository;
   std::string host = "127.0.0.1";
-  int grpc_port = 8001;     // 0: a free one
-  int metrics_port = 8002;  // 0: a free one
-  int threads = 1;          // of the engine
+  int grpc_port = 8001;      // 0: a free one
+  int metrics_port = 8002;   // 0: a free one
+  std::string metrics_host;  // empty: host
+  int threads = 1;           // of the engine
   // "auto": bf16 where the CPU is faster at it (AMX), else f32.
   std::string precision = "auto";
   int64_t max_active_rows = 256;
@@ -29,6 +31,7 @@ struct ServerConfig {
   uint32_t brownout_floor = 4;
   double stall_seconds = 60;  // 0: no limit
   double drain_seconds = 30;
+  DoorOptions door;
 };
 
 // "auto" resolved for this CPU.

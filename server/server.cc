@@ -14,6 +14,12 @@
 #include "model/base/status_macros.h"
 #include "model/base/version.h"
 #include "model/math/parallel.h"
+#include "server/door/acceptor.h"
+#include "server/door/connections.h"
+#include "server/door/door.h"
+#include "server/door/exposure.h"
+#include "server/door/limits.h"
+#include "server/door/listener.h"
 #include "server/metrics/exporter.h"
 #include "server/metrics/metrics.h"
 #include "server/metrics/process.h"
@@ -69,10 +75,13 @@ BrownoutOptions Brownout(const ServerConfig& config) {
 
 class GrpcServer : public Server {
  public:
-  GrpcServer(const ServerConfig& config,
+  GrpcServer(const ServerConfig& config, std::unique_ptr<Door> door,
              std::unique_ptr<const Repository> repository)
       : config_(config),
+        door_(std::move(door)),
         repository_(std::move(repository)),
+        connections_(
+            ConnectionLimit(config.door.max_connections, RaiseFileLimit())),
         metrics_(*repository_, kVersion),
         scheduler_({.max_active_rows = config.max_active_rows,
                     .max_queued_rows = config.max_queued_rows,
@@ -84,7 +93,8 @@ class GrpcServer : public Server {
                                        : absl::Seconds(config.stall_seconds),
                     .brownout = Brownout(config),
                     .threads = config.threads}),
-        context_({.repository = repository_.get(),
+        context_({.door = door_.get(),
+                  .repository = repository_.get(),
                   .scheduler = &scheduler_,
                   .metrics = &metrics_,
                   .calls = &calls_,
@@ -94,6 +104,7 @@ class GrpcServer : public Server {
 
   ~GrpcServer() override {
     if (server_ == nullptr) return;
+    if (acceptor_ != nullptr) acceptor_->Stop();
     server_->Shutdown(std::chrono::system_clock::now());
     server_->Wait();
   }
@@ -101,6 +112,12 @@ class GrpcServer : public Server {
   absl::Status Listen() {
     for (const ServedModel* model : repository_->List()) {
       if (model->ready()) WarmUp(*model);
+    }
+    if (connections_.limit() < config_.door.max_connections) {
+      Log(Severity::kWarning,
+          absl::StrCat("--max_connections=", config_.door.max_connections,
+                       " is lowered to ", connections_.limit(),
+                       ": the process may not open more files (ulimit -Hn)"));
     }
     RETURN_IF_ERROR(ListenForScrapes());
     RETURN_IF_ERROR(ListenForCalls());
@@ -120,6 +137,7 @@ class GrpcServer : public Server {
     if (!calls_.AwaitNone(kLastWrites)) {
       Log(Severity::kWarning, "cancelling calls whose clients do not read");
     }
+    acceptor_->Stop();
     server_->Shutdown(std::chrono::system_clock::now());
     Log(Severity::kInfo, "drained");
   }
@@ -129,16 +147,39 @@ class GrpcServer : public Server {
     for (const ServedModel* model : repository_->List()) {
       if (model->ready()) ++ready;
     }
-    return absl::StrCat("mre-server ready grpc=", Address(grpc_port_),
-                        " metrics=", Address(exporter_->port()),
-                        " models=", ready);
+    return absl::StrCat(
+        "mre-server ready grpc=", Address(config_.host, acceptor_->port()),
+        " metrics=", Address(MetricsHost(), exporter_->port()),
+        " models=", ready);
   }
 
  private:
-  std::string Address(int port) const {
-    const bool ipv6 = config_.host.find(':') != std::string::npos;
-    return ipv6 ? absl::StrCat("[", config_.host, "]:", port)
-                : absl::StrCat(config_.host, ":", port);
+  static std::string Address(const std::string& host, int port) {
+    const bool ipv6 = host.find(':') != std::string::npos;
+    return ipv6 ? absl::StrCat("[", host, "]:", port)
+                : absl::StrCat(host, ":", port);
+  }
+
+  const std::string& MetricsHost() const {
+    return config_.metrics_host.empty() ? config_.host : config_.metrics_host;
+  }
+
+  void AddDoorSeries(ScrapedSeries& series) {
+    series.AddGauge("mre_connections", "Connections that are open.", [this] {
+      return static_cast<double>(connections_.open());
+    });
+    series.AddCounter(
+        "mre_connections_refused_total",
+        "Connections that were reset, for there was no room for them.",
+        [this] { return static_cast<double>(connections_.refused()); });
+    if (!door_->certificate_expiry().has_value()) return;
+    series.AddGauge(
+        "mre_tls_certificate_expiry_seconds",
+        "When the certificate that is served expires, in seconds of Unix time.",
+        [this] {
+          return absl::ToDoubleSeconds(*door_->certificate_expiry() -
+                                       absl::UnixEpoch());
+        });
   }
 
   absl::Status ListenForScrapes() {
@@ -156,9 +197,10 @@ class GrpcServer : public Server {
         "mre_untold_requests",
         "Requests that are complete and wait to be written.",
         [this] { return static_cast<double>(scheduler_.untold_requests()); });
+    AddDoorSeries(*series);
     AddProcessSeries(*series);
     auto exporter =
-        Exporter::Start(Address(config_.metrics_port),
+        Exporter::Start(Address(MetricsHost(), config_.metrics_port),
                         {metrics_.collectable(), std::move(series)});
     if (!exporter.ok()) return exporter.status();
     exporter_ = *std::move(exporter);
@@ -166,40 +208,50 @@ class GrpcServer : public Server {
   }
 
   absl::Status ListenForCalls() {
-    // gRPC tells its log why it cannot listen, not us.
-    const absl::Status can = CheckCanListen(Address(config_.grpc_port));
-    if (!can.ok()) {
-      return absl::UnavailableError(
-          absl::StrCat("cannot serve gRPC on ", can.message(),
-                       "; --grpc_port=0 takes a free port"));
-    }
+    const std::string address = Address(config_.host, config_.grpc_port);
+    const auto cannot = [](absl::string_view why) {
+      return absl::UnavailableError(absl::StrCat(
+          "cannot serve gRPC on ", why, "; --grpc_port=0 takes a free port"));
+    };
+    // The listener is content with one of several addresses of a name.
+    const absl::Status can = CheckCanListen(address);
+    if (!can.ok()) return cannot(can.message());
+    auto listener =
+        Listener::Open(config_.host, config_.grpc_port,
+                       absl::Seconds(config_.door.keepalive_timeout_seconds));
+    if (!listener.ok()) return cannot(listener.status().message());
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     grpc::ServerBuilder builder;
-    // The largest request that could be admitted, as FP32, and room for the
-    // rest of the message.
-    const int64_t bytes =
-        config_.max_rows_per_request * LargestInput(*repository_) * 4 +
-        (64 << 10);
-    builder.SetMaxReceiveMessageSize(
-        static_cast<int>(std::clamp<int64_t>(bytes, 1 << 20, 1 << 30)));
-    // Without it two servers could listen on one port and share its clients.
-    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-    builder.AddListeningPort(Address(config_.grpc_port),
-                             grpc::InsecureServerCredentials(), &grpc_port_);
+    // As FP32, and room for the rest of the message.
+    ApplyLimits(config_.door,
+                config_.max_rows_per_request * LargestInput(*repository_) * 4 +
+                    (64 << 10),
+                builder);
+    entrance_ = builder.experimental().AddExternalConnectionAcceptor(
+        grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+        door_->Credentials());
     builder.RegisterService(&service_);
     server_ = builder.BuildAndStart();
-    if (server_ == nullptr || grpc_port_ == 0) {
-      return absl::UnavailableError(
-          absl::StrCat("cannot serve gRPC on ", Address(config_.grpc_port)));
-    }
+    if (server_ == nullptr) return cannot(address);
+    acceptor_ = std::make_unique<Acceptor>(
+        *std::move(listener), &connections_,
+        [this](int listening, int connection) {
+          grpc::experimental::ExternalConnectionAcceptor::
+              NewConnectionParameters taken;
+          taken.listener_fd = listening;
+          taken.fd = connection;
+          entrance_->HandleNewConnection(&taken);
+        });
     return absl::OkStatus();
   }
 
   // Destroyed in reverse: what calls work on goes after the gRPC server, which
   // the destructor has stopped by then.
   const ServerConfig config_;
+  const std::unique_ptr<Door> door_;
   const std::unique_ptr<const Repository> repository_;
+  Connections connections_;
   Metrics metrics_;
   OpenCalls calls_;
   MessagePool<v1::PredictUpdate> updates_;
@@ -207,21 +259,30 @@ class GrpcServer : public Server {
   const CallContext context_;
   AnytimeService service_;
   std::unique_ptr<Exporter> exporter_;
-  int grpc_port_ = 0;
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> entrance_;
   std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<Acceptor> acceptor_;
 };
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     const ServerConfig& config) {
+  // What is wrong with it is known at once, before models are loaded.
+  RETURN_IF_ERROR(CheckExposure(config.door, config.host));
+  ASSIGN_OR_RETURN(auto door, Door::Open(config.door));
+  for (const std::string& warning :
+       ExposureWarnings(config.door, config.host)) {
+    Log(Severity::kWarning, warning);
+  }
   // On this thread, which loads and warms up: with more threads than that, on a
   // busy machine, most of the start would be their waiting for each other.
   SetThreads(config.threads);
   ASSIGN_OR_RETURN(auto repository, Repository::Load(config.model_repository,
                                                      ChosenPrecision(config),
                                                      MaxRowBytes(config)));
-  auto server = std::make_unique<GrpcServer>(config, std::move(repository));
+  auto server = std::make_unique<GrpcServer>(config, std::move(door),
+                                             std::move(repository));
   RETURN_IF_ERROR(server->Listen());
   return server;
 }

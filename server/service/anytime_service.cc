@@ -1,5 +1,6 @@
 #include "server/service/anytime_service.h"
 
+#include "model/base/status_macros.h"
 #include "server/service/convert.h"
 #include "server/service/interactive_call.h"
 #include "server/service/predict_calls.h"
@@ -26,12 +27,16 @@ grpc::ServerUnaryReactor* AnytimeService::ListModels(
     grpc::CallbackServerContext* rpc, const v1::ListModelsRequest* /*request*/,
     v1::ListModelsResponse* response) {
   CallRecord record(context_, Method::kListModels);
-  for (const ServedModel* model : context_.repository->List()) {
-    FillModelInfo(*model, response->add_models());
+  const auto caller = Enter(context_, Scope::kInfer, rpc);
+  if (caller.ok()) {
+    for (const ServedModel* model : context_.repository->List()) {
+      FillModelInfo(*model, response->add_models());
+    }
   }
-  record.End(grpc::StatusCode::OK);
+  const grpc::Status status = ToGrpcStatus(caller.status());
+  record.End(status.error_code());
   grpc::ServerUnaryReactor* reactor = rpc->DefaultReactor();
-  reactor->Finish(grpc::Status::OK);
+  reactor->Finish(status);
   return reactor;
 }
 
@@ -39,13 +44,16 @@ grpc::ServerUnaryReactor* AnytimeService::GetModel(
     grpc::CallbackServerContext* rpc, const v1::GetModelRequest* request,
     v1::ModelInfo* response) {
   CallRecord record(context_, Method::kGetModel);
-  const auto model =
-      context_.repository->Get(request->model_name(), request->model_version());
-  if (model.ok()) {
-    record.set_model(*model);
-    FillModelInfo(**model, response);
-  }
-  const grpc::Status status = ToGrpcStatus(model.status());
+  const auto get = [&]() -> absl::Status {
+    RETURN_IF_ERROR(Enter(context_, Scope::kInfer, rpc).status());
+    ASSIGN_OR_RETURN(const ServedModel* model,
+                     context_.repository->Get(request->model_name(),
+                                              request->model_version()));
+    record.set_model(model);
+    FillModelInfo(*model, response);
+    return absl::OkStatus();
+  };
+  const grpc::Status status = ToGrpcStatus(get());
   record.End(status.error_code());
   grpc::ServerUnaryReactor* reactor = rpc->DefaultReactor();
   reactor->Finish(status);

@@ -1,9 +1,10 @@
 #include "server/service/call.h"
 
+#include <algorithm>
 #include <chrono>
+#include <optional>
 #include <utility>
 
-#include "absl/hash/hash.h"
 #include "absl/strings/str_cat.h"
 #include "model/base/log.h"
 #include "model/base/status_macros.h"
@@ -58,19 +59,33 @@ void CallRecord::End(grpc::StatusCode code) {
   }
 }
 
+namespace {
+
+void AddPushback(int64_t ms, grpc::CallbackServerContext* rpc) {
+  rpc->AddTrailingMetadata("grpc-retry-pushback-ms", absl::StrCat(ms));
+}
+
+}  // namespace
+
+absl::StatusOr<Caller> Enter(const CallContext& context, Scope scope,
+                             grpc::CallbackServerContext* rpc) {
+  absl::StatusOr<Caller> caller = context.door->Enter(*rpc, scope);
+  const std::optional<int64_t> wait = Door::RetryAfterMillis(caller.status());
+  if (wait.has_value()) AddPushback(*wait, rpc);
+  return caller;
+}
+
 absl::StatusOr<Admitted> Check(const CallContext& context,
                                const v1::PredictRequest& message,
                                bool final_only, Request::Listener* listener,
-                               const grpc::CallbackServerContext& rpc,
-                               CallRecord* record) {
+                               const Caller& caller, CallRecord* record) {
   ASSIGN_OR_RETURN(
       const ServedModel* model,
       context.repository->Find(message.model_name(), message.model_version()));
   if (record != nullptr) record->set_model(model);
   ASSIGN_OR_RETURN(Request::Spec spec,
                    ParseRequest(message, *model, context.max_rows_per_request));
-  // A connection is a client.
-  spec.client = absl::HashOf(rpc.peer());
+  spec.client = caller.client;
   spec.telemetry = context.metrics->ForModel(*model);
   if (final_only) spec.delivery = Delivery::kFinal;
   Admitted admitted;
@@ -81,7 +96,10 @@ absl::StatusOr<Admitted> Check(const CallContext& context,
   return admitted;
 }
 
-int64_t RetryAfterMillis(const Scheduler& scheduler) {
+int64_t RetryAfterMillis(const absl::Status& refusal,
+                         const Scheduler& scheduler) {
+  const std::optional<int64_t> asked = Door::RetryAfterMillis(refusal);
+  if (asked.has_value()) return *asked;
   return std::max<int64_t>(absl::ToInt64Milliseconds(scheduler.RetryAfter()),
                            1);
 }
@@ -100,13 +118,12 @@ absl::Status Admit(const CallContext& context,
                    Request::Listener* listener,
                    grpc::CallbackServerContext* rpc, CallRecord* record,
                    Admitted* admitted) {
-  ASSIGN_OR_RETURN(*admitted,
-                   Check(context, message, final_only, listener, *rpc, record));
+  ASSIGN_OR_RETURN(const Caller caller, Enter(context, Scope::kInfer, rpc));
+  ASSIGN_OR_RETURN(
+      *admitted, Check(context, message, final_only, listener, caller, record));
   absl::Status status = SubmitRequest(context, *admitted, record);
   if (absl::IsResourceExhausted(status)) {
-    rpc->AddTrailingMetadata(
-        "grpc-retry-pushback-ms",
-        absl::StrCat(RetryAfterMillis(*context.scheduler)));
+    AddPushback(RetryAfterMillis(status, *context.scheduler), rpc);
   }
   return status;
 }
