@@ -69,9 +69,13 @@ grpc_ssl_server_certificate_config* ServedCertificate::Fetch() {
   if (std::exchange(fetched_, true)) return nullptr;
   const grpc_ssl_pem_key_cert_pair pair = {certificate_.key_pem.c_str(),
                                            certificate_.cert_pem.c_str()};
-  const std::string& roots = certificate_.client_ca_pem;
-  return grpc_ssl_server_certificate_config_create(
-      roots.empty() ? nullptr : roots.c_str(), &pair, 1);
+  // gRPC wants authorities even where no client is asked for a certificate, and
+  // then does nothing with them.
+  const std::string& authorities = certificate_.client_ca_pem.empty()
+                                       ? certificate_.cert_pem
+                                       : certificate_.client_ca_pem;
+  return grpc_ssl_server_certificate_config_create(authorities.c_str(), &pair,
+                                                   1);
 }
 
 }  // namespace mre
