@@ -18,20 +18,20 @@ Precision ChosenPrecision(const ServerConfig& config) {
 
 namespace {
 
-// 0 to `most`; neither nan nor a unit, which CLI::Range lets pass or does not
-// speak of.
-CLI::Validator NumberUpTo(int64_t most) {
+// `least` to `most`; neither nan nor a unit, which CLI::Range lets pass or does
+// not speak of.
+CLI::Validator NumberUpTo(int64_t most, double least = 0) {
   return CLI::Validator(
-      [most](const std::string& text) {
+      [least, most](const std::string& text) {
         double number = 0;
-        if (absl::SimpleAtod(text, &number) && number >= 0 &&
+        if (absl::SimpleAtod(text, &number) && number >= least &&
             number <= static_cast<double>(most)) {
           return std::string();
         }
-        return absl::StrCat("expected a number from 0 to ", most, ", got ",
-                            text);
+        return absl::StrCat("expected a number from ", least, " to ", most,
+                            ", got ", text);
       },
-      absl::StrCat("in [0 - ", most, "]"));
+      absl::StrCat("in [", least, " - ", most, "]"));
 }
 
 void AddBrownout(CLI::App& app, ServerConfig& config) {
@@ -139,7 +139,7 @@ void AddConnectionLimits(CLI::App& app, DoorOptions& door) {
   app.add_option("--handshake_seconds", door.handshake_seconds,
                  "How long a new connection may take to say that it speaks "
                  "HTTP/2, TLS included, before it is closed")
-      ->check(CLI::Range(0.1, 3600.0));
+      ->check(NumberUpTo(3600, 0.1));
   app.add_option("--max_connection_idle_seconds",
                  door.max_connection_idle_seconds,
                  "A connection without calls is closed after this; 0: never")
@@ -160,7 +160,7 @@ void AddConnectionLimits(CLI::App& app, DoorOptions& door) {
   app.add_option("--keepalive_timeout_seconds", door.keepalive_timeout_seconds,
                  "How long the answer to a ping, or to what was sent, may take "
                  "before the connection counts as lost")
-      ->check(CLI::Range(0.1, 3600.0));
+      ->check(NumberUpTo(3600, 0.1));
   app.add_option("--min_ping_seconds", door.min_ping_seconds,
                  "Clients may ping this often; 0: as often as they like")
       ->check(NumberUpTo(kDay));

@@ -105,8 +105,8 @@ void Acceptor::AcceptFrom(int listener) {
 }
 
 void Acceptor::Refuse(int connection, const char* why) {
+  connections_->CountRefused();  // before the client can know
   Reset(connection);
-  connections_->CountRefused();
   const int64_t refused = connections_->refused();
   const absl::Time now = Clock::Real()->Now();
   if (now - warned_ < kWarnEvery) return;

@@ -36,8 +36,9 @@ UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 INFER = "infer-0123456789abcdef"
 ADMIN = "admin-0123456789abcdef"
 SLOW = "slow-0123456789abcdef"
+STREAM = "stream-0123456789abcdef"
 LATER = "later-0123456789abcdef"
-SECRETS = (INFER, ADMIN, SLOW, LATER)
+SECRETS = (INFER, ADMIN, SLOW, STREAM, LATER)
 
 
 class Server:
@@ -100,6 +101,7 @@ class Context:
     def __init__(self, args, folder):
         self.binary = args.server
         self.client = args.client
+        self.loadtest = args.loadtest
         self.repository = f"{args.source}/model/zoo"
         self.folder = folder
         self.authority = Authority(folder, "authority")
@@ -262,7 +264,8 @@ def certificate_replaced(context):
 
 def tokens(context):
     entries = [entry("phone", INFER, "infer"), entry("boss", ADMIN, "admin"),
-               entry("slow", SLOW, "infer", requests_per_second=0.01, burst=2)]
+               entry("slow", SLOW, "infer", requests_per_second=0.01, burst=2),
+               entry("stream", STREAM, "infer", requests_per_second=0.01)]
     path = context.tokens("tokens.json", entries)
     with Server(context, f"--token_file={path}") as server:
         assert server.code(token=INFER) == OK
@@ -303,6 +306,16 @@ def tokens(context):
         assert 90_000 < int(trailing["grpc-retry-pushback-ms"]) <= 100_000
         assert server.code(token=INFER) == OK
 
+        # Each request of a stream counts, and the stream goes on.
+        opens = [b"\x0a\x01" + name + b"\x12\x00" for name in (b"a", b"b", b"c")]
+        with server.channel() as channel:
+            call = channel.stream_stream(
+                "/mre.v1.AnytimeInference/PredictInteractive")
+            updates = list(call(iter(opens), timeout=20, metadata=(
+                ("authorization", f"Bearer {STREAM}"),)))
+            beyond = [b"requests a second" in update for update in updates]
+            assert beyond == [False, True, True], updates
+
         # Replaced by one that is broken, then by a good one.
         with open(path, "w", encoding="utf-8") as file:
             file.write('{"tokens": [{"' + LATER + '": 1}]}')
@@ -320,7 +333,7 @@ def tokens(context):
             assert secret not in told, secret
 
 
-def token_on_the_command_line_client(context):
+def clients_with_a_token(context):
     path = context.tokens("cli.json", [entry("cli", INFER, "infer")])
     secret = os.path.join(context.folder, "secret")
     with open(secret, "w", encoding="utf-8") as file:
@@ -332,6 +345,16 @@ def token_on_the_command_line_client(context):
         assert code == 0, text
         code, text = context.mre(server)
         assert code == 1 and "UNAUTHENTICATED" in text, text
+        # Every kind of call brings it.
+        for method in ("predict", "stream", "interactive"):
+            run = subprocess.run(
+                [context.loadtest, f"--server={server.target}",
+                 f"--method={method}", "--model=fashion-mnist", "--quiet",
+                 "--random_inputs", "--requests=20", "--warmup=0s",
+                 "--max_steps=1", "--json", f"--token_file={secret}"],
+                capture_output=True, text=True, timeout=60)
+            assert run.returncode == 0, run.stderr
+            assert json.loads(run.stdout)["all"]["ok"] == 20, run.stdout
     # Never in the clear to somewhere else; nobody is even asked.
     run = subprocess.run(
         [context.client, "models", "--server=192.0.2.1:1",
@@ -452,11 +475,12 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--server", required=True)
     parser.add_argument("--client", required=True)
+    parser.add_argument("--loadtest", required=True)
     parser.add_argument("--source", required=True)
     parser.add_argument("--only", default="", help="the cases, by name")
     args = parser.parse_args()
     cases = [tls, client_certificates, files_that_cannot_be_served,
-             certificate_replaced, tokens, token_on_the_command_line_client,
+             certificate_replaced, tokens, clients_with_a_token,
              exposure, connection_limit, out_of_file_descriptors, slow_clients]
     passed = 0
     with tempfile.TemporaryDirectory() as folder:
