@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "model/base/version.h"
 #include "model/math/parallel.h"
+#include "server/door_flags.h"
 
 namespace mre {
 
@@ -18,20 +19,20 @@ Precision ChosenPrecision(const ServerConfig& config) {
 
 namespace {
 
-// `least` to `most`; neither nan nor a unit, which CLI::Range lets pass or does
-// not speak of.
-CLI::Validator NumberUpTo(int64_t most, double least = 0) {
+// 0 to `most`; neither nan nor a unit, which CLI::Range lets pass or does not
+// speak of.
+CLI::Validator NumberUpTo(int64_t most) {
   return CLI::Validator(
-      [least, most](const std::string& text) {
+      [most](const std::string& text) {
         double number = 0;
-        if (absl::SimpleAtod(text, &number) && number >= least &&
+        if (absl::SimpleAtod(text, &number) && number >= 0 &&
             number <= static_cast<double>(most)) {
           return std::string();
         }
-        return absl::StrCat("expected a number from ", least, " to ", most,
-                            ", got ", text);
+        return absl::StrCat("expected a number from 0 to ", most, ", got ",
+                            text);
       },
-      absl::StrCat("in [", least, " - ", most, "]"));
+      absl::StrCat("in [0 - ", most, "]"));
 }
 
 void AddBrownout(CLI::App& app, ServerConfig& config) {
@@ -98,97 +99,6 @@ void CheckBrownout(const CLI::App& app, ServerConfig& config) {
   }
 }
 
-// The door's flags.
-
-void AddTls(CLI::App& app, DoorOptions& door) {
-  app.add_option("--tls_cert_file", door.tls_cert_file,
-                 "PEM file of the server's certificate and its chain: calls "
-                 "are taken over TLS only. This and the files below are read "
-                 "again when they change")
-      ->type_name("FILE");
-  app.add_option("--tls_key_file", door.tls_key_file,
-                 "PEM file of the certificate's private key")
-      ->type_name("FILE");
-  app.add_option("--tls_client_ca_file", door.tls_client_ca_file,
-                 "PEM file of authorities: clients must show a certificate of "
-                 "one of them (mTLS)")
-      ->type_name("FILE");
-  app.add_option("--token_file", door.token_file,
-                 "JSON file of tokens: calls need one of them, all but health "
-                 "and reflection. server/README.md shows the file")
-      ->type_name("FILE");
-  app.add_flag("--allow_plaintext_tokens", door.allow_plaintext_tokens,
-               "Take tokens without TLS on a --host that is not loopback: for "
-               "a port that only a proxy with TLS can reach");
-}
-
-void AddConnectionLimits(CLI::App& app, DoorOptions& door) {
-  constexpr int64_t kDay = 86400;
-  app.add_option("--max_message_bytes", door.max_message_bytes,
-                 "Largest request, in bytes; 0: what --max_rows_per_request "
-                 "rows of the largest model take")
-      ->check(CLI::Range(0, 1 << 30));
-  app.add_option("--max_connections", door.max_connections,
-                 "Connections open at once; more are reset. Fewer where the "
-                 "process may not open as many files (ulimit -Hn)")
-      ->check(CLI::Range(1, 1 << 24));
-  app.add_option("--max_streams_per_connection",
-                 door.max_streams_per_connection,
-                 "Calls open at once on a connection; more wait at the client")
-      ->check(CLI::Range(1, 1 << 24));
-  app.add_option("--handshake_seconds", door.handshake_seconds,
-                 "How long a new connection may take to say that it speaks "
-                 "HTTP/2, TLS included, before it is closed")
-      ->check(NumberUpTo(3600, 0.1));
-  app.add_option("--max_connection_idle_seconds",
-                 door.max_connection_idle_seconds,
-                 "A connection without calls is closed after this; 0: never")
-      ->check(NumberUpTo(30 * kDay));
-  app.add_option("--max_connection_age_seconds",
-                 door.max_connection_age_seconds,
-                 "A connection takes no new calls after this, so that clients "
-                 "spread over servers again; 0: never")
-      ->check(NumberUpTo(30 * kDay));
-  app.add_option("--max_connection_age_grace_seconds",
-                 door.max_connection_age_grace_seconds,
-                 "How long calls may then go on; 0: as long as they like")
-      ->check(NumberUpTo(30 * kDay));
-  app.add_option("--keepalive_seconds", door.keepalive_seconds,
-                 "A connection on which nothing came for so long is pinged; "
-                 "0: never")
-      ->check(NumberUpTo(kDay));
-  app.add_option("--keepalive_timeout_seconds", door.keepalive_timeout_seconds,
-                 "How long the answer to a ping, or to what was sent, may take "
-                 "before the connection counts as lost")
-      ->check(NumberUpTo(3600, 0.1));
-  app.add_option("--min_ping_seconds", door.min_ping_seconds,
-                 "Clients may ping this often; 0: as often as they like")
-      ->check(NumberUpTo(kDay));
-  app.add_option("--max_ping_strikes", door.max_ping_strikes,
-                 "Pings that come too early before a connection is closed; 0: "
-                 "any number")
-      ->check(CLI::Range(0, 1000));
-}
-
-void AddDoor(CLI::App& app, ServerConfig& config) {
-  AddTls(app, config.door);
-  AddConnectionLimits(app, config.door);
-}
-
-void CheckDoor(const DoorOptions& door) {
-  const auto needs = [](const char* flag, const std::string& value,
-                        const char* other, const std::string& other_value) {
-    if (value.empty() || !other_value.empty()) return;
-    throw CLI::ValidationError(flag, absl::StrCat("needs ", other, " too"));
-  };
-  needs("--tls_cert_file", door.tls_cert_file, "--tls_key_file",
-        door.tls_key_file);
-  needs("--tls_key_file", door.tls_key_file, "--tls_cert_file",
-        door.tls_cert_file);
-  needs("--tls_client_ca_file", door.tls_client_ca_file, "--tls_cert_file",
-        door.tls_cert_file);
-}
-
 }  // namespace
 
 CommandLine ParseCommandLine(int argc, char** argv) {
@@ -205,9 +115,6 @@ CommandLine ParseCommandLine(int argc, char** argv) {
                  "Directory of <name>/<version>/model.safetensors")
       ->required();
   app.add_option("--host", config.host, "Address to listen on, both ports");
-  app.add_option("--metrics_host", config.metrics_host,
-                 "Address of the metrics port, which has neither TLS nor "
-                 "tokens; if not given --host");
   app.add_option("--grpc_port", config.grpc_port, "gRPC port; 0: a free one")
       ->check(CLI::Range(0, 65535));
   app.add_option("--metrics_port", config.metrics_port,
@@ -236,7 +143,7 @@ CommandLine ParseCommandLine(int argc, char** argv) {
                  "Rows that one request may carry; at most --max_queued_rows")
       ->check(CLI::Range(1, 1 << 20));
   AddBrownout(app, config);
-  AddDoor(app, config);
+  AddDoorFlags(app, config);
   app.add_option("--stall_seconds", config.stall_seconds,
                  "How long a client that wants every step may leave its full "
                  "outbox unread before its call is cancelled; 0: no limit")
@@ -261,7 +168,7 @@ CommandLine ParseCommandLine(int argc, char** argv) {
           "be admitted");
     }
     CheckBrownout(app, config);
-    CheckDoor(config.door);
+    CheckDoorFlags(config);
     line.run = true;
   } catch (const CLI::ParseError& error) {
     line.exit_code = app.exit(error) == 0 ? 0 : 2;

@@ -224,6 +224,23 @@ def files_that_cannot_be_served(context):
         assert all(word in text for word in words), (words, text)
 
 
+def token_files_that_cannot_be_used(context):
+    bad = os.path.join(context.folder, "bad.json")
+    for entries, words in (
+            ([], "1 to 1000 entries"),
+            ([entry("short", INFER[:15], "infer")], '"short"'),
+            ([entry("a", INFER, "infer"), entry("b", INFER, "admin")], '"b"'),
+            ([entry("a", INFER, "infer", **{LATER: 1})], "is not known"),
+            ([entry("a", INFER, ADMIN)], '"scopes"')):
+        path = context.tokens("bad.json", entries)
+        text = context.refused_start(f"--token_file={path}")
+        assert "--token_file" in text and words in text, (words, text)
+        assert not any(secret[:15] in text for secret in SECRETS), text
+    os.unlink(bad)
+    text = context.refused_start(f"--token_file={bad}")
+    assert "--token_file" in text and "No such file" in text, text
+
+
 def certificate_replaced(context):
     cert = os.path.join(context.folder, "live.pem")
     key = os.path.join(context.folder, "live.key")
@@ -480,8 +497,9 @@ def main():
     parser.add_argument("--only", default="", help="the cases, by name")
     args = parser.parse_args()
     cases = [tls, client_certificates, files_that_cannot_be_served,
-             certificate_replaced, tokens, clients_with_a_token,
-             exposure, connection_limit, out_of_file_descriptors, slow_clients]
+             token_files_that_cannot_be_used, certificate_replaced, tokens,
+             clients_with_a_token, exposure, connection_limit,
+             out_of_file_descriptors, slow_clients]
     passed = 0
     with tempfile.TemporaryDirectory() as folder:
         context = Context(args, folder)

@@ -67,7 +67,7 @@ HOMES = [
      r"server/door/tokens\.cc|client/loadtest/report_json\.cc"),
     ("CLI11", r"CLI/",
      r"client/(cli|loadtest)/main\.cc|client/console/(request_flags|usage)\.cc|"
-     r"model/cli/main\.cc|server/config\.cc"),
+     r"model/cli/main\.cc|server/(config|door_flags)\.cc"),
 ]
 
 # Lines: more than SOFT is a warning, more than HARD an error, except for the
