@@ -69,16 +69,16 @@ void AddConnections(CLI::App& app, DoorOptions& door) {
   app.add_option("--max_connection_idle_seconds",
                  door.max_connection_idle_seconds,
                  "A connection without calls is closed after this; 0: never")
-      ->check(Seconds(0, 20 * kDay));
+      ->check(Seconds(0, 10 * kDay));
   app.add_option("--max_connection_age_seconds",
                  door.max_connection_age_seconds,
                  "A connection takes no new calls after this, so that clients "
                  "spread over servers again; 0: never")
-      ->check(Seconds(0, 20 * kDay));
+      ->check(Seconds(0, 10 * kDay));
   app.add_option("--max_connection_age_grace_seconds",
                  door.max_connection_age_grace_seconds,
                  "How long calls may then go on; 0: as long as they like")
-      ->check(Seconds(0, 20 * kDay));
+      ->check(Seconds(0, 10 * kDay));
 }
 
 void AddPings(CLI::App& app, DoorOptions& door) {

@@ -65,8 +65,8 @@ TEST(ServerConfigTest, ACertificateAndItsKeyNeedEachOther) {
   EXPECT_EQ(Parse({"--tls_cert_file=a"}).exit_code, 2);
   EXPECT_EQ(Parse({"--tls_key_file=a"}).exit_code, 2);
   EXPECT_EQ(Parse({"--tls_client_ca_file=a"}).exit_code, 2);
-  const CommandLine line = Parse({"--tls_cert_file=a", "--tls_key_file=b",
-                                  "--tls_client_ca_file=c"});
+  const CommandLine line = Parse(
+      {"--tls_cert_file=a", "--tls_key_file=b", "--tls_client_ca_file=c"});
   EXPECT_TRUE(line.run);
   EXPECT_EQ(line.config.door.tls_key_file, "b");
 }
