@@ -434,6 +434,38 @@ def connection_limit(context):
         eventually(lambda: server.code(method=HEALTH) == OK, "a place free")
 
 
+def limits_of_a_connection(context):
+    with Server(context, "--max_streams_per_connection=1",
+                "--max_message_bytes=1000",
+                "--max_connection_idle_seconds=1") as server:
+        big = b"\x1a\xd0\x0f" + bytes(2000)
+        with server.channel() as channel:
+            try:
+                channel.unary_unary("/mre.v1.AnytimeInference/Predict")(
+                    big, timeout=20)
+                raise AssertionError("a request that is too large")
+            except grpc.RpcError as error:
+                assert error.code() == RESOURCE_EXHAUSTED, error
+                assert "1000" in error.details(), error
+        with server.channel() as channel:
+            held = channel.unary_stream("/grpc.health.v1.Health/Watch")(b"")
+            assert next(held) == SERVING
+            try:
+                # It waits here, in the client, for the stream to end.
+                channel.unary_unary(HEALTH)(b"", timeout=2)
+                raise AssertionError("a second stream")
+            except grpc.RpcError as error:
+                assert error.code() == grpc.StatusCode.DEADLINE_EXCEEDED, error
+            assert server.code(method=HEALTH) == OK
+            held.cancel()
+            assert channel.unary_unary(HEALTH)(b"", timeout=20) == SERVING
+            # Nobody asks any more.
+            eventually(lambda: server.value("mre_connections") == 0,
+                       "the idle connection closed")
+            # The client connects anew by itself.
+            assert channel.unary_unary(HEALTH)(b"", timeout=20) == SERVING
+
+
 def out_of_file_descriptors(context):
     """With none left the server refuses, and serves again when there are."""
     with Server(context) as server:
@@ -499,7 +531,7 @@ def main():
     cases = [tls, client_certificates, files_that_cannot_be_served,
              token_files_that_cannot_be_used, certificate_replaced, tokens,
              clients_with_a_token, exposure, connection_limit,
-             out_of_file_descriptors, slow_clients]
+             limits_of_a_connection, out_of_file_descriptors, slow_clients]
     passed = 0
     with tempfile.TemporaryDirectory() as folder:
         context = Context(args, folder)
