@@ -27,12 +27,13 @@ packages_of() {
       g++ cmake ninja-build pkg-config \
       libgrpc++-dev protobuf-compiler-grpc libprotobuf-dev protobuf-compiler \
       libdnnl-dev ocl-icd-opencl-dev libabsl-dev prometheus-cpp-dev \
-      nlohmann-json3-dev zlib1g-dev libpng-dev libcli11-dev ;;
+      nlohmann-json3-dev zlib1g-dev libpng-dev libcli11-dev libssl-dev ;;
     # curl: asks for the metrics page. prometheus: promtool, and a real scrape.
+    # openssl: makes the certificates of the door's tests.
     test) echo \
       libgtest-dev libgmock-dev dataset-fashion-mnist \
       python3 python3-numpy python3-grpcio python3-grpc-tools \
-      gnuplot-nox prometheus curl procps xz-utils ca-certificates ;;
+      gnuplot-nox prometheus curl openssl procps xz-utils ca-certificates ;;
     # curl: for the metrics, as the demo suggests.
     demo) echo \
       dataset-fashion-mnist curl ;;
@@ -48,7 +49,7 @@ packages_of() {
     runtime) echo \
       libgrpc++1.51 libprotobuf32 libabsl20220623 libdnnl2 libgomp1 \
       libprometheus-cpp-core1.0 libprometheus-cpp-pull1.0 \
-      libpng16-16 zlib1g ;;
+      libpng16-16 libssl3 zlib1g ;;
     *) return 1 ;;
   esac
 }

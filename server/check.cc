@@ -17,7 +17,7 @@ namespace mre {
 int CheckModels(const ServerConfig& config) {
   SetThreads(config.threads);
   // What is refused the repository logs, each version with its reason.
-  const auto repository = OpenRepository(config, /*listener=*/nullptr);
+  const auto repository = OpenRepository(config, /*observer=*/nullptr);
   if (!repository.ok()) {
     Log(Severity::kError, repository.status().message());
     return 1;

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "model/math/kernels.h"
+#include "server/door/options.h"
 #include "server/repository/model_settings.h"
 
 namespace mre {
@@ -27,9 +28,10 @@ struct ServerConfig {
   std::vector<std::string> load_model;  // with "explicit"; "*": all
   std::string version_policy = "latest";
   std::string host = "127.0.0.1";
-  int grpc_port = 8001;     // 0: a free one
-  int metrics_port = 8002;  // 0: a free one
-  int threads = 1;          // of the engine
+  int grpc_port = 8001;      // 0: a free one
+  int metrics_port = 8002;   // 0: a free one
+  std::string metrics_host;  // empty: host
+  int threads = 1;           // of the engine
   // "auto": bf16 where the CPU is faster at it (AMX), else f32.
   std::string precision = "auto";
 
@@ -45,6 +47,8 @@ struct ServerConfig {
   double brownout_full_ms = 250;
   double brownout_end_ms = 25;
   uint32_t brownout_floor = 4;
+
+  DoorOptions door;
 
   std::string log_format = "text";      // or "json"
   std::string log_requests = "errors";  // or "none", "all"

@@ -3,10 +3,12 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "model/base/loopback.h"
+#include "server/door_flags.h"
 #include "server/flag_checks.h"
 
 namespace mre {
@@ -21,6 +23,9 @@ class Problems {
   template <typename... Texts>
   void Add(const std::string& flag, const Texts&... texts) {
     problems_.push_back({flag, absl::StrCat(texts...)});
+  }
+  void Add(std::vector<FlagProblem> more) {
+    std::move(more.begin(), more.end(), std::back_inserter(problems_));
   }
   std::vector<FlagProblem> Take() { return std::move(problems_); }
 
@@ -236,6 +241,7 @@ void AddAllFlags(CLI::App& app, ServerConfig& config) {
   AddServingFlags(app, config);
   AddLimitFlags(app, config);
   AddBrownoutFlags(app, config);
+  AddDoorFlags(app, config);
   AddLogFlags(app, config);
   AddTransportFlags(app, config);
 }
@@ -246,6 +252,7 @@ std::vector<FlagProblem> CheckFlags(const CLI::App& app, ServerConfig& config) {
   CheckServing(config, problems);
   CheckLimits(app, config, problems);
   CheckBrownout(app, config, problems);
+  problems.Add(CheckDoorFlags(config));
   CheckTransport(config, problems);
   return problems.Take();
 }

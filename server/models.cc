@@ -31,7 +31,7 @@ Repository::Control ModelControl(const ServerConfig& config) {
 }
 
 absl::StatusOr<std::unique_ptr<Repository>> OpenRepository(
-    const ServerConfig& config, Repository::Listener* listener) {
+    const ServerConfig& config, Repository::Observer* observer) {
   Repository::Options options;
   options.load = {.root = config.model_repository,
                   .precision = ChosenPrecision(config),
@@ -45,7 +45,7 @@ absl::StatusOr<std::unique_ptr<Repository>> OpenRepository(
       return ReadModelSettings(file);
     };
   }
-  options.listener = listener;
+  options.observer = observer;
   return Repository::Open(std::move(options));
 }
 

@@ -13,9 +13,9 @@ namespace mre {
 // Loads the versions that are to be served at the start, at the chosen
 // precision, refusing models of which the rows that may be alive would fill the
 // machine's memory; follows the configuration file's "models" from then on.
-// `listener` may be null.
+// `observer` may be null.
 absl::StatusOr<std::unique_ptr<Repository>> OpenRepository(
-    const ServerConfig& config, Repository::Listener* listener);
+    const ServerConfig& config, Repository::Observer* observer);
 
 // How the flag's value reads.
 Repository::Control ModelControl(const ServerConfig& config);

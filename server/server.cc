@@ -15,6 +15,12 @@
 #include "model/base/status_macros.h"
 #include "model/base/version.h"
 #include "model/math/parallel.h"
+#include "server/door/acceptor.h"
+#include "server/door/connections.h"
+#include "server/door/door.h"
+#include "server/door/exposure.h"
+#include "server/door/limits.h"
+#include "server/door/listener.h"
 #include "server/metrics/exporter.h"
 #include "server/metrics/metrics.h"
 #include "server/metrics/process.h"
@@ -80,6 +86,10 @@ std::string Address(const std::string& host, int port) {
               : absl::StrCat(host, ":", port);
 }
 
+const std::string& MetricsHost(const ServerConfig& config) {
+  return config.metrics_host.empty() ? config.host : config.metrics_host;
+}
+
 // What gRPC would tell only its own log, and before the models take their time
 // to load.
 absl::Status CheckPorts(const ServerConfig& config) {
@@ -87,7 +97,7 @@ absl::Status CheckPorts(const ServerConfig& config) {
       CheckCanListen(Address(config.host, config.grpc_port));
   if (!grpc.ok()) return CannotServe("gRPC", "grpc_port", grpc);
   const absl::Status metrics =
-      CheckCanListen(Address(config.host, config.metrics_port));
+      CheckCanListen(Address(MetricsHost(config), config.metrics_port));
   if (!metrics.ok()) return CannotServe("metrics", "metrics_port", metrics);
   return absl::OkStatus();
 }
@@ -105,10 +115,13 @@ class WithoutReflection : public grpc::ServerBuilderOption {
   }
 };
 
-class GrpcServer : public Server, private Repository::Listener {
+class GrpcServer : public Server, private Repository::Observer {
  public:
-  explicit GrpcServer(const ServerConfig& config)
+  GrpcServer(const ServerConfig& config, std::unique_ptr<Door> door)
       : config_(config),
+        door_(std::move(door)),
+        connections_(
+            ConnectionLimit(config.door.max_connections, RaiseFileLimit())),
         metrics_(kVersion),
         scheduler_({.max_active_rows = config.max_active_rows,
                     .max_queued_rows = config.max_queued_rows,
@@ -123,7 +136,8 @@ class GrpcServer : public Server, private Repository::Listener {
         log_(Logged(config)),
         load_(scheduler_, {.active_rows = config.max_active_rows,
                            .queued_rows = config.max_queued_rows}),
-        context_({.scheduler = &scheduler_,
+        context_({.door = door_.get(),
+                  .scheduler = &scheduler_,
                   .metrics = &metrics_,
                   .calls = &calls_,
                   .updates = &updates_,
@@ -135,6 +149,7 @@ class GrpcServer : public Server, private Repository::Listener {
 
   ~GrpcServer() override {
     if (server_ == nullptr) return;
+    if (acceptor_ != nullptr) acceptor_->Stop();
     server_->Shutdown(std::chrono::system_clock::now());
     server_->Wait();
   }
@@ -147,6 +162,12 @@ class GrpcServer : public Server, private Repository::Listener {
 
   absl::Status Listen() {
     load_.Measure();
+    if (connections_.limit() < config_.door.max_connections) {
+      Log(Severity::kWarning,
+          absl::StrCat("--max_connections=", config_.door.max_connections,
+                       " is lowered to ", connections_.limit(),
+                       ": the process may not open more files (ulimit -Hn)"));
+    }
     RETURN_IF_ERROR(ListenForScrapes());
     RETURN_IF_ERROR(ListenForCalls());
     server_->GetHealthCheckService()->SetServingStatus(kServiceName, true);
@@ -165,6 +186,7 @@ class GrpcServer : public Server, private Repository::Listener {
     if (!calls_.AwaitNone(kLastWrites)) {
       Log(Severity::kWarning, "cancelling calls whose clients do not read");
     }
+    acceptor_->Stop();
     server_->Shutdown(std::chrono::system_clock::now());
     log_.TellLeftOut();
     Log(Severity::kInfo, "drained");
@@ -176,8 +198,8 @@ class GrpcServer : public Server, private Repository::Listener {
       if (status.served != nullptr) ++ready;
     }
     return absl::StrCat(
-        "mre-server ready grpc=", Address(config_.host, grpc_port_),
-        " metrics=", Address(config_.host, exporter_->port()),
+        "mre-server ready grpc=", Address(config_.host, acceptor_->port()),
+        " metrics=", Address(MetricsHost(config_), exporter_->port()),
         " models=", ready);
   }
 
@@ -198,6 +220,24 @@ class GrpcServer : public Server, private Repository::Listener {
     }
   }
 
+  void AddDoorSeries(ScrapedSeries& series) {
+    series.AddGauge("mre_connections", "Connections that are open.", [this] {
+      return static_cast<double>(connections_.open());
+    });
+    series.AddCounter(
+        "mre_connections_refused_total",
+        "Connections that were reset, for there was no room for them.",
+        [this] { return static_cast<double>(connections_.refused()); });
+    if (!door_->certificate_expiry().has_value()) return;
+    series.AddGauge(
+        "mre_tls_certificate_expiry_seconds",
+        "When the certificate that is served expires, in seconds of Unix time.",
+        [this] {
+          return absl::ToDoubleSeconds(*door_->certificate_expiry() -
+                                       absl::UnixEpoch());
+        });
+  }
+
   absl::Status ListenForScrapes() {
     auto series = std::make_shared<ScrapedSeries>();
     // Read in this order, a row that is just starting is never missed.
@@ -213,9 +253,10 @@ class GrpcServer : public Server, private Repository::Listener {
         "mre_untold_requests",
         "Requests that are complete and wait to be written.",
         [this] { return static_cast<double>(scheduler_.untold_requests()); });
+    AddDoorSeries(*series);
     AddProcessSeries(*series);
     auto exporter =
-        Exporter::Start(Address(config_.host, config_.metrics_port),
+        Exporter::Start(Address(MetricsHost(config_), config_.metrics_port),
                         {metrics_.collectable(), std::move(series),
                          std::make_shared<RepositorySeries>(*repository_)});
     if (!exporter.ok()) return exporter.status();
@@ -224,6 +265,12 @@ class GrpcServer : public Server, private Repository::Listener {
   }
 
   absl::Status ListenForCalls() {
+    auto listener =
+        Listener::Open(config_.host, config_.grpc_port,
+                       absl::Seconds(config_.door.keepalive_timeout_seconds));
+    if (!listener.ok()) {
+      return CannotServe("gRPC", "grpc_port", listener.status());
+    }
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     if (config_.channelz == "on") {
@@ -236,32 +283,38 @@ class GrpcServer : public Server, private Repository::Listener {
       builder.SetOption(std::make_unique<WithoutReflection>());
     }
     builder.SetDefaultCompressionAlgorithm(Compression(config_));
-    // The largest request that could be admitted, as FP32, and room for the
-    // rest of the message.
+    // As FP32, and room for the rest of the message.
     const int64_t bytes =
         config_.max_rows_per_request * LargestInput(*repository_) * 4 +
         (64 << 10);
-    const int64_t least = ModelControl(config_) == Repository::Control::kNone
-                              ? 1 << 20
-                              : kLeastMessage;
-    builder.SetMaxReceiveMessageSize(
-        static_cast<int>(std::clamp<int64_t>(bytes, least, 1 << 30)));
-    // Without it two servers could listen on one port and share its clients.
-    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-    builder.AddListeningPort(Address(config_.host, config_.grpc_port),
-                             grpc::InsecureServerCredentials(), &grpc_port_);
+    const int64_t least =
+        ModelControl(config_) == Repository::Control::kNone ? 0 : kLeastMessage;
+    ApplyLimits(config_.door, std::max(bytes, least), builder);
+    entrance_ = builder.experimental().AddExternalConnectionAcceptor(
+        grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+        door_->Credentials());
     builder.RegisterService(&service_);
     server_ = builder.BuildAndStart();
-    if (server_ == nullptr || grpc_port_ == 0) {
-      return absl::UnavailableError(absl::StrCat(
-          "cannot serve gRPC on ", Address(config_.host, config_.grpc_port)));
+    if (server_ == nullptr) {
+      return absl::UnavailableError("cannot serve gRPC: see the log");
     }
+    acceptor_ = std::make_unique<Acceptor>(
+        *std::move(listener), &connections_,
+        [this](int listening, int connection) {
+          grpc::experimental::ExternalConnectionAcceptor::
+              NewConnectionParameters taken;
+          taken.listener_fd = listening;
+          taken.fd = connection;
+          entrance_->HandleNewConnection(&taken);
+        });
     return absl::OkStatus();
   }
 
   // Destroyed in reverse: what calls work on goes after the gRPC server, which
   // the destructor has stopped by then.
   const ServerConfig config_;
+  const std::unique_ptr<Door> door_;
+  Connections connections_;
   Metrics metrics_;
   OpenCalls calls_;
   MessagePool<v1::PredictUpdate> updates_;
@@ -272,8 +325,9 @@ class GrpcServer : public Server, private Repository::Listener {
   std::unique_ptr<Repository> repository_;
   AnytimeService service_;
   std::unique_ptr<Exporter> exporter_;
-  int grpc_port_ = 0;
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> entrance_;
   std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<Acceptor> acceptor_;
   OverloadWatch overload_;  // the ticker's
   Ticker ticker_;
 };
@@ -284,10 +338,17 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     const ServerConfig& config) {
   TakeGrpcLog();
   RETURN_IF_ERROR(CheckPorts(config));
+  // What is wrong with it is known at once, before models are loaded.
+  RETURN_IF_ERROR(CheckExposure(config.door, config.host));
+  ASSIGN_OR_RETURN(auto door, Door::Open(config.door));
+  for (const std::string& warning :
+       ExposureWarnings(config.door, config.host)) {
+    Log(Severity::kWarning, warning);
+  }
   // On this thread, which loads and warms up: with more threads than that, on a
   // busy machine, most of the start would be their waiting for each other.
   SetThreads(config.threads);
-  auto server = std::make_unique<GrpcServer>(config);
+  auto server = std::make_unique<GrpcServer>(config, std::move(door));
   RETURN_IF_ERROR(server->LoadModels());
   RETURN_IF_ERROR(server->Listen());
   return server;

@@ -65,8 +65,8 @@ class AsyncCalls::Call {
   virtual ~Call() = default;
 
  protected:
-  void Begin(const CallOptions& options) {
-    Configure(options, context_);
+  void Begin(const Connection& connection, const CallOptions& options) {
+    connection.Configure(options, context_);
     registry_->Add(&context_);
   }
   void End(const grpc::Status& status) {
@@ -91,7 +91,7 @@ class AsyncCalls::PredictCall : public Call {
   using Call::Call;
 
   void Start(const Connection& connection, const CallOptions& options) {
-    Begin(options);
+    Begin(connection, options);
     const auto done = [this](const grpc::Status& status) {
       if (status.ok()) listener_->OnUpdate(update_);
       End(status);
@@ -107,7 +107,7 @@ class AsyncCalls::StreamCall
   using Call::Call;
 
   void Start(const Connection& connection, const CallOptions& options) {
-    Begin(options);
+    Begin(connection, options);
     connection.stub().async()->PredictStream(&context_, &request_, this);
     StartRead(&update_);
     StartCall();
@@ -130,7 +130,7 @@ class AsyncSession::Stream
   explicit Stream(CallListener* listener) : listener_(listener) {}
 
   void Start(const Connection& connection, const CallOptions& options) {
-    Configure(options, context_);
+    connection.Configure(options, context_);
     connection.stub().async()->PredictInteractive(&context_, this);
     AddHold();
     StartRead(&update_);

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/cc/connection.h"
+#include "client/cc/credentials.h"
 #include "client/cc/health.h"
 #include "client/cc/rpc_status.h"
 #include "model/base/status_macros.h"
@@ -70,17 +71,18 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Connect(
   args.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kFirstRetryMs);
   args.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kFirstRetryMs);
   args.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kLastRetryMs);
-  auto channel = grpc::CreateCustomChannel(
-      options.target, grpc::InsecureChannelCredentials(), args);
+  ASSIGN_OR_RETURN(const auto credentials, MakeCredentials(options, args));
+  auto channel = grpc::CreateCustomChannel(options.target, credentials, args);
   const absl::Time deadline = absl::Now() + options.connect_timeout;
   if (!channel->WaitForConnected(absl::ToChronoTime(deadline))) {
-    return absl::UnavailableError(
-        absl::StrCat("no connection to ", options.target, " within ",
-                     absl::FormatDuration(options.connect_timeout),
-                     WhyNot(channel), ": is mre-server running there?"));
+    return absl::UnavailableError(absl::StrCat(
+        "no connection to ", options.target, " within ",
+        absl::FormatDuration(options.connect_timeout), WhyNot(channel),
+        ": is mre-server running there? It was asked ",
+        options.tls.on ? "with" : "without", " TLS"));
   }
-  return absl::WrapUnique(
-      new Client(std::make_unique<Connection>(std::move(channel))));
+  return absl::WrapUnique(new Client(
+      std::make_unique<Connection>(std::move(channel), options.token)));
 }
 
 Client::Client(std::unique_ptr<Connection> connection)
@@ -91,7 +93,7 @@ Client::~Client() = default;
 absl::StatusOr<v1::PredictUpdate> Client::Predict(
     const v1::PredictRequest& request, const CallOptions& call) const {
   grpc::ClientContext context;
-  Configure(call, context);
+  connection_->Configure(call, context);
   v1::PredictUpdate update;
   RETURN_IF_ERROR(FromRpcStatus(
       connection_->stub().Predict(&context, request, &update), context));
@@ -103,7 +105,7 @@ absl::Status Client::Stream(
     absl::FunctionRef<bool(const v1::PredictUpdate&)> on_update,
     const CallOptions& call) const {
   grpc::ClientContext context;
-  Configure(call, context);
+  connection_->Configure(call, context);
   const auto reader = connection_->stub().PredictStream(&context, request);
   v1::PredictUpdate update;
   bool wanted = true;
@@ -124,7 +126,7 @@ std::unique_ptr<InteractiveSession> Client::OpenSession(
 absl::StatusOr<v1::ListModelsResponse> Client::ListModels(
     const CallOptions& call) const {
   grpc::ClientContext context;
-  Configure(call, context);
+  connection_->Configure(call, context);
   v1::ListModelsResponse response;
   RETURN_IF_ERROR(FromRpcStatus(
       connection_->stub().ListModels(&context, {}, &response), context));
@@ -135,7 +137,7 @@ absl::StatusOr<v1::ModelInfo> Client::GetModel(const std::string& name,
                                                int64_t version,
                                                const CallOptions& call) const {
   grpc::ClientContext context;
-  Configure(call, context);
+  connection_->Configure(call, context);
   v1::GetModelRequest request;
   request.set_model_name(name);
   request.set_model_version(version);

@@ -31,9 +31,25 @@
 namespace mre {
 
 struct ClientOptions {
-  // HOST:PORT of the server. The connection is direct (no HTTP proxy) and not
-  // encrypted.
+  struct Tls {
+    bool on = false;
+    // PEM files. Of the authorities that the server's certificate must come
+    // from; empty: those of the system.
+    std::string ca_cert_file;
+    // Both or neither, for servers that ask for them.
+    std::string client_cert_file;
+    std::string client_key_file;
+    // What the certificate must be of; empty: the target's host.
+    std::string server_name;
+  };
+
+  // HOST:PORT of the server. The connection is direct (no HTTP proxy).
   std::string target = "127.0.0.1:8001";
+  Tls tls;
+  // Sent with each call, as `authorization: Bearer TOKEN`; empty: none. Without
+  // TLS it is sent to loopback only, unless allowed.
+  std::string token;
+  bool allow_plaintext_token = false;
   // Connect() tries this long until the connection stands.
   absl::Duration connect_timeout = absl::Seconds(5);
   // The largest message that is sent or accepted, in bytes.
@@ -57,7 +73,8 @@ class Client {
  public:
   // UNAVAILABLE, with the reason as far as gRPC gives it, when no connection
   // stands within connect_timeout; INVALID_ARGUMENT for options that cannot
-  // work, such as a target without a port.
+  // work, such as a target without a port, or a certificate's file that cannot
+  // be read.
   static absl::StatusOr<std::unique_ptr<Client>> Connect(
       const ClientOptions& options);
 

@@ -6,6 +6,8 @@
 #include <grpcpp/grpcpp.h>
 
 #include <memory>
+#include <string>
+#include <utility>
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -17,23 +19,29 @@ namespace mre {
 // The channel and the stub on it. Thread-safe, as both are.
 class Connection {
  public:
-  explicit Connection(std::shared_ptr<grpc::Channel> channel)
+  // An empty `token` is none.
+  Connection(std::shared_ptr<grpc::Channel> channel, const std::string& token)
       : channel_(std::move(channel)),
-        stub_(v1::AnytimeInference::NewStub(channel_)) {}
+        stub_(v1::AnytimeInference::NewStub(channel_)),
+        authorization_(token.empty() ? "" : "Bearer " + token) {}
 
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
   v1::AnytimeInference::Stub& stub() const { return *stub_; }
 
+  // Applies `options`, and the token, to a call that has not begun.
+  void Configure(const CallOptions& options, grpc::ClientContext& call) const {
+    if (!authorization_.empty()) {
+      call.AddMetadata("authorization", authorization_);
+    }
+    if (options.timeout == absl::InfiniteDuration()) return;
+    call.set_deadline(absl::ToChronoTime(absl::Now() + options.timeout));
+  }
+
  private:
   const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<v1::AnytimeInference::Stub> stub_;
+  const std::string authorization_;  // the header's value; secret
 };
-
-// Applies `options` to a call that has not begun.
-inline void Configure(const CallOptions& options, grpc::ClientContext& call) {
-  if (options.timeout == absl::InfiniteDuration()) return;
-  call.set_deadline(absl::ToChronoTime(absl::Now() + options.timeout));
-}
 
 }  // namespace mre
 

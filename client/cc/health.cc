@@ -62,7 +62,7 @@ absl::StatusOr<ServingStatus> CheckHealth(const Connection& connection,
   const grpc::ByteBuffer request(&request_slice, 1);
   grpc::ByteBuffer response;
   grpc::ClientContext context;
-  Configure(options, context);
+  connection.Configure(options, context);
   grpc::Status status;
   absl::Notification done;
   grpc::GenericStub stub(connection.channel());

@@ -23,7 +23,7 @@ struct InteractiveSession::Call {
 InteractiveSession::InteractiveSession(const Connection& connection,
                                        const CallOptions& options)
     : call_(std::make_unique<Call>()) {
-  Configure(options, call_->context);
+  connection.Configure(options, call_->context);
   call_->stream = connection.stub().PredictInteractive(&call_->context);
 }
 

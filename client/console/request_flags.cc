@@ -1,18 +1,24 @@
 #include "client/console/request_flags.h"
 
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "client/console/duration_flag.h"
+#include "model/base/file.h"
 #include "model/base/status_macros.h"
 
 namespace mre {
 namespace {
+
+constexpr char kSecurity[] = "TLS and token";
+constexpr char kTokenVariable[] = "MRE_TOKEN";
 
 constexpr char kBudget[] = "Budget (the first limit that holds stops a row)";
 
@@ -35,6 +41,58 @@ absl::StatusOr<v1::Delivery> ParseDelivery(const std::string& text) {
   if (text == "latest") return v1::DELIVERY_LATEST;
   return absl::InvalidArgumentError(
       absl::StrCat("--delivery is \"", text, "\", not all or latest"));
+}
+
+// What is in the file, but for the end of its line; else the environment's.
+absl::StatusOr<std::string> ReadToken(const std::string& path) {
+  if (path.empty()) {
+    const char* token = std::getenv(kTokenVariable);
+    return std::string(token == nullptr ? "" : token);
+  }
+  auto text = ReadFile(path);
+  if (!text.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--token_file: ", text.status().message()));
+  }
+  std::string token(absl::StripAsciiWhitespace(*text));
+  if (token.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--token_file: ", path, " is empty"));
+  }
+  return token;
+}
+
+void AddSecurityFlags(CLI::App& app, ServerFlags& flags) {
+  app.add_flag("--tls", flags.tls,
+               "Encrypt, and check the server's certificate")
+      ->group(kSecurity);
+  // Each of these means TLS by itself.
+  app.add_option("--ca_cert", flags.ca_cert,
+                 "PEM file of the authorities that the server's certificate "
+                 "must come from; if not given the system's. Implies --tls")
+      ->type_name("FILE")
+      ->group(kSecurity);
+  app.add_option("--client_cert", flags.client_cert,
+                 "PEM file of a certificate, for servers that ask for one. "
+                 "Implies --tls")
+      ->type_name("FILE")
+      ->group(kSecurity);
+  app.add_option("--client_key", flags.client_key, "PEM file of its key")
+      ->type_name("FILE")
+      ->group(kSecurity);
+  app.add_option("--server_name", flags.server_name,
+                 "Whom the server's certificate must be of, if not --server's "
+                 "host")
+      ->type_name("NAME")
+      ->group(kSecurity);
+  app.add_option("--token_file", flags.token_file,
+                 "File of the token to send; if not given what the "
+                 "environment has as MRE_TOKEN")
+      ->type_name("FILE")
+      ->group(kSecurity);
+  app.add_flag("--allow_plaintext_token", flags.allow_plaintext_token,
+               "Send the token without TLS, not to this machine only")
+      ->group(kSecurity);
 }
 
 }  // namespace
@@ -153,11 +211,20 @@ void AddConnectionFlags(CLI::App& app, ServerFlags& flags) {
                  "default")
       ->type_name("TIME")
       ->group(kConnectionGroup);
+  AddSecurityFlags(app, flags);
 }
 
 absl::StatusOr<ClientOptions> MakeClientOptions(const ServerFlags& flags) {
   ClientOptions options;
   options.target = flags.server;
+  options.tls = {
+      .on = flags.tls || !flags.ca_cert.empty() || !flags.client_cert.empty(),
+      .ca_cert_file = flags.ca_cert,
+      .client_cert_file = flags.client_cert,
+      .client_key_file = flags.client_key,
+      .server_name = flags.server_name};
+  ASSIGN_OR_RETURN(options.token, ReadToken(flags.token_file));
+  options.allow_plaintext_token = flags.allow_plaintext_token;
   ASSIGN_OR_RETURN(options.connect_timeout,
                    ParseDurationFlag("connect_timeout", flags.connect_timeout));
   return options;

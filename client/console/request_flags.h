@@ -46,11 +46,20 @@ struct ServerFlags {
   std::string connect_timeout = "5s";
   std::string deadline;  // "1s"; empty: none.
 
+  bool tls = false;
+  std::string ca_cert;  // These three: PEM files.
+  std::string client_cert;
+  std::string client_key;
+  std::string server_name;
+  std::string token_file;  // Empty: the environment's MRE_TOKEN, if set.
+  bool allow_plaintext_token = false;
+
   std::string model;  // Empty: the only one that is ready.
   int64_t model_version = 0;
 };
 
-// INVALID_ARGUMENT, naming the flag, for what is no length of time.
+// INVALID_ARGUMENT, naming the flag, for what is no length of time, or a file
+// of a token that cannot be read.
 absl::StatusOr<ClientOptions> MakeClientOptions(const ServerFlags& flags);
 absl::StatusOr<CallOptions> MakeCallOptions(const ServerFlags& flags);
 
@@ -62,7 +71,8 @@ struct OutputFlags {
 
 // These add flags to `app`; what they fill must outlive its parsing.
 //
-// --server, --connect_timeout, --deadline, as a group of their own.
+// --server, --connect_timeout, --deadline, as a group of their own, and what
+// TLS and tokens need, as another.
 void AddConnectionFlags(CLI::App& app, ServerFlags& flags);
 // --model, --model_version.
 void AddModelFlags(CLI::App& app, ServerFlags& flags, const std::string& group);

@@ -112,12 +112,6 @@ absl::StatusOr<UsageSample> ScrapeServer(const std::string& address) {
                              NowNanos());
 }
 
-bool IsLoopback(absl::string_view address) {
-  return absl::StartsWith(address, "127.") ||
-         absl::StartsWith(address, "localhost:") ||
-         absl::StartsWith(address, "[::1]:");
-}
-
 UsageSample SampleSelf() {
   UsageSample sample;
   sample.at = NowNanos();

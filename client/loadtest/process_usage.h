@@ -27,9 +27,6 @@ UsageSample ParseProcessMetrics(absl::string_view page, Nanos at);
 // for another form; UNAVAILABLE when there is no page within seconds.
 absl::StatusOr<UsageSample> ScrapeServer(const std::string& address);
 
-// Whether the HOST of HOST:PORT is this machine's loopback.
-bool IsLoopback(absl::string_view address);
-
 UsageSample SampleSelf();
 
 // Between two samples; unset: not known, as when the process was another one.

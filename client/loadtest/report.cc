@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
+#include "model/base/loopback.h"
 
 namespace mre {
 
@@ -57,7 +58,7 @@ std::vector<std::string> Warnings(const Report& report) {
         "this client used %.2f of %d CPUs: it may be what limits the run",
         cores, report.client_cores));
   } else if (served > 0 && cores + served >= kFull * report.client_cores &&
-             IsLoopback(report.flags.metrics)) {
+             IsLoopback(HostOf(report.flags.metrics))) {
     warnings.push_back(absl::StrFormat(
         "client and server used %.2f CPUs together, and the client may use %d: "
         "on one machine they were in each other's way",

@@ -5,9 +5,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "model/base/json_fields.h"
 #include "model/base/status_macros.h"
 #include "model/net/router_noise.h"
-#include "model/train/json_fields.h"
 
 namespace mre {
 namespace {

@@ -4,8 +4,8 @@
 #include <span>
 
 #include "absl/strings/str_cat.h"
+#include "model/base/json_fields.h"
 #include "model/base/status_macros.h"
-#include "model/train/json_fields.h"
 
 namespace mre {
 namespace {

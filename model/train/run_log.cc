@@ -5,8 +5,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "model/base/file.h"
+#include "model/base/json_fields.h"
 #include "model/base/status_macros.h"
-#include "model/train/json_fields.h"
 
 namespace mre {
 namespace {

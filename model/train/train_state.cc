@@ -5,10 +5,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "model/base/file.h"
+#include "model/base/json_fields.h"
 #include "model/base/status_macros.h"
 #include "model/io/checkpoint.h"
 #include "model/io/safetensors.h"
-#include "model/train/json_fields.h"
 #include "model/train/recipe.h"
 
 namespace mre {

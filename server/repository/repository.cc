@@ -356,7 +356,7 @@ absl::Status Repository::LoadVersion(const std::string& name, int64_t version) {
   const uint64_t parameters = (*served)->parameters;
   const absl::string_view precision =
       PrecisionName((*served)->model->precision());
-  if (options_.listener != nullptr) options_.listener->Added(**served);
+  if (options_.observer != nullptr) options_.observer->Added(**served);
   Retire(table_.Serve(*std::move(served), stamp));
   Log(Severity::kInfo, absl::StrCat("loaded ", Label(name, version), ", ",
                                     parameters, " parameters, ", precision));
@@ -382,13 +382,13 @@ void Repository::ListRetired() {
 void Repository::Reap() {
   if (retired_.empty()) return;
   for (auto& served : retired_) {
-    if (options_.listener != nullptr) options_.listener->Retired(*served);
+    if (options_.observer != nullptr) options_.observer->Retired(*served);
     // Nobody can find it, so nobody can come to share these again.
     if (served.use_count() > 1 || served->model.use_count() > 1) continue;
     const ServedModel* gone = served.get();
     const std::string label = Label(served->name, served->version);
     served = nullptr;
-    if (options_.listener != nullptr) options_.listener->Removed(gone);
+    if (options_.observer != nullptr) options_.observer->Removed(gone);
     Log(Severity::kInfo, absl::StrCat("freed ", label));
   }
   std::erase(retired_, nullptr);

@@ -43,9 +43,9 @@ class Repository {
 
   // Told of versions that come and go, on the loading thread (at the start: on
   // the one that opens the repository). Must not call the repository.
-  class Listener {
+  class Observer {
    public:
-    virtual ~Listener() = default;
+    virtual ~Observer() = default;
     // Before anybody can find it.
     virtual void Added(const ServedModel& served) = 0;
     // Nobody can find it any more. Called again and again until all have let
@@ -67,7 +67,7 @@ class Repository {
     // Read at the start, at every poll and every Load; null: none. When it
     // fails later, what it said before stays.
     std::function<absl::StatusOr<Settings>()> settings;
-    Listener* listener = nullptr;  // null: none; else outlives the repository
+    Observer* observer = nullptr;  // null: none; else outlives the repository
   };
 
   // Loads what is to be served at the start. A checkpoint that is refused is
@@ -77,7 +77,7 @@ class Repository {
   // UNIMPLEMENTED when the CPU lacks the precision; and what `settings` says.
   static absl::StatusOr<std::unique_ptr<Repository>> Open(Options options);
   // Waits for a load that is under way. Rows that still run keep their models,
-  // of which the listener hears no more.
+  // of which the observer hears no more.
   ~Repository();
 
   // As those of ModelTable.

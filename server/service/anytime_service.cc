@@ -1,5 +1,6 @@
 #include "server/service/anytime_service.h"
 
+#include "model/base/status_macros.h"
 #include "server/service/convert.h"
 #include "server/service/interactive_call.h"
 #include "server/service/predict_calls.h"
@@ -26,12 +27,16 @@ grpc::ServerUnaryReactor* AnytimeService::ListModels(
     grpc::CallbackServerContext* rpc, const v1::ListModelsRequest* /*request*/,
     v1::ListModelsResponse* response) {
   CallRecord record(context_, Method::kListModels, rpc);
-  for (const VersionStatus& status : context_.repository->Index()) {
-    FillModelInfo(status, response->add_models());
+  const auto caller = Enter(context_, Scope::kInfer, rpc, &record);
+  if (caller.ok()) {
+    for (const VersionStatus& status : context_.repository->Index()) {
+      FillModelInfo(status, response->add_models());
+    }
   }
-  record.End(grpc::StatusCode::OK);
+  const grpc::Status status = ToGrpcStatus(caller.status());
+  record.End(status.error_code());
   grpc::ServerUnaryReactor* reactor = rpc->DefaultReactor();
-  reactor->Finish(grpc::Status::OK);
+  reactor->Finish(status);
   return reactor;
 }
 
@@ -39,13 +44,17 @@ grpc::ServerUnaryReactor* AnytimeService::GetModel(
     grpc::CallbackServerContext* rpc, const v1::GetModelRequest* request,
     v1::ModelInfo* response) {
   CallRecord record(context_, Method::kGetModel, rpc);
-  const auto found = context_.repository->Get(
-      request->model_name(), request->model_version(), request->model_label());
-  if (found.ok()) {
-    record.set_model(found->served);
-    FillModelInfo(*found, response);
-  }
-  const grpc::Status status = ToGrpcStatus(found.status());
+  const auto get = [&]() -> absl::Status {
+    RETURN_IF_ERROR(Enter(context_, Scope::kInfer, rpc, &record).status());
+    ASSIGN_OR_RETURN(const VersionStatus found,
+                     context_.repository->Get(request->model_name(),
+                                              request->model_version(),
+                                              request->model_label()));
+    record.set_model(found.served);
+    FillModelInfo(found, response);
+    return absl::OkStatus();
+  };
+  const grpc::Status status = ToGrpcStatus(get());
   record.End(status.error_code(), status.error_message());
   grpc::ServerUnaryReactor* reactor = rpc->DefaultReactor();
   reactor->Finish(status);

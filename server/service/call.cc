@@ -1,9 +1,10 @@
 #include "server/service/call.h"
 
+#include <algorithm>
 #include <chrono>
+#include <optional>
 #include <utility>
 
-#include "absl/hash/hash.h"
 #include "absl/strings/str_cat.h"
 #include "model/base/log.h"
 #include "model/base/status_macros.h"
@@ -69,7 +70,8 @@ void CallRecord::End(grpc::StatusCode code, absl::string_view message) {
                       .steps = spent.steps,
                       .queued = spent.queued,
                       .total = total,
-                      .request_id = request_id_};
+                      .request_id = request_id_,
+                      .client = caller_};
   if (model_ != nullptr) {
     line.model = model_->name;
     line.version = model_->version;
@@ -78,11 +80,28 @@ void CallRecord::End(grpc::StatusCode code, absl::string_view message) {
   RequestLog::Write(line, rpc_);
 }
 
+namespace {
+
+void AddPushback(int64_t ms, grpc::CallbackServerContext* rpc) {
+  rpc->AddTrailingMetadata("grpc-retry-pushback-ms", absl::StrCat(ms));
+}
+
+}  // namespace
+
+absl::StatusOr<Caller> Enter(const CallContext& context, Scope scope,
+                             grpc::CallbackServerContext* rpc,
+                             CallRecord* record) {
+  absl::StatusOr<Caller> caller = context.door->Enter(*rpc, scope);
+  if (caller.ok()) record->set_caller(*caller);
+  const std::optional<int64_t> wait = Door::RetryAfterMillis(caller.status());
+  if (wait.has_value()) AddPushback(*wait, rpc);
+  return caller;
+}
+
 absl::StatusOr<Admitted> Check(const CallContext& context,
                                const v1::PredictRequest& message,
                                bool final_only, Request::Listener* listener,
-                               const grpc::CallbackServerContext& rpc,
-                               CallRecord* record) {
+                               const Caller& caller, CallRecord* record) {
   if (record != nullptr) record->set_request_id(message.request_id());
   ASSIGN_OR_RETURN(
       std::shared_ptr<const ServedModel> model,
@@ -91,8 +110,7 @@ absl::StatusOr<Admitted> Check(const CallContext& context,
   if (record != nullptr) record->set_model(model);
   ASSIGN_OR_RETURN(Request::Spec spec,
                    ParseRequest(message, *model, context.max_rows_per_request));
-  // A connection is a client.
-  spec.client = absl::HashOf(rpc.peer());
+  spec.client = caller.client;
   spec.telemetry = context.metrics->ForModel(*model);
   if (final_only) spec.delivery = Delivery::kFinal;
   Admitted admitted;
@@ -103,7 +121,10 @@ absl::StatusOr<Admitted> Check(const CallContext& context,
   return admitted;
 }
 
-int64_t RetryAfterMillis(const Scheduler& scheduler) {
+int64_t RetryAfterMillis(const absl::Status& refusal,
+                         const Scheduler& scheduler) {
+  const std::optional<int64_t> asked = Door::RetryAfterMillis(refusal);
+  if (asked.has_value()) return *asked;
   return std::max<int64_t>(absl::ToInt64Milliseconds(scheduler.RetryAfter()),
                            1);
 }
@@ -123,13 +144,13 @@ absl::Status Admit(const CallContext& context,
                    Request::Listener* listener,
                    grpc::CallbackServerContext* rpc, CallRecord* record,
                    Admitted* admitted) {
-  ASSIGN_OR_RETURN(*admitted,
-                   Check(context, message, final_only, listener, *rpc, record));
+  ASSIGN_OR_RETURN(const Caller caller,
+                   Enter(context, Scope::kInfer, rpc, record));
+  ASSIGN_OR_RETURN(
+      *admitted, Check(context, message, final_only, listener, caller, record));
   absl::Status status = SubmitRequest(context, *admitted, record);
   if (absl::IsResourceExhausted(status)) {
-    rpc->AddTrailingMetadata(
-        "grpc-retry-pushback-ms",
-        absl::StrCat(RetryAfterMillis(*context.scheduler)));
+    AddPushback(RetryAfterMillis(status, *context.scheduler), rpc);
   }
   return status;
 }

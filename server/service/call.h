@@ -16,6 +16,7 @@
 #include "absl/synchronization/mutex.h"
 #include "model/base/clock.h"
 #include "proto/mre/v1/anytime.pb.h"
+#include "server/door/door.h"
 #include "server/metrics/metrics.h"
 #include "server/repository/repository.h"
 #include "server/schedule/scheduler.h"
@@ -57,6 +58,7 @@ class OpenCalls {
 
 // What calls work on. All outlive every call.
 struct CallContext {
+  const Door* door = nullptr;
   const Repository* repository = nullptr;
   Scheduler* scheduler = nullptr;
   Metrics* metrics = nullptr;
@@ -87,6 +89,7 @@ class CallRecord {
   // What the log says of it. The request outlives the record's end.
   void set_request(const Request* request) { request_ = request; }
   void set_request_id(const std::string& id) { request_id_ = id; }
+  void set_caller(const Caller& caller) { caller_ = caller.name; }
   // Once, when the outcome is known and before the call's last message, which
   // may carry a load report.
   void End(grpc::StatusCode code, absl::string_view message = {});
@@ -99,8 +102,16 @@ class CallRecord {
   std::shared_ptr<const ServedModel> model_;
   const Request* request_ = nullptr;
   std::string request_id_;
+  std::string caller_;
   bool admitted_ = false;
 };
+
+// Lets a call in, which is to be asked at the start of each: a refusal is the
+// call's status. One for lack of room (a token's rate) adds the pushback to the
+// call's trailing metadata.
+absl::StatusOr<Caller> Enter(const CallContext& context, Scope scope,
+                             grpc::CallbackServerContext* rpc,
+                             CallRecord* record);
 
 // A request that can be submitted, with what its answers need.
 struct Admitted {
@@ -116,19 +127,19 @@ struct Admitted {
 absl::StatusOr<Admitted> Check(const CallContext& context,
                                const v1::PredictRequest& message,
                                bool final_only, Request::Listener* listener,
-                               const grpc::CallbackServerContext& rpc,
-                               CallRecord* record);
+                               const Caller& caller, CallRecord* record);
 
-// Milliseconds for `grpc-retry-pushback-ms`.
-int64_t RetryAfterMillis(const Scheduler& scheduler);
+// Milliseconds for `grpc-retry-pushback-ms` of a refusal for lack of room.
+int64_t RetryAfterMillis(const absl::Status& refusal,
+                         const Scheduler& scheduler);
 
 // Hands a request to the scheduler; the listener may hear before this returns.
 absl::Status SubmitRequest(const CallContext& context, const Admitted& admitted,
                            CallRecord* record);
 
-// Check and submit, for calls that are one request: fills `admitted`, of which
-// the listener may hear before this returns. A refusal for lack of room adds
-// the pushback to the call's trailing metadata.
+// Enter, check and submit, for calls that are one request: fills `admitted`, of
+// which the listener may hear before this returns. A refusal for lack of room
+// adds the pushback to the call's trailing metadata.
 absl::Status Admit(const CallContext& context,
                    const v1::PredictRequest& message, bool final_only,
                    Request::Listener* listener,

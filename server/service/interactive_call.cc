@@ -30,9 +30,19 @@ class InteractiveCall
   InteractiveCall(const CallContext& context, grpc::CallbackServerContext* rpc)
       : context_(context), rpc_(rpc) {
     context_.metrics->StreamOpened();
+    const absl::Status status =
+        context_.door->Identify(*rpc_, Scope::kInfer).status();
     {
       absl::MutexLock lock(&mu_);
-      StartRead(&control_);
+      if (status.ok()) {
+        StartRead(&control_);
+      } else {
+        const grpc::Status wire = ToGrpcStatus(status);
+        // No request of it will be counted.
+        CallRecord(context_, Method::kPredictInteractive, rpc_)
+            .End(wire.error_code(), wire.error_message());
+        EndWith(wire);
+      }
     }
     context_.calls->Enter(this);
   }
@@ -131,9 +141,7 @@ class InteractiveCall
   // What control_ opens, checked but not submitted.
   std::unique_ptr<Open> Parse() {
     auto open = std::make_unique<Open>(this);
-    absl::StatusOr<Admitted> admitted =
-        Check(context_, control_.open(), /*final_only=*/false, open.get(),
-              *rpc_, &open->record);
+    absl::StatusOr<Admitted> admitted = Admit(open.get());
     open->refusal = admitted.status();
     if (!control_.open().request_id().empty() &&
         control_.open().request_id() != control_.request_id()) {
@@ -144,6 +152,16 @@ class InteractiveCall
     open->admitted.request_id = control_.request_id();
     open->record.set_request_id(control_.request_id());
     return open;
+  }
+
+  // Each request comes in by itself: it counts towards its token's rate, and
+  // the token may have been taken away since the stream began.
+  absl::StatusOr<Admitted> Admit(Open* open) {
+    ASSIGN_OR_RETURN(const Caller caller,
+                     context_.door->Enter(*rpc_, Scope::kInfer));
+    open->record.set_caller(caller);
+    return Check(context_, control_.open(), /*final_only=*/false, open, caller,
+                 &open->record);
   }
 
   // Counts an open that no answer will tell of; null: none.
@@ -227,7 +245,7 @@ class InteractiveCall
     error->set_message(std::string(status.message()));
     if (absl::IsResourceExhausted(status)) {
       error->set_retry_after_ms(
-          static_cast<uint32_t>(RetryAfterMillis(*context_.scheduler)));
+          static_cast<uint32_t>(RetryAfterMillis(status, *context_.scheduler)));
     }
   }
 

@@ -71,6 +71,7 @@ void RequestLog::Write(const RequestLine& line,
     peer = rpc->peer();
   }
   add("request_id", request_id);
+  add("client", line.client);
   if (rpc != nullptr) {
     if (const auto parent = ParseTraceParent(Header(*rpc, "traceparent"))) {
       add("trace_id", parent->trace_id);

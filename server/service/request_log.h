@@ -34,6 +34,7 @@ struct RequestLine {
   absl::Duration queued = absl::ZeroDuration();  // the row that waited longest
   absl::Duration total = absl::ZeroDuration();
   absl::string_view request_id = "";  // in the message; else see Write
+  absl::string_view client = "";      // the name of its token
 };
 
 // Thread-safe.

@@ -14,6 +14,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 v1::PredictRequest Request(const std::string& model, uint32_t max_steps) {
   v1::PredictRequest request;
@@ -147,6 +148,51 @@ TEST(ClientConnectTest, GivesUpAfterTheTimeout) {
               AllOf(HasSubstr("no connection to " + target + " within 50ms"),
                     HasSubstr("Connection refused"),
                     HasSubstr("is mre-server running there?")));
+}
+
+TEST(ClientConnectTest, KeepsATokenFromGoingOutInTheClear) {
+  ClientOptions options;
+  options.connect_timeout = absl::Milliseconds(1);
+  options.target = "192.0.2.1:1";
+  options.token = "s3cret-0123456789";
+  const auto code = [&] { return Client::Connect(options).status().code(); };
+  const absl::Status status = Client::Connect(options).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()),
+              AllOf(HasSubstr("in the clear"), Not(HasSubstr("s3cret"))));
+  // Only then is anybody asked.
+  options.allow_plaintext_token = true;
+  EXPECT_EQ(code(), absl::StatusCode::kUnavailable);
+  options.allow_plaintext_token = false;
+  options.tls.on = true;
+  EXPECT_EQ(code(), absl::StatusCode::kUnavailable);
+  options.tls.on = false;
+  options.target = "127.0.0.1:1";
+  EXPECT_EQ(code(), absl::StatusCode::kUnavailable);
+  options.token = "two words";
+  EXPECT_EQ(code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(ClientConnectTest, RefusesCertificatesThatCannotWork) {
+  const auto message = [](const ClientOptions::Tls& tls) {
+    ClientOptions options;
+    options.connect_timeout = absl::Milliseconds(1);
+    options.tls = tls;
+    const absl::Status status = Client::Connect(options).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    return std::string(status.message());
+  };
+  ClientOptions::Tls tls;
+  tls.ca_cert_file = "/no/such";
+  EXPECT_THAT(message(tls), HasSubstr("without TLS"));
+  tls.on = true;
+  EXPECT_THAT(message(tls),
+              AllOf(HasSubstr("authorities"), HasSubstr("/no/such")));
+  tls.ca_cert_file = "/dev/null";
+  EXPECT_THAT(message(tls), HasSubstr("/dev/null"));
+  tls.ca_cert_file = "";
+  tls.client_cert_file = "/no/such";
+  EXPECT_THAT(message(tls), HasSubstr("need each other"));
 }
 
 TEST(ClientConnectTest, RefusesOptionsThatCannotWork) {

@@ -1,9 +1,12 @@
 // What the programs share: flags and words.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <optional>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -12,6 +15,7 @@
 #include "client/console/request_flags.h"
 #include "client/console/shape.h"
 #include "client/console/words.h"
+#include "model/base/file.h"
 
 namespace mre {
 namespace {
@@ -107,6 +111,41 @@ TEST(ServerFlagsTest, NameTheServerAndHowLongToTry) {
   EXPECT_EQ(MakeClientOptions(flags)->connect_timeout, absl::Seconds(2));
   flags.connect_timeout = "long";
   EXPECT_FALSE(MakeClientOptions(flags).ok());
+}
+
+TEST(ServerFlagsTest, CertificatesMeanTls) {
+  ServerFlags flags;
+  EXPECT_FALSE(MakeClientOptions(flags)->tls.on);
+  flags.ca_cert = "ca.pem";
+  EXPECT_TRUE(MakeClientOptions(flags)->tls.on);
+  EXPECT_EQ(MakeClientOptions(flags)->tls.ca_cert_file, "ca.pem");
+  flags = {};
+  flags.client_cert = "me.pem";
+  EXPECT_TRUE(MakeClientOptions(flags)->tls.on);
+  flags = {};
+  flags.tls = true;
+  flags.server_name = "example.com";
+  EXPECT_TRUE(MakeClientOptions(flags)->tls.on);
+  EXPECT_EQ(MakeClientOptions(flags)->tls.server_name, "example.com");
+}
+
+TEST(ServerFlagsTest, TheTokenIsInAFileOrInTheEnvironment) {
+  const std::string path = testing::TempDir() + "/console_test_token";
+  ServerFlags flags;
+  ASSERT_EQ(unsetenv("MRE_TOKEN"), 0);
+  EXPECT_EQ(MakeClientOptions(flags)->token, "");
+  ASSERT_EQ(setenv("MRE_TOKEN", "from-the-environment", 1), 0);
+  EXPECT_EQ(MakeClientOptions(flags)->token, "from-the-environment");
+  flags.token_file = path;
+  ASSERT_TRUE(WriteFileAtomically(path, " from-the-file\n").ok());
+  EXPECT_EQ(MakeClientOptions(flags)->token, "from-the-file");
+  ASSERT_TRUE(WriteFileAtomically(path, "\n").ok());
+  EXPECT_EQ(MakeClientOptions(flags).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  ASSERT_EQ(unlink(path.c_str()), 0);
+  EXPECT_EQ(MakeClientOptions(flags).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  ASSERT_EQ(unsetenv("MRE_TOKEN"), 0);
 }
 
 TEST(ShapeTest, ALastDimensionOfOneSaysNothing) {

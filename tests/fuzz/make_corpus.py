@@ -429,10 +429,34 @@ def log_line_fuzz():
     yield "later", b"cc-" + b"1" * 32 + b"-" + b"2" * 16 + b"-00-more"
 
 
+def tokens_fuzz():
+    # tokens_fuzz.cc looks for "s3cret" in what is said of a file.
+    phone = {"name": "phone", "token": "s3cret-0123456789",
+             "scopes": ["infer"], "requests_per_second": 2.5, "burst": 3}
+    boss = {"name": "boss", "sha256": "0a" * 32, "scopes": ["admin", "infer"]}
+
+    def text(*tokens, **more):
+        return json.dumps({"tokens": tokens} | more).encode()
+
+    yield "whole", text(phone, boss)
+    yield "least", text(boss)
+    yield "none", text()
+    yield "twice", text(phone, phone)
+    yield "same_token", text(phone, phone | {"name": "other"})
+    yield "short", text(phone | {"token": "s3cret"})
+    yield "both", text(phone | {"sha256": "0a" * 32})
+    yield "unknown", text(phone | {"s3cret": 1})
+    yield "misplaced", b'{"s3cret-0123456789": ["infer"]}'
+    yield "as_scope", text(phone | {"scopes": ["s3cret"]})
+    yield "rate", text(phone | {"requests_per_second": 1e300, "burst": -1})
+    yield "not_json", b'{"tokens": [{"token": "s3cret'
+    yield "deep", b'{"tokens":' + b"[" * 70 + b"]" * 70 + b"}"
+
+
 TARGETS = [checkpoint_fuzz, cifar10_fuzz, config_fuzz, idx_fuzz, log_fuzz,
            log_line_fuzz, plan_fuzz, png_fuzz, request_fuzz, run_result_fuzz,
            safetensors_fuzz, server_config_fuzz, state_fuzz, text_windows_fuzz,
-           usps_fuzz]
+           tokens_fuzz, usps_fuzz]
 
 
 def main():

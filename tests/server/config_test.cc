@@ -180,6 +180,36 @@ TEST(ServerConfigTest, TimesAreNumbersInRange) {
   EXPECT_EQ(Parse({"--stall_seconds=0.5"}).config.stall_seconds, 0.5);
 }
 
+TEST(ServerConfigTest, ACertificateAndItsKeyNeedEachOther) {
+  EXPECT_EQ(Parse({"--tls_cert_file=a"}).exit_code, 2);
+  EXPECT_EQ(Parse({"--tls_key_file=a"}).exit_code, 2);
+  EXPECT_EQ(Parse({"--tls_client_ca_file=a"}).exit_code, 2);
+  const CommandLine line = Parse(
+      {"--tls_cert_file=a", "--tls_key_file=b", "--tls_client_ca_file=c"});
+  EXPECT_TRUE(line.run);
+  EXPECT_EQ(line.config.door.tls_key_file, "b");
+}
+
+TEST(ServerConfigTest, LimitsOfTheDoorAreInRange) {
+  EXPECT_EQ(Parse({"--max_connections=0"}).exit_code, 2);
+  EXPECT_EQ(Parse({"--max_streams_per_connection=0"}).exit_code, 2);
+  EXPECT_EQ(Parse({"--max_message_bytes=1073741825"}).exit_code, 2);
+  EXPECT_EQ(Parse({"--max_message_bytes=-1"}).exit_code, 2);
+  for (const std::string flag :
+       {"--handshake_seconds", "--keepalive_timeout_seconds",
+        "--max_connection_idle_seconds", "--max_connection_age_seconds",
+        "--max_connection_age_grace_seconds", "--keepalive_seconds",
+        "--min_ping_seconds"}) {
+    for (const std::string value : {"nan", "-1", "inf", ""}) {
+      EXPECT_EQ(Parse({flag + "=" + value}).exit_code, 2) << flag << value;
+    }
+  }
+  // These two have no "never".
+  EXPECT_EQ(Parse({"--handshake_seconds=0"}).exit_code, 2);
+  EXPECT_EQ(Parse({"--keepalive_timeout_seconds=0"}).exit_code, 2);
+  EXPECT_EQ(Parse({"--keepalive_seconds=0"}).config.door.keepalive_seconds, 0);
+}
+
 TEST(ServerConfigTest, TheRowsOfARequestFollowAShorterQueue) {
   EXPECT_EQ(Parse({"--max_queued_rows=100"}).config.max_rows_per_request, 100);
   EXPECT_EQ(

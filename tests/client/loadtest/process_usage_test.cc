@@ -34,15 +34,6 @@ TEST(ProcessUsageTest, IsTheDifferenceOfTwoSamplesOfOneProcess) {
   EXPECT_EQ(other.cores, std::nullopt);
 }
 
-TEST(ProcessUsageTest, KnowsLoopback) {
-  for (const char* here : {"127.0.0.1:1", "localhost:8002", "[::1]:8002"}) {
-    EXPECT_TRUE(IsLoopback(here)) << here;
-  }
-  for (const char* away : {"10.0.0.7:1", "host:127.", "[fe80::1]:8002", ""}) {
-    EXPECT_FALSE(IsLoopback(away)) << away;
-  }
-}
-
 TEST(ProcessUsageTest, KnowsThisProcess) {
   const UsageSample sample = SampleSelf();
   EXPECT_GE(sample.cpu_seconds.value_or(-1), 0);

@@ -26,7 +26,7 @@ using testing::Not;
 using testing::SizeIs;
 
 // Follows what the repository tells.
-class Follower : public Repository::Listener {
+class Follower : public Repository::Observer {
  public:
   void Added(const ServedModel&) override { ++added; }
   void Retired(const ServedModel&) override { ++retired; }
@@ -42,7 +42,7 @@ class RepositoryTest : public testing::Test {
   RepositoryTest() {
     options_.load.root = root_.path();
     options_.versions.kind = VersionPolicy::Kind::kAll;
-    options_.listener = &follower_;
+    options_.observer = &follower_;
     options_.poll = absl::Milliseconds(10);
   }
 

@@ -1,8 +1,8 @@
 // JSON that came from outside: its text, and the members of its objects, each
 // of which must be there, or be left out where it may, have its type, and be
 // known. (This header is for .cc files only: JSON is in no interface.)
-#ifndef MRE_MODEL_TRAIN_JSON_FIELDS_H_
-#define MRE_MODEL_TRAIN_JSON_FIELDS_H_
+#ifndef MRE_MODEL_BASE_JSON_FIELDS_H_
+#define MRE_MODEL_BASE_JSON_FIELDS_H_
 
 #include <cstdint>
 #include <limits>
@@ -99,6 +99,15 @@ class JsonFields {
   // The first error so far. For objects that may have members of a later
   // version.
   const absl::Status& status() const { return status_; }
+  // Whether there is a member that nobody has read. For files whose names of
+  // members, should they be wrong, are nothing to be shown.
+  bool HasUnknown() const {
+    if (!json_.is_object()) return false;
+    for (const auto& [name, value] : json_.items()) {
+      if (read_.count(name) == 0) return true;
+    }
+    return false;
+  }
   absl::Status Finish() {
     if (!status_.ok()) return status_;
     for (const auto& [name, value] : json_.items()) {
@@ -149,4 +158,4 @@ class JsonFields {
 
 }  // namespace mre
 
-#endif  // MRE_MODEL_TRAIN_JSON_FIELDS_H_
+#endif  // MRE_MODEL_BASE_JSON_FIELDS_H_
