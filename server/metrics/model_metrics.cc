@@ -87,7 +87,8 @@ class Builder {
 
 ModelMetrics::ModelMetrics(const ServedModel& model,
                            prometheus::Registry& registry)
-    : full_macs_(model.model->cost().After(model.model->max_steps())) {
+    : statistics_(model.model->max_steps()),
+      full_macs_(model.model->cost().After(model.model->max_steps())) {
   Builder build(registry, {{"model", model.name},
                            {"version", absl::StrCat(model.version)}});
   rows_ = build.Counter("mre_rows_total", "Rows that got a final prediction.");
@@ -155,6 +156,7 @@ ModelMetrics::ModelMetrics(const ServedModel& model,
 }
 
 void ModelMetrics::RowStarted(absl::Duration queued) {
+  statistics_.RowStarted(queued);
   queue_seconds_->Observe(absl::ToDoubleSeconds(queued));
 }
 
@@ -162,10 +164,11 @@ void ModelMetrics::FirstPrediction(absl::Duration elapsed) {
   first_prediction_seconds_->Observe(absl::ToDoubleSeconds(elapsed));
 }
 
-void ModelMetrics::Stepped(int64_t rows, uint64_t macs, absl::Duration took) {
-  macs_->Increment(static_cast<double>(macs));
-  step_seconds_->Observe(absl::ToDoubleSeconds(took));
-  step_rows_->Observe(static_cast<double>(rows));
+void ModelMetrics::Stepped(const PassReport& pass) {
+  statistics_.Stepped(pass);
+  macs_->Increment(static_cast<double>(pass.macs));
+  step_seconds_->Observe(absl::ToDoubleSeconds(pass.took));
+  step_rows_->Observe(static_cast<double>(pass.rows));
 }
 
 void ModelMetrics::ExpertRan(int64_t expert, int64_t rows) {
@@ -179,6 +182,7 @@ void ModelMetrics::RanInVain(uint64_t macs) {
 
 void ModelMetrics::RowFinished(StopReason reason, const Progress& progress,
                                uint64_t in_vain, uint32_t asked) {
+  statistics_.RowFinished();
   rows_->Increment();
   stops_[static_cast<int>(reason)]->Increment();
   // One that ends by itself has saved nothing, and what overload took nobody
