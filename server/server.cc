@@ -21,11 +21,14 @@
 #include "server/repository/repository.h"
 #include "server/schedule/scheduler.h"
 #include "server/service/anytime_service.h"
+#include "server/service/inference_service.h"
 
 namespace mre {
 namespace {
 
-constexpr char kServiceName[] = "mre.v1.AnytimeInference";
+// Whose health is told, beside the server's own ("").
+constexpr const char* kServiceNames[] = {"mre.v1.AnytimeInference",
+                                         "inference.GRPCInferenceService"};
 
 // After the drain, how long answers that are complete may take to be sent to
 // readers who are slow.
@@ -89,8 +92,10 @@ class GrpcServer : public Server {
                   .metrics = &metrics_,
                   .calls = &calls_,
                   .updates = &updates_,
+                  .infer_responses = &infer_responses_,
                   .max_rows_per_request = config.max_rows_per_request}),
-        service_(context_) {}
+        service_(context_),
+        inference_service_(context_) {}
 
   ~GrpcServer() override {
     if (server_ == nullptr) return;
@@ -104,7 +109,9 @@ class GrpcServer : public Server {
     }
     RETURN_IF_ERROR(ListenForScrapes());
     RETURN_IF_ERROR(ListenForCalls());
-    server_->GetHealthCheckService()->SetServingStatus(kServiceName, true);
+    for (const char* name : kServiceNames) {
+      server_->GetHealthCheckService()->SetServingStatus(name, true);
+    }
     return absl::OkStatus();
   }
 
@@ -188,6 +195,7 @@ class GrpcServer : public Server {
     builder.AddListeningPort(Address(config_.grpc_port),
                              grpc::InsecureServerCredentials(), &grpc_port_);
     builder.RegisterService(&service_);
+    builder.RegisterService(&inference_service_);
     server_ = builder.BuildAndStart();
     if (server_ == nullptr || grpc_port_ == 0) {
       return absl::UnavailableError(
@@ -203,9 +211,11 @@ class GrpcServer : public Server {
   Metrics metrics_;
   OpenCalls calls_;
   MessagePool<v1::PredictUpdate> updates_;
+  MessagePool<inference::ModelStreamInferResponse> infer_responses_;
   Scheduler scheduler_;
   const CallContext context_;
   AnytimeService service_;
+  InferenceService inference_service_;
   std::unique_ptr<Exporter> exporter_;
   int grpc_port_ = 0;
   std::unique_ptr<grpc::Server> server_;

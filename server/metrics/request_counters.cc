@@ -6,9 +6,40 @@ namespace mre {
 namespace {
 
 constexpr const char* kMethodNames[kMethods] = {
-    "Predict", "PredictStream", "PredictInteractive", "ListModels", "GetModel"};
+    "Predict",
+    "PredictStream",
+    "PredictInteractive",
+    "ListModels",
+    "GetModel",
+    "ModelInfer",
+    "ModelStreamInfer",
+    "ServerLive",
+    "ServerReady",
+    "ModelReady",
+    "ServerMetadata",
+    "ModelMetadata",
+    "ModelConfig",
+    "ModelStatistics",
+    "RepositoryIndex",
+    "RepositoryModelLoad",
+    "RepositoryModelUnload",
+    "Unsupported",
+};
 
 }  // namespace
+
+bool IsPrediction(Method method) {
+  switch (method) {
+    case Method::kPredict:
+    case Method::kPredictStream:
+    case Method::kPredictInteractive:
+    case Method::kModelInfer:
+    case Method::kModelStreamInfer:
+      return true;
+    default:
+      return false;
+  }
+}
 
 RequestCounters::RequestCounters(
     prometheus::Family<prometheus::Counter>& family, prometheus::Labels labels)

@@ -19,8 +19,24 @@ enum class Method {
   kPredictInteractive,
   kListModels,
   kGetModel,
+  kModelInfer,
+  kModelStreamInfer,
+  kServerLive,
+  kServerReady,
+  kModelReady,
+  kServerMetadata,
+  kModelMetadata,
+  kModelConfig,
+  kModelStatistics,
+  kRepositoryIndex,
+  kRepositoryModelLoad,
+  kRepositoryModelUnload,
+  kUnsupported,  // any of those that are there to be refused
 };
-inline constexpr int kMethods = 5;
+inline constexpr int kMethods = 18;
+
+// True of those that run rows.
+bool IsPrediction(Method method);
 
 // Thread-safe. A series appears in the family with its first call and is not
 // searched for by its labels again.

@@ -40,6 +40,11 @@ void OpenCalls::Drain() {
   for (DrainableCall* call : drainable_) call->Drain();
 }
 
+bool OpenCalls::draining() const {
+  absl::MutexLock lock(&mu_);
+  return draining_;
+}
+
 bool OpenCalls::AwaitNone(absl::Duration limit) {
   const auto none = [this] {
     mu_.AssertHeld();
@@ -52,10 +57,21 @@ bool OpenCalls::AwaitNone(absl::Duration limit) {
 void CallRecord::End(grpc::StatusCode code) {
   context_.metrics->RequestEnded(model_, method_,
                                  static_cast<absl::StatusCode>(code));
-  if (admitted_) {
-    context_.metrics->ForModel(*model_)->RequestTook(context_.clock->Now() -
-                                                     arrived_);
-  }
+  if (model_ == nullptr || !model_->ready() || !IsPrediction(method_)) return;
+  const absl::Time now = context_.clock->Now();
+  ModelMetrics* metrics = context_.metrics->ForModel(*model_);
+  metrics->statistics().RequestEnded(code == grpc::StatusCode::OK,
+                                     now - arrived_, now);
+  if (admitted_) metrics->RequestTook(now - arrived_);
+}
+
+Checked MakeRequest(const CallContext& context, const ServedModel* model,
+                    Request::Spec spec, Request::Listener* listener,
+                    const grpc::CallbackServerContext& rpc) {
+  // A connection is a client.
+  spec.client = absl::HashOf(rpc.peer());
+  spec.telemetry = context.metrics->ForModel(*model);
+  return {std::make_shared<Request>(std::move(spec), listener), model};
 }
 
 absl::StatusOr<Admitted> Check(const CallContext& context,
@@ -64,21 +80,14 @@ absl::StatusOr<Admitted> Check(const CallContext& context,
                                const grpc::CallbackServerContext& rpc,
                                CallRecord* record) {
   ASSIGN_OR_RETURN(
-      const ServedModel* model,
+      auto model,
       context.repository->Find(message.model_name(), message.model_version()));
-  if (record != nullptr) record->set_model(model);
+  record->set_model(&*model);
   ASSIGN_OR_RETURN(Request::Spec spec,
                    ParseRequest(message, *model, context.max_rows_per_request));
-  // A connection is a client.
-  spec.client = absl::HashOf(rpc.peer());
-  spec.telemetry = context.metrics->ForModel(*model);
   if (final_only) spec.delivery = Delivery::kFinal;
-  Admitted admitted;
-  admitted.request = std::make_shared<Request>(std::move(spec), listener);
-  admitted.model = model;
-  admitted.output = ParseOutput(message.output());
-  admitted.request_id = message.request_id();
-  return admitted;
+  return Admitted{MakeRequest(context, model, std::move(spec), listener, rpc),
+                  ParseOutput(message.output()), message.request_id()};
 }
 
 int64_t RetryAfterMillis(const Scheduler& scheduler) {
@@ -86,28 +95,26 @@ int64_t RetryAfterMillis(const Scheduler& scheduler) {
                            1);
 }
 
-absl::Status SubmitRequest(const CallContext& context, const Admitted& admitted,
+absl::Status SubmitRequest(const CallContext& context, const Checked& checked,
                            CallRecord* record) {
   // Before: once submitted, the call may end at any moment.
   record->set_admitted(true);
-  absl::Status status = context.scheduler->Submit(admitted.request);
+  absl::Status status = context.scheduler->Submit(checked.request);
   if (!status.ok()) record->set_admitted(false);
   return status;
 }
 
-absl::Status Admit(const CallContext& context,
-                   const v1::PredictRequest& message, bool final_only,
-                   Request::Listener* listener,
-                   grpc::CallbackServerContext* rpc, CallRecord* record,
-                   Admitted* admitted) {
-  ASSIGN_OR_RETURN(*admitted,
-                   Check(context, message, final_only, listener, *rpc, record));
-  absl::Status status = SubmitRequest(context, *admitted, record);
-  if (absl::IsResourceExhausted(status)) {
-    rpc->AddTrailingMetadata(
-        "grpc-retry-pushback-ms",
-        absl::StrCat(RetryAfterMillis(*context.scheduler)));
-  }
+void AddPushback(const CallContext& context, const absl::Status& status,
+                 grpc::CallbackServerContext* rpc) {
+  if (!absl::IsResourceExhausted(status)) return;
+  rpc->AddTrailingMetadata("grpc-retry-pushback-ms",
+                           absl::StrCat(RetryAfterMillis(*context.scheduler)));
+}
+
+absl::Status SubmitCall(const CallContext& context, const Checked& checked,
+                        grpc::CallbackServerContext* rpc, CallRecord* record) {
+  absl::Status status = SubmitRequest(context, checked, record);
+  AddPushback(context, status, rpc);
   return status;
 }
 

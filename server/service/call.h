@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "model/base/clock.h"
+#include "proto/inference/grpc_service.pb.h"
 #include "proto/mre/v1/anytime.pb.h"
 #include "server/metrics/metrics.h"
 #include "server/repository/repository.h"
@@ -42,11 +43,12 @@ class OpenCalls {
   void Leave(DrainableCall* call);
   // Tells every call, and every one that enters later, to drain.
   void Drain();
+  bool draining() const;
   // False when calls were still open at the deadline.
   bool AwaitNone(absl::Duration limit);
 
  private:
-  absl::Mutex mu_;
+  mutable absl::Mutex mu_;
   int64_t open_ ABSL_GUARDED_BY(mu_) = 0;
   bool draining_ ABSL_GUARDED_BY(mu_) = false;
   absl::flat_hash_set<DrainableCall*> drainable_ ABSL_GUARDED_BY(mu_);
@@ -59,6 +61,7 @@ struct CallContext {
   Metrics* metrics = nullptr;
   OpenCalls* calls = nullptr;
   MessagePool<v1::PredictUpdate>* updates = nullptr;
+  MessagePool<inference::ModelStreamInferResponse>* infer_responses = nullptr;
   int64_t max_rows_per_request = 256;
   const Clock* clock = Clock::Real();
 };
@@ -83,10 +86,21 @@ class CallRecord {
   bool admitted_ = false;
 };
 
-// A request that can be submitted, with what its answers need.
-struct Admitted {
+// A request that can be submitted, and its model.
+struct Checked {
   std::shared_ptr<Request> request;
   const ServedModel* model = nullptr;
+};
+
+// The check of a prediction, in whatever protocol it is asked for, is to find
+// the model, to parse the rest into a Request::Spec, and this: who asks and
+// what counts it are filled in.
+Checked MakeRequest(const CallContext& context, const ServedModel* model,
+                    Request::Spec spec, Request::Listener* listener,
+                    const grpc::CallbackServerContext& rpc);
+
+// The same with what the answers of mre.v1 need.
+struct Admitted : Checked {
   OutputOptions output;
   std::string request_id;
 };
@@ -104,17 +118,16 @@ absl::StatusOr<Admitted> Check(const CallContext& context,
 int64_t RetryAfterMillis(const Scheduler& scheduler);
 
 // Hands a request to the scheduler; the listener may hear before this returns.
-absl::Status SubmitRequest(const CallContext& context, const Admitted& admitted,
+absl::Status SubmitRequest(const CallContext& context, const Checked& checked,
                            CallRecord* record);
 
-// Check and submit, for calls that are one request: fills `admitted`, of which
-// the listener may hear before this returns. A refusal for lack of room adds
-// the pushback to the call's trailing metadata.
-absl::Status Admit(const CallContext& context,
-                   const v1::PredictRequest& message, bool final_only,
-                   Request::Listener* listener,
-                   grpc::CallbackServerContext* rpc, CallRecord* record,
-                   Admitted* admitted);
+// To a call that ends with a refusal for lack of room: when to try again.
+void AddPushback(const CallContext& context, const absl::Status& status,
+                 grpc::CallbackServerContext* rpc);
+
+// Submits, with the pushback, for calls that are one request.
+absl::Status SubmitCall(const CallContext& context, const Checked& checked,
+                        grpc::CallbackServerContext* rpc, CallRecord* record);
 
 // Cancels a call whose client has stopped reading; OnCancel does the rest.
 void CancelStalled(grpc::CallbackServerContext* rpc);
