@@ -3,8 +3,8 @@ clients use it.
 """
 import time
 
-from inference_client import (MODEL, Code, Fixture, images, refused, rows_of,
-                              run, start_server, steps_of)
+from inference_client import (MODEL, Code, Fixture, Result, images, refused,
+                              rows_of, run, start_server, steps_of)
 
 
 def check_stream_interleaves(f):
@@ -156,6 +156,64 @@ def check_half_close_answers_what_is_open(f):
     assert ends == {str(i) for i in range(20)}
 
 
+def unread(f, requests):
+    """A call whose client reads nothing yet, once the server has stopped."""
+    call = f.stub.ModelStreamInfer(iter(requests))
+    macs = [-1, -2]
+    while macs[-1] != macs[-2] or f.series("mre_queued_rows") > 0:
+        time.sleep(0.2)
+        macs.append(f.series("mre_macs_total"))
+    return call
+
+
+def check_slow_reader(f):
+    """Rows pause until they are read, and no step is left out."""
+    call = unread(f, [f.request(images(4, i), request_id=str(i))
+                      for i in range(700)])
+    assert f.series("mre_active_rows") > 0
+    seen = {}
+    for response in call:
+        got = Result(response.infer_response)
+        for row, step in zip(rows_of(got, 4), got.array("step")):
+            seen.setdefault((got.response.id, row), []).append(int(step))
+    assert len(seen) == 2800
+    assert all(steps == list(range(33)) for steps in seen.values())
+    assert call.code() == Code.OK
+
+
+def check_open_requests_are_bounded(f):
+    """One that reads nothing is refused what would have to be remembered."""
+    # Long names fill the transport's buffers.
+    call = unread(f, [f.request(images(1), request_id=f"{i:250}",
+                                parameters={"max_steps": 20})
+                      for i in range(1500)])
+    steps, errors = {}, []
+    for response in call:
+        if response.error_message:
+            errors.append(response.error_message)
+        else:
+            name = response.infer_response.id
+            steps[name] = steps.get(name, 0) + 1
+    assert len(errors) > 0 and len(steps) + len(errors) == 1500
+    assert all("requests open, its limit" in error for error in errors)
+    assert set(steps.values()) == {21}
+    assert call.code() == Code.OK
+
+
+def check_readers_who_are_slow(stubs, binary, repository):
+    server, target, metrics = start_server(
+        binary, repository, "--brownout=off", "--max_queue_ms=0")
+    try:
+        # A connection each: how much waits in a transport depends on its past.
+        for check in (check_slow_reader, check_open_requests_are_bounded):
+            f = Fixture(stubs, target, metrics)
+            check(f)
+            f.await_no_rows()
+    finally:
+        server.terminate()
+        assert server.wait(60) == 0
+
+
 def check_full_queue(stubs, binary, repository):
     """RESOURCE_EXHAUSTED, in each of the ways in which it is told."""
     server, target, metrics = start_server(
@@ -187,18 +245,36 @@ def check_full_queue(stubs, binary, repository):
         assert server.wait(60) == 0
 
 
+def until_refused(f):
+    # It may be admitted as long as the drain has just begun.
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        f.infer(images(1))
+
+
 def check_drain(stubs, binary, repository):
-    """A stream that has nothing open ends when the server drains."""
-    server, target, metrics = start_server(binary, repository)
+    """What is open is answered; the server is not ready, and takes no more."""
+    server, target, metrics = start_server(
+        binary, repository, "--brownout=off", "--max_queue_ms=0")
     try:
         f = Fixture(stubs, target, metrics)
-        stream, responses = f.stream()
-        stream.infer(f.request(images(1), parameters={"max_steps": 1}))
+        idle, responses = Fixture(stubs, target, metrics).stream()
+        idle.infer(f.request(images(1), parameters={"max_steps": 1}))
         responses.until_final()
+        call = unread(f, [f.request(images(4), request_id=str(i))
+                          for i in range(700)])
+        pb, stub = f.pb, f.stub
+        assert stub.ServerReady(pb.ServerReadyRequest()).ready
         server.terminate()
-        _, error = responses.next()
+        _, error = responses.next()  # of the one that has nothing open
         assert error.code() == Code.UNAVAILABLE, error
-        stream.stop()
+        idle.stop()
+        assert not stub.ServerReady(pb.ServerReadyRequest()).ready
+        assert not stub.ModelReady(pb.ModelReadyRequest(name=MODEL)).ready
+        assert stub.ServerLive(pb.ServerLiveRequest()).live
+        refused(lambda: until_refused(f), Code.UNAVAILABLE, "shutting down")
+        finals = [Result(response.infer_response).final() for response in call]
+        assert sum(finals) == 700 and finals[-1]
         assert server.wait(60) == 0
     finally:
         server.kill()
@@ -208,6 +284,5 @@ def check_drain(stubs, binary, repository):
 if __name__ == "__main__":
     run([check_stream_interleaves, check_stream_rows,
          check_empty_final_response, check_stream_errors,
-         check_cancel_frees_rows,
-         check_half_close_answers_what_is_open],
-        alone=[check_full_queue, check_drain])
+         check_cancel_frees_rows, check_half_close_answers_what_is_open],
+        alone=[check_readers_who_are_slow, check_full_queue, check_drain])
