@@ -1,9 +1,13 @@
 """What inference.GRPCInferenceService tells about the server, its models and
 their statistics, and the calls of perf_analyzer in their order.
 """
+import os
+import shutil
+import tempfile
 import time
 
-from inference_client import (MODEL, Code, images, refused, run)
+from inference_client import (MODEL, Code, Fixture, images, make_request,
+                              refused, run, start_server)
 
 
 def check_server(f):
@@ -200,7 +204,45 @@ def check_metrics(f):
                         'code="UNAVAILABLE"') == 1, method
 
 
+def check_damaged_version(stubs, binary, repository):
+    """A version that was refused is listed with the reason, and not ready."""
+    with tempfile.TemporaryDirectory() as root:
+        shutil.copytree(f"{repository}/{MODEL}", f"{root}/{MODEL}")
+        os.makedirs(f"{root}/broken/3")
+        with open(f"{root}/broken/3/model.safetensors", "wb") as file:
+            file.write(b"no model")
+        server, target, metrics = start_server(binary, root)
+        try:
+            f = Fixture(stubs, target, metrics)
+            pb, stub = f.pb, f.stub
+            index = stub.RepositoryIndex(pb.RepositoryIndexRequest()).models
+            assert [(m.name, m.version, m.state) for m in index] == [
+                ("broken", "3", "UNAVAILABLE"), (MODEL, "1", "READY")]
+            assert "safetensors" in index[0].reason, index[0].reason
+            ready = stub.RepositoryIndex(
+                pb.RepositoryIndexRequest(ready=True)).models
+            assert [m.name for m in ready] == [MODEL]
+            request = pb.ModelReadyRequest(name="broken")
+            assert not stub.ModelReady(request).ready
+            for call in (
+                    lambda: stub.ModelConfig(pb.ModelConfigRequest(
+                        name="broken")),
+                    lambda: stub.ModelMetadata(pb.ModelMetadataRequest(
+                        name="broken", version="3")),
+                    lambda: stub.ModelStatistics(pb.ModelStatisticsRequest(
+                        name="broken")),
+                    lambda: stub.ModelInfer(make_request(pb, "broken",
+                                                         images(1)))):
+                refused(call, Code.UNAVAILABLE, "broken", "not ready")
+            everything = stub.ModelStatistics(pb.ModelStatisticsRequest())
+            assert [s.name for s in everything.model_stats] == [MODEL]
+        finally:
+            server.terminate()
+            assert server.wait(60) == 0
+
+
 if __name__ == "__main__":
     run([check_server, check_metadata, check_config, check_repository,
          check_unsupported, check_statistics, check_perf_analyzer,
-         check_metrics])
+         check_metrics],
+        alone=[check_damaged_version])
