@@ -32,6 +32,7 @@
 #include "server/schedule/scheduler.h"
 #include "server/service/anytime_service.h"
 #include "server/service/grpc_log.h"
+#include "server/service/inference_service.h"
 #include "server/service/load_report.h"
 #include "server/service/request_log.h"
 #include "server/ticker.h"
@@ -39,7 +40,9 @@
 namespace mre {
 namespace {
 
-constexpr char kServiceName[] = "mre.v1.AnytimeInference";
+// Whose health is told, beside the server's own ("").
+constexpr const char* kServiceNames[] = {"mre.v1.AnytimeInference",
+                                         "inference.GRPCInferenceService"};
 
 // After the drain, how long answers that are complete may take to be sent to
 // readers who are slow.
@@ -141,10 +144,12 @@ class GrpcServer : public Server, private Repository::Observer {
                   .metrics = &metrics_,
                   .calls = &calls_,
                   .updates = &updates_,
+                  .infer_responses = &infer_responses_,
                   .log = &log_,
                   .load = config.load_reports == "on" ? &load_ : nullptr,
                   .max_rows_per_request = config.max_rows_per_request}),
         service_(context_),
+        inference_service_(context_),
         ticker_(kTick, [this] { Tick(); }) {}
 
   ~GrpcServer() override {
@@ -170,7 +175,9 @@ class GrpcServer : public Server, private Repository::Observer {
     }
     RETURN_IF_ERROR(ListenForScrapes());
     RETURN_IF_ERROR(ListenForCalls());
-    server_->GetHealthCheckService()->SetServingStatus(kServiceName, true);
+    for (const char* name : kServiceNames) {
+      server_->GetHealthCheckService()->SetServingStatus(name, true);
+    }
     return absl::OkStatus();
   }
 
@@ -294,6 +301,7 @@ class GrpcServer : public Server, private Repository::Observer {
         grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
         door_->Credentials());
     builder.RegisterService(&service_);
+    builder.RegisterService(&inference_service_);
     server_ = builder.BuildAndStart();
     if (server_ == nullptr) {
       return absl::UnavailableError("cannot serve gRPC: see the log");
@@ -318,12 +326,14 @@ class GrpcServer : public Server, private Repository::Observer {
   Metrics metrics_;
   OpenCalls calls_;
   MessagePool<v1::PredictUpdate> updates_;
+  MessagePool<inference::ModelStreamInferResponse> infer_responses_;
   Scheduler scheduler_;
   RequestLog log_;
   LoadReport load_;
   CallContext context_;  // constant once the models are loaded
   std::unique_ptr<Repository> repository_;
   AnytimeService service_;
+  InferenceService inference_service_;
   std::unique_ptr<Exporter> exporter_;
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> entrance_;
   std::unique_ptr<grpc::Server> server_;

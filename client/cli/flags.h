@@ -29,6 +29,7 @@ struct Flags : ServerFlags, OutputFlags {
   BudgetFlags budget;
   bool sampled = false;
   uint64_t seed = 0;
+  uint32_t priority = 0;  // 1 to 9; 0: as 5
   bool probabilities = false;
 
   bool json = false;

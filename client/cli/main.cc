@@ -81,6 +81,9 @@ void AddPrediction(CLI::App& app, mre::Flags& flags) {
   app.add_option("--seed", flags.seed, "Seed of --sampled")
       ->type_name("N")
       ->needs(sampled);
+  app.add_option("--priority", flags.priority,
+                 "How urgent while it waits, from 1 (first) to 9 (last); 0: 5")
+      ->type_name("0..9");
   mre::AddTopKFlag(app, flags, kOutput);
   app.add_flag("--probabilities", flags.probabilities,
                "Send the probability of every class")

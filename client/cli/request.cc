@@ -14,6 +14,7 @@ absl::StatusOr<v1::PredictRequest> MakeRequest(const Flags& flags) {
   }
   ASSIGN_OR_RETURN(*request.mutable_output(), MakeOutput(flags));
   request.mutable_output()->set_probabilities(flags.probabilities);
+  request.set_priority(flags.priority);
   return request;
 }
 

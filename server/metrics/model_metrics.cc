@@ -45,7 +45,8 @@ Buckets StepCounts(int64_t experts) {
 }  // namespace
 
 ModelMetrics::ModelMetrics(const ServedModel& model, VersionSeries& series)
-    : full_macs_(model.model->cost().After(model.model->max_steps())) {
+    : statistics_(model.model->max_steps()),
+      full_macs_(model.model->cost().After(model.model->max_steps())) {
   rows_ = series.Counter("mre_rows_total", "Rows that got a final prediction.");
   for (int reason = 1; reason < kStopReasons; ++reason) {
     stops_[reason] = series.Counter(
@@ -111,6 +112,7 @@ ModelMetrics::ModelMetrics(const ServedModel& model, VersionSeries& series)
 }
 
 void ModelMetrics::RowStarted(absl::Duration queued) {
+  statistics_.RowStarted(queued);
   queue_seconds_->Observe(absl::ToDoubleSeconds(queued));
 }
 
@@ -118,10 +120,11 @@ void ModelMetrics::FirstPrediction(absl::Duration elapsed) {
   first_prediction_seconds_->Observe(absl::ToDoubleSeconds(elapsed));
 }
 
-void ModelMetrics::Stepped(int64_t rows, uint64_t macs, absl::Duration took) {
-  macs_->Increment(static_cast<double>(macs));
-  step_seconds_->Observe(absl::ToDoubleSeconds(took));
-  step_rows_->Observe(static_cast<double>(rows));
+void ModelMetrics::Stepped(const PassReport& pass) {
+  statistics_.Stepped(pass);
+  macs_->Increment(static_cast<double>(pass.macs));
+  step_seconds_->Observe(absl::ToDoubleSeconds(pass.took));
+  step_rows_->Observe(static_cast<double>(pass.rows));
 }
 
 void ModelMetrics::ExpertRan(int64_t expert, int64_t rows) {
@@ -135,6 +138,7 @@ void ModelMetrics::RanInVain(uint64_t macs) {
 
 void ModelMetrics::RowFinished(StopReason reason, const Progress& progress,
                                uint64_t in_vain, uint32_t asked) {
+  statistics_.RowFinished();
   rows_->Increment();
   stops_[static_cast<int>(reason)]->Increment();
   // One that ends by itself has saved nothing, and what overload took nobody

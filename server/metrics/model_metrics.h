@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "server/metrics/model_statistics.h"
 #include "server/metrics/version_series.h"
 #include "server/repository/served_model.h"
 #include "server/schedule/telemetry.h"
@@ -27,7 +28,7 @@ class ModelMetrics : public ModelTelemetry {
 
   void RowStarted(absl::Duration queued) override;
   void FirstPrediction(absl::Duration elapsed) override;
-  void Stepped(int64_t rows, uint64_t macs, absl::Duration took) override;
+  void Stepped(const PassReport& pass) override;
   void ExpertRan(int64_t expert, int64_t rows) override;
   void RanInVain(uint64_t macs) override;
   void RowFinished(StopReason reason, const Progress& progress,
@@ -37,7 +38,10 @@ class ModelMetrics : public ModelTelemetry {
   // A call of the model ended, `took` after it arrived.
   void RequestTook(absl::Duration took);
 
+  ModelStatistics& statistics() { return statistics_; }
+
  private:
+  ModelStatistics statistics_;
   const uint64_t full_macs_;  // of a row that runs every expert
   prometheus::Counter* rows_;
   std::array<prometheus::Counter*, kStopReasons> stops_{};

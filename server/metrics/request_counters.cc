@@ -6,12 +6,43 @@ namespace mre {
 namespace {
 
 constexpr const char* kMethodNames[kMethods] = {
-    "Predict", "PredictStream", "PredictInteractive", "ListModels", "GetModel"};
+    "Predict",
+    "PredictStream",
+    "PredictInteractive",
+    "ListModels",
+    "GetModel",
+    "ModelInfer",
+    "ModelStreamInfer",
+    "ServerLive",
+    "ServerReady",
+    "ModelReady",
+    "ServerMetadata",
+    "ModelMetadata",
+    "ModelConfig",
+    "ModelStatistics",
+    "RepositoryIndex",
+    "RepositoryModelLoad",
+    "RepositoryModelUnload",
+    "Unsupported",
+};
 
 }  // namespace
 
 absl::string_view MethodName(Method method) {
   return kMethodNames[static_cast<int>(method)];
+}
+
+bool IsPrediction(Method method) {
+  switch (method) {
+    case Method::kPredict:
+    case Method::kPredictStream:
+    case Method::kPredictInteractive:
+    case Method::kModelInfer:
+    case Method::kModelStreamInfer:
+      return true;
+    default:
+      return false;
+  }
 }
 
 RequestCounters::RequestCounters(

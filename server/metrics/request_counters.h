@@ -20,8 +20,24 @@ enum class Method {
   kPredictInteractive,
   kListModels,
   kGetModel,
+  kModelInfer,
+  kModelStreamInfer,
+  kServerLive,
+  kServerReady,
+  kModelReady,
+  kServerMetadata,
+  kModelMetadata,
+  kModelConfig,
+  kModelStatistics,
+  kRepositoryIndex,
+  kRepositoryModelLoad,
+  kRepositoryModelUnload,
+  kUnsupported,  // any of those that are there to be refused
 };
-inline constexpr int kMethods = 5;
+inline constexpr int kMethods = 18;
+
+// True of those that run rows.
+bool IsPrediction(Method method);
 
 // "Predict", ...
 absl::string_view MethodName(Method method);

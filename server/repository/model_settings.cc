@@ -50,8 +50,7 @@ bool IsModelName(absl::string_view name) {
 }
 
 bool IsVersionLabel(absl::string_view label) {
-  return IsModelName(label) &&
-         !std::all_of(label.begin(), label.end(), absl::ascii_isdigit);
+  return IsModelName(label) && absl::ascii_isalpha(label.front());
 }
 
 std::vector<int64_t> VersionsToServe(const VersionPolicy& policy,

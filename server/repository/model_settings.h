@@ -36,7 +36,7 @@ struct ModelSettings {
   std::map<std::string, int64_t> labels;  // "stable" -> 3
 };
 
-// Labels: like model names, but not digits only, which are versions.
+// Labels: model names that begin with a letter, for versions are numbers.
 bool IsVersionLabel(absl::string_view label);
 
 // Model names: letters, digits, '.', '_' and '-', not starting with a dot, at

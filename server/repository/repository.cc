@@ -126,7 +126,7 @@ void Repository::Unload(absl::string_view name, Done done) {
 void Repository::Enqueue(Command command) {
   absl::Status refusal;
   if (options_.control != Control::kExplicit) {
-    refusal = absl::FailedPreconditionError(
+    refusal = absl::UnavailableError(
         "models are not loaded and unloaded by call: start the server with "
         "--model_control_mode=explicit");
   } else if (!IsModelName(command.name)) {

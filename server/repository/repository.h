@@ -103,8 +103,8 @@ class Repository {
   // With kExplicit: serves the versions of the model that its policy wants, as
   // their files are now. `done` is called once, on the loading thread or at
   // once: with an error when a version that was to be loaded was refused
-  // (what was served before is served on), NOT_FOUND, FAILED_PRECONDITION with
-  // another control, RESOURCE_EXHAUSTED when too many commands wait.
+  // (what was served before is served on), NOT_FOUND, UNAVAILABLE with another
+  // control, RESOURCE_EXHAUSTED when too many commands wait.
   void Load(absl::string_view name, Done done);
   // Nobody finds the model any more when `done` is called; rows of it end as
   // they would have.

@@ -1,6 +1,7 @@
 #include "server/schedule/lane.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "server/schedule/brownout.h"
@@ -30,7 +31,8 @@ Lane::Lane(std::shared_ptr<const PackedModel> model, ModelTelemetry* telemetry,
     : options_(options),
       telemetry_(telemetry),
       engine_(Engine::Create(std::move(model), Report(telemetry))),
-      step_cap_(engine_->model().max_steps()) {}
+      step_cap_(engine_->model().max_steps()),
+      tally_(engine_->model().max_steps() + 1) {}
 
 void Lane::Begin(std::shared_ptr<Request> request, uint32_t row,
                  absl::Time now) {
@@ -166,11 +168,21 @@ void Lane::Step(size_t first, size_t end, News& news) {
     step_ += std::exchange(measured_, true) ? (step - step_) / 4 : step;
   }
   uint64_t spent = 0;
+  uint32_t lowest = engine_->model().max_steps();
+  uint32_t highest = 0;
   for (size_t i = first; i < end; ++i) {
     Row& row = rows_[stepping_[i].row];
     Progress progress = engine_->progress(row.handle);
     progress.elapsed = now - row.request->admitted();
     spent += progress.macs;
+    lowest = std::min(lowest, row.next_step);
+    highest = std::max(highest, progress.step);
+    ++tally_[row.next_step].first;
+    // A quiet row goes several steps at once.
+    for (; row.next_step <= progress.step; ++row.next_step) {
+      ++tally_[row.next_step].rows;
+      tally_[row.next_step].elapsed += progress.elapsed;
+    }
     if (!row.begun) telemetry_->FirstPrediction(progress.elapsed);
     row.begun = true;
     StopReason reason = CheckBudget(row.budget, progress);
@@ -186,8 +198,15 @@ void Lane::Step(size_t first, size_t end, News& news) {
       ++left_;
     }
   }
-  telemetry_->Stepped(static_cast<int64_t>(end - first), spent - spent_before,
-                      now - start);
+  const std::span<StepTally> tally =
+      std::span(tally_).subspan(lowest, highest - lowest + 1);
+  telemetry_->Stepped({.rows = static_cast<int64_t>(end - first),
+                       .computed = fresh || computed > 0,
+                       .macs = spent - spent_before,
+                       .took = now - start,
+                       .first_step = lowest,
+                       .steps = tally});
+  std::fill(tally.begin(), tally.end(), StepTally());
   Flush(news);
 }
 

@@ -69,6 +69,7 @@ class Lane {
     int handle = -1;                   // of the engine
     bool quiet = false;                // of the engine
     bool begun = false;
+    uint32_t next_step = 0;  // to be reported
     uint32_t budget_version = 0;
     Budget budget;
     absl::Time paused_since = absl::InfiniteFuture();
@@ -103,6 +104,7 @@ class Lane {
   absl::Duration step_;
   bool measured_ = false;
   uint32_t step_cap_ = 0;
+  std::vector<StepTally> tally_;  // of one Step, by step; zeros between
   absl::Time drain_deadline_ = absl::InfiniteFuture();
 
   // Of one pass.

@@ -29,6 +29,11 @@ enum class Delivery {
 // more, the final one, always finds room.
 inline constexpr uint32_t kOutboxSteps = 16;
 
+// How urgent the rows of a request are, from the first to the last.
+inline constexpr uint32_t kFirstPriority = 1;
+inline constexpr uint32_t kDefaultPriority = 5;
+inline constexpr uint32_t kLastPriority = 9;
+
 // Thread-safe. Held by a shared_ptr between the transport and the scheduler;
 // whichever lets go last frees it.
 class Request {
@@ -36,6 +41,7 @@ class Request {
   // What a client asked for, validated.
   struct Spec {
     uint64_t client = 0;  // whose turn it is; see RowQueue
+    uint32_t priority = kDefaultPriority;
     std::shared_ptr<const PackedModel> model;
     // Outlives the request.
     ModelTelemetry* telemetry = nullptr;

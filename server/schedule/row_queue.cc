@@ -22,15 +22,19 @@ void RowQueue::Push(std::shared_ptr<Request> request) {
   first_deadline_ = std::min(first_deadline_, deadline);
   rows_ += request->spec().rows;
   waiting_.push_back({std::move(request), deadline});
-  std::deque<Place>& places = clients_[client];
-  if (places.empty()) turns_.push_back(client);
+  Level& level = LevelOf(*waiting_.back().request);
+  std::deque<Place>& places = level.clients[client];
+  if (places.empty()) level.turns.push_back(client);
   places.push_back(std::prev(waiting_.end()));
 }
 
 RowQueue::Row RowQueue::Pop() {
-  const uint64_t client = turns_.front();
-  turns_.pop_front();
-  const auto found = clients_.find(client);
+  Level& level =
+      *std::find_if(levels_.begin(), levels_.end(),
+                    [](const Level& any) { return !any.turns.empty(); });
+  const uint64_t client = level.turns.front();
+  level.turns.pop_front();
+  const auto found = level.clients.find(client);
   std::deque<Place>& places = found->second;
   Row row = TakeNext(*places.front());
   if (places.front()->left() == 0) {
@@ -38,9 +42,9 @@ RowQueue::Row RowQueue::Pop() {
     places.pop_front();
   }
   if (places.empty()) {
-    clients_.erase(found);
+    level.clients.erase(found);
   } else {
-    turns_.push_back(client);
+    level.turns.push_back(client);
   }
   return row;
 }
@@ -71,10 +75,14 @@ absl::Duration RowQueue::Waited(absl::Time now) const {
 }
 
 absl::Duration RowQueue::Waited(uint64_t client, absl::Time now) const {
-  const auto found = clients_.find(client);
-  return found == clients_.end()
-             ? absl::ZeroDuration()
-             : now - found->second.front()->request->admitted();
+  absl::Duration longest = absl::ZeroDuration();
+  for (const Level& level : levels_) {
+    const auto found = level.clients.find(client);
+    if (found == level.clients.end()) continue;
+    longest =
+        std::max(longest, now - found->second.front()->request->admitted());
+  }
+  return longest;
 }
 
 RowQueue::Row RowQueue::TakeNext(Waiting& waiting) {
@@ -83,14 +91,16 @@ RowQueue::Row RowQueue::TakeNext(Waiting& waiting) {
 }
 
 void RowQueue::Tidy() {
-  std::erase_if(turns_, [this](uint64_t client) {
-    const auto found = clients_.find(client);
-    std::erase_if(found->second,
-                  [](Place place) { return place->left() == 0; });
-    if (!found->second.empty()) return false;
-    clients_.erase(found);
-    return true;
-  });
+  for (Level& level : levels_) {
+    std::erase_if(level.turns, [&level](uint64_t client) {
+      const auto found = level.clients.find(client);
+      std::erase_if(found->second,
+                    [](Place place) { return place->left() == 0; });
+      if (!found->second.empty()) return false;
+      level.clients.erase(found);
+      return true;
+    });
+  }
   first_deadline_ = absl::InfiniteFuture();
   for (auto place = waiting_.begin(); place != waiting_.end();) {
     if (place->left() == 0) {

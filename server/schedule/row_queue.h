@@ -1,8 +1,15 @@
-// Rows that wait for a place: clients take turns row by row, and what one
-// client asks for is served in the order in which it came.
+// Rows that wait for a place: the most urgent first; of rows that are equally
+// urgent clients take turns row by row, and what one client asks for is served
+// in the order in which it came.
+//
+// A less urgent row waits for as long as a more urgent one does, whoever asked
+// for it: its budget's max_time is what bounds that. Its waiting counts like
+// any other's for what all are granted (brownout.h) and for whose requests are
+// refused.
 #ifndef MRE_SERVER_SCHEDULE_ROW_QUEUE_H_
 #define MRE_SERVER_SCHEDULE_ROW_QUEUE_H_
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <list>
@@ -51,7 +58,15 @@ class RowQueue {
     int64_t left() const { return int64_t{request->spec().rows} - next; }
   };
   using Place = std::list<Waiting>::iterator;
+  // What is equally urgent.
+  struct Level {
+    absl::flat_hash_map<uint64_t, std::deque<Place>> clients;  // none is empty
+    std::deque<uint64_t> turns;  // each of the clients once
+  };
 
+  Level& LevelOf(const Request& request) {
+    return levels_[request.spec().priority - kFirstPriority];
+  }
   Row TakeNext(Waiting& waiting);
   // Forgets requests of which no row waits, and looks for the first deadline.
   // Turns stay as they are.
@@ -61,8 +76,7 @@ class RowQueue {
   int64_t rows_ = 0;            // in it
   // No later than the first of its deadlines.
   absl::Time first_deadline_ = absl::InfiniteFuture();
-  absl::flat_hash_map<uint64_t, std::deque<Place>> clients_;  // none is empty
-  std::deque<uint64_t> turns_;  // each of the clients once
+  std::array<Level, kLastPriority - kFirstPriority + 1> levels_;
 };
 
 }  // namespace mre

@@ -27,7 +27,7 @@ grpc::ServerUnaryReactor* AnytimeService::ListModels(
     grpc::CallbackServerContext* rpc, const v1::ListModelsRequest* /*request*/,
     v1::ListModelsResponse* response) {
   CallRecord record(context_, Method::kListModels, rpc);
-  const auto caller = Enter(context_, Scope::kInfer, rpc, &record);
+  const auto caller = Enter(context_, Scope::kInfer, *rpc, &record);
   if (caller.ok()) {
     for (const VersionStatus& status : context_.repository->Index()) {
       FillModelInfo(status, response->add_models());
@@ -45,7 +45,7 @@ grpc::ServerUnaryReactor* AnytimeService::GetModel(
     v1::ModelInfo* response) {
   CallRecord record(context_, Method::kGetModel, rpc);
   const auto get = [&]() -> absl::Status {
-    RETURN_IF_ERROR(Enter(context_, Scope::kInfer, rpc, &record).status());
+    RETURN_IF_ERROR(Enter(context_, Scope::kInfer, *rpc, &record).status());
     ASSIGN_OR_RETURN(const VersionStatus found,
                      context_.repository->Get(request->model_name(),
                                               request->model_version(),

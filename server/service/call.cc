@@ -41,6 +41,11 @@ void OpenCalls::Drain() {
   for (DrainableCall* call : drainable_) call->Drain();
 }
 
+bool OpenCalls::draining() const {
+  absl::MutexLock lock(&mu_);
+  return draining_;
+}
+
 bool OpenCalls::AwaitNone(absl::Duration limit) {
   const auto none = [this] {
     mu_.AssertHeld();
@@ -54,13 +59,17 @@ void CallRecord::End(grpc::StatusCode code, absl::string_view message) {
   const absl::Duration total = context_.clock->Now() - arrived_;
   context_.metrics->RequestEnded(model_.get(), method_,
                                  static_cast<absl::StatusCode>(code));
-  if (admitted_) {
-    context_.metrics->ForModel(*model_)->RequestTook(total);
+  if (model_ != nullptr && IsPrediction(method_)) {
+    ModelMetrics* metrics = context_.metrics->ForModel(*model_);
+    metrics->statistics().RequestEnded(code == grpc::StatusCode::OK, total,
+                                       arrived_ + total);
+    if (admitted_) metrics->RequestTook(total);
   }
   const Request::Spent spent =
       request_ == nullptr ? Request::Spent() : request_->spent();
   // A stream of many requests has one trailer; no request's cost is its.
-  if (context_.load != nullptr && method_ != Method::kPredictInteractive) {
+  if (context_.load != nullptr && method_ != Method::kPredictInteractive &&
+      method_ != Method::kModelStreamInfer) {
     context_.load->Record(spent.macs, *rpc_);
   }
   if (context_.log == nullptr || !context_.log->Takes(code)) return;
@@ -80,45 +89,42 @@ void CallRecord::End(grpc::StatusCode code, absl::string_view message) {
   RequestLog::Write(line, rpc_);
 }
 
-namespace {
-
-void AddPushback(int64_t ms, grpc::CallbackServerContext* rpc) {
-  rpc->AddTrailingMetadata("grpc-retry-pushback-ms", absl::StrCat(ms));
+absl::StatusOr<Caller> Enter(const CallContext& context, Scope scope,
+                             const grpc::CallbackServerContext& rpc,
+                             CallRecord* record) {
+  absl::StatusOr<Caller> caller = context.door->Enter(rpc, scope);
+  if (caller.ok()) record->set_caller(*caller);
+  return caller;
 }
 
-}  // namespace
-
-absl::StatusOr<Caller> Enter(const CallContext& context, Scope scope,
-                             grpc::CallbackServerContext* rpc,
-                             CallRecord* record) {
-  absl::StatusOr<Caller> caller = context.door->Enter(*rpc, scope);
-  if (caller.ok()) record->set_caller(*caller);
-  const std::optional<int64_t> wait = Door::RetryAfterMillis(caller.status());
-  if (wait.has_value()) AddPushback(*wait, rpc);
-  return caller;
+Checked MakeRequest(const CallContext& context,
+                    std::shared_ptr<const ServedModel> model,
+                    Request::Spec spec, Request::Listener* listener,
+                    const Caller& caller) {
+  spec.client = caller.client;
+  spec.telemetry = context.metrics->ForModel(*model);
+  return {std::make_shared<Request>(std::move(spec), listener),
+          std::move(model)};
 }
 
 absl::StatusOr<Admitted> Check(const CallContext& context,
                                const v1::PredictRequest& message,
                                bool final_only, Request::Listener* listener,
-                               const Caller& caller, CallRecord* record) {
-  if (record != nullptr) record->set_request_id(message.request_id());
-  ASSIGN_OR_RETURN(
-      std::shared_ptr<const ServedModel> model,
-      context.repository->Find(message.model_name(), message.model_version(),
-                               message.model_label()));
-  if (record != nullptr) record->set_model(model);
+                               const grpc::CallbackServerContext& rpc,
+                               CallRecord* record) {
+  record->set_request_id(message.request_id());
+  ASSIGN_OR_RETURN(const Caller caller,
+                   Enter(context, Scope::kInfer, rpc, record));
+  ASSIGN_OR_RETURN(auto model, context.repository->Find(message.model_name(),
+                                                        message.model_version(),
+                                                        message.model_label()));
+  record->set_model(model);
   ASSIGN_OR_RETURN(Request::Spec spec,
                    ParseRequest(message, *model, context.max_rows_per_request));
-  spec.client = caller.client;
-  spec.telemetry = context.metrics->ForModel(*model);
   if (final_only) spec.delivery = Delivery::kFinal;
-  Admitted admitted;
-  admitted.request = std::make_shared<Request>(std::move(spec), listener);
-  admitted.model = std::move(model);
-  admitted.output = ParseOutput(message.output());
-  admitted.request_id = message.request_id();
-  return admitted;
+  return Admitted{
+      MakeRequest(context, std::move(model), std::move(spec), listener, caller),
+      ParseOutput(message.output()), message.request_id()};
 }
 
 int64_t RetryAfterMillis(const absl::Status& refusal,
@@ -129,30 +135,22 @@ int64_t RetryAfterMillis(const absl::Status& refusal,
                            1);
 }
 
-absl::Status SubmitRequest(const CallContext& context, const Admitted& admitted,
+absl::Status SubmitRequest(const CallContext& context, const Checked& checked,
                            CallRecord* record) {
   // Before: once submitted, the call may end at any moment.
   record->set_admitted(true);
-  record->set_request(admitted.request.get());
-  absl::Status status = context.scheduler->Submit(admitted.request);
+  record->set_request(checked.request.get());
+  absl::Status status = context.scheduler->Submit(checked.request);
   if (!status.ok()) record->set_admitted(false);
   return status;
 }
 
-absl::Status Admit(const CallContext& context,
-                   const v1::PredictRequest& message, bool final_only,
-                   Request::Listener* listener,
-                   grpc::CallbackServerContext* rpc, CallRecord* record,
-                   Admitted* admitted) {
-  ASSIGN_OR_RETURN(const Caller caller,
-                   Enter(context, Scope::kInfer, rpc, record));
-  ASSIGN_OR_RETURN(
-      *admitted, Check(context, message, final_only, listener, caller, record));
-  absl::Status status = SubmitRequest(context, *admitted, record);
-  if (absl::IsResourceExhausted(status)) {
-    AddPushback(RetryAfterMillis(status, *context.scheduler), rpc);
-  }
-  return status;
+void AddPushback(const CallContext& context, const absl::Status& status,
+                 grpc::CallbackServerContext* rpc) {
+  if (!absl::IsResourceExhausted(status)) return;
+  rpc->AddTrailingMetadata(
+      "grpc-retry-pushback-ms",
+      absl::StrCat(RetryAfterMillis(status, *context.scheduler)));
 }
 
 void CancelStalled(grpc::CallbackServerContext* rpc) {

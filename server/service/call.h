@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "model/base/clock.h"
+#include "proto/inference/grpc_service.pb.h"
 #include "proto/mre/v1/anytime.pb.h"
 #include "server/door/door.h"
 #include "server/metrics/metrics.h"
@@ -46,11 +47,12 @@ class OpenCalls {
   void Leave(DrainableCall* call);
   // Tells every call, and every one that enters later, to drain.
   void Drain();
+  bool draining() const;
   // False when calls were still open at the deadline.
   bool AwaitNone(absl::Duration limit);
 
  private:
-  absl::Mutex mu_;
+  mutable absl::Mutex mu_;
   int64_t open_ ABSL_GUARDED_BY(mu_) = 0;
   bool draining_ ABSL_GUARDED_BY(mu_) = false;
   absl::flat_hash_set<DrainableCall*> drainable_ ABSL_GUARDED_BY(mu_);
@@ -59,11 +61,12 @@ class OpenCalls {
 // What calls work on. All outlive every call.
 struct CallContext {
   const Door* door = nullptr;
-  const Repository* repository = nullptr;
+  Repository* repository = nullptr;
   Scheduler* scheduler = nullptr;
   Metrics* metrics = nullptr;
   OpenCalls* calls = nullptr;
   MessagePool<v1::PredictUpdate>* updates = nullptr;
+  MessagePool<inference::ModelStreamInferResponse>* infer_responses = nullptr;
   RequestLog* log = nullptr;         // null: none
   const LoadReport* load = nullptr;  // null: none
   int64_t max_rows_per_request = 256;
@@ -106,45 +109,52 @@ class CallRecord {
   bool admitted_ = false;
 };
 
-// Lets a call in, which is to be asked at the start of each: a refusal is the
-// call's status. One for lack of room (a token's rate) adds the pushback to the
-// call's trailing metadata.
+// Lets a call in, or a request on a stream: to be asked at the start of each. A
+// refusal is its status.
 absl::StatusOr<Caller> Enter(const CallContext& context, Scope scope,
-                             grpc::CallbackServerContext* rpc,
+                             const grpc::CallbackServerContext& rpc,
                              CallRecord* record);
 
-// A request that can be submitted, with what its answers need.
-struct Admitted {
+// A request that can be submitted, and its model.
+struct Checked {
   std::shared_ptr<Request> request;
   std::shared_ptr<const ServedModel> model;
+};
+
+// The check of a prediction, in whatever protocol it is asked for, is to let
+// the caller in, to find the model, to parse the rest into a Request::Spec, and
+// this: who asks and what counts it are filled in.
+Checked MakeRequest(const CallContext& context,
+                    std::shared_ptr<const ServedModel> model,
+                    Request::Spec spec, Request::Listener* listener,
+                    const Caller& caller);
+
+// The same with what the answers of mre.v1 need.
+struct Admitted : Checked {
   OutputOptions output;
   std::string request_id;
 };
 
-// Finds the model and checks the request. With `final_only` each row's last
-// prediction is all that is delivered, whatever the message asks. `record`
-// learns the model even when the rest fails.
+// Lets the caller in, finds the model and checks the request. With `final_only`
+// each row's last prediction is all that is delivered, whatever the message
+// asks. `record` learns the model even when the rest fails.
 absl::StatusOr<Admitted> Check(const CallContext& context,
                                const v1::PredictRequest& message,
                                bool final_only, Request::Listener* listener,
-                               const Caller& caller, CallRecord* record);
+                               const grpc::CallbackServerContext& rpc,
+                               CallRecord* record);
 
 // Milliseconds for `grpc-retry-pushback-ms` of a refusal for lack of room.
 int64_t RetryAfterMillis(const absl::Status& refusal,
                          const Scheduler& scheduler);
 
 // Hands a request to the scheduler; the listener may hear before this returns.
-absl::Status SubmitRequest(const CallContext& context, const Admitted& admitted,
+absl::Status SubmitRequest(const CallContext& context, const Checked& checked,
                            CallRecord* record);
 
-// Enter, check and submit, for calls that are one request: fills `admitted`, of
-// which the listener may hear before this returns. A refusal for lack of room
-// adds the pushback to the call's trailing metadata.
-absl::Status Admit(const CallContext& context,
-                   const v1::PredictRequest& message, bool final_only,
-                   Request::Listener* listener,
-                   grpc::CallbackServerContext* rpc, CallRecord* record,
-                   Admitted* admitted);
+// To a call that ends with a refusal for lack of room: when to try again.
+void AddPushback(const CallContext& context, const absl::Status& status,
+                 grpc::CallbackServerContext* rpc);
 
 // Cancels a call whose client has stopped reading; OnCancel does the rest.
 void CancelStalled(grpc::CallbackServerContext* rpc);

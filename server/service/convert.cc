@@ -1,29 +1,19 @@
 #include "server/service/convert.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstring>
 #include <numeric>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "model/base/status_macros.h"
+#include "server/service/checks.h"
 
 namespace mre {
 namespace {
 
-absl::Status Invalid(absl::string_view field, absl::string_view expected) {
-  return absl::InvalidArgumentError(
-      absl::StrCat(field, ": expected ", expected));
-}
-
-absl::StatusOr<float> Share(float value, absl::string_view field) {
-  if (!(value >= 0 && value <= 1)) {
-    return Invalid(
-        field, absl::StrCat("a number in [0, 1] (0: no limit), got ", value));
-  }
-  return value;
+std::string BudgetFieldName(absl::string_view name) {
+  return absl::StrCat("budget.", name);
 }
 
 absl::StatusOr<absl::Duration> Time(const google::protobuf::Duration& value) {
@@ -43,48 +33,6 @@ void SetDuration(absl::Duration value, google::protobuf::Duration* message) {
   message->set_nanos(static_cast<int32_t>(nanos % 1'000'000'000));
 }
 
-constexpr size_t kMostDimensionsNamed = 8;
-
-// The number of rows in a tensor of the given shape.
-absl::StatusOr<uint32_t> Rows(const v1::Tensor& tensor,
-                              const InputConfig& input, int64_t max_rows) {
-  const std::vector<int64_t> shape(tensor.shape().begin(),
-                                   tensor.shape().end());
-  // What a client sends is repeated to it in part only: a status must fit
-  // into the metadata that carries it.
-  if (shape.size() > kMostDimensionsNamed) {
-    return Invalid(
-        "input.shape",
-        absl::StrCat(input.shape.size(), " or ", input.shape.size() + 1,
-                     " dimensions, got ", shape.size()));
-  }
-  if (shape == input.shape) return 1;
-  const bool batched =
-      shape.size() == input.shape.size() + 1 &&
-      std::equal(input.shape.begin(), input.shape.end(), shape.begin() + 1);
-  if (!batched) {
-    const std::string wanted = absl::StrJoin(input.shape, ",");
-    return Invalid("input.shape",
-                   absl::StrCat("[", wanted, "] or [rows,", wanted, "], got [",
-                                absl::StrJoin(shape, ","), "]"));
-  }
-  if (shape[0] < 1 || shape[0] > max_rows) {
-    return Invalid("input.shape",
-                   absl::StrCat("1 to ", max_rows, " rows, got ", shape[0]));
-  }
-  return static_cast<uint32_t>(shape[0]);
-}
-
-// Inputs further from the training data than this, in its standard deviations,
-// mean nothing, and far enough out they would overflow inside the model.
-constexpr double kMostDeviations = 1e6;
-
-bool IsSane(float value, int64_t channel, const InputConfig& input) {
-  const double scaled =
-      (value * input.scale - input.mean[channel]) / input.std[channel];
-  return std::abs(scaled) <= kMostDeviations;  // false for NaN
-}
-
 absl::StatusOr<std::vector<float>> Values(const v1::Tensor& tensor,
                                           const InputConfig& input,
                                           int64_t count) {
@@ -96,28 +44,7 @@ absl::StatusOr<std::vector<float>> Values(const v1::Tensor& tensor,
                    absl::StrCat("DATA_TYPE_UINT8 or DATA_TYPE_FP32, got ",
                                 static_cast<int>(tensor.datatype())));
   }
-  const std::string& data = tensor.data();
-  if (static_cast<int64_t>(data.size()) != count * element) {
-    return Invalid(
-        "input.data",
-        absl::StrCat(count * element,
-                     " bytes for this datatype and shape, got ", data.size()));
-  }
-  std::vector<float> values(count);
-  if (element == 1) {
-    std::transform(data.begin(), data.end(), values.begin(),
-                   [](char c) { return static_cast<unsigned char>(c); });
-    return values;
-  }
-  std::memcpy(values.data(), data.data(), data.size());
-  for (int64_t i = 0; i < count; ++i) {
-    if (IsSane(values[i], i % input.channels(), input)) continue;
-    return Invalid("input.data",
-                   absl::StrCat("finite numbers within a million standard "
-                                "deviations of the training data, got ",
-                                values[i], " as element ", i));
-  }
-  return values;
+  return ReadValues(tensor.data(), element, count, input, "input.data");
 }
 
 absl::StatusOr<Delivery> ParseDelivery(v1::Delivery delivery) {
@@ -132,22 +59,6 @@ absl::StatusOr<Delivery> ParseDelivery(v1::Delivery delivery) {
                      absl::StrCat("DELIVERY_LATEST or DELIVERY_ALL, got ",
                                   static_cast<int>(delivery)));
   }
-}
-
-// A threshold of the kind raytracing, in (0, `below`); 0: the model's.
-absl::StatusOr<float> Threshold(float value, absl::string_view field,
-                                double below, const ModelConfig& config) {
-  if (value == 0) return value;
-  if (config.kind != Kind::kRaytracing) {
-    return Invalid(field, absl::StrCat("nothing, for a model of kind ",
-                                       KindName(config.kind),
-                                       " has no thresholds, got ", value));
-  }
-  if (!(value > 0 && value < below)) {
-    return Invalid(field, absl::StrCat("a number above 0 and below ", below,
-                                       " (0: the model's), got ", value));
-  }
-  return value;
 }
 
 void SetExpert(int64_t expert, const ModelConfig& config, v1::Expert* to) {
@@ -207,36 +118,20 @@ void FillPrediction(const Prediction& from, const ModelConfig& config,
 }  // namespace
 
 absl::Status CheckRequestId(absl::string_view id) {
-  if (id.size() <= kMaxRequestId) return absl::OkStatus();
-  return Invalid("request_id", absl::StrCat("at most ", kMaxRequestId,
-                                            " bytes, got ", id.size()));
+  return CheckId(id, "request_id");
 }
 
 absl::StatusOr<Budget> ParseBudget(const v1::Budget& message,
                                    const PackedModel& model) {
-  const Cost& cost = model.cost();
-  const ModelConfig& config = model.config();
   Budget budget;
   budget.max_steps = message.max_steps();
   budget.max_macs = message.max_macs();
-  if (budget.max_macs > 0 && budget.max_macs < cost.After(0)) {
-    return Invalid(
-        "budget.max_macs",
-        absl::StrCat("at least ", cost.After(0),
-                     " (stem and head; 0: no limit), got ", budget.max_macs));
-  }
   ASSIGN_OR_RETURN(budget.max_time, Time(message.max_time()));
-  ASSIGN_OR_RETURN(budget.min_confidence,
-                   Share(message.min_confidence(), "budget.min_confidence"));
-  ASSIGN_OR_RETURN(budget.min_ray_coverage, Share(message.min_ray_coverage(),
-                                                  "budget.min_ray_coverage"));
+  budget.min_confidence = message.min_confidence();
+  budget.min_ray_coverage = message.min_ray_coverage();
   budget.stable_steps = message.stable_steps();
-  ASSIGN_OR_RETURN(budget.thresholds.theta_out,
-                   Threshold(message.theta_out(), "budget.theta_out",
-                             config.raytracing.mass(), config));
-  ASSIGN_OR_RETURN(
-      budget.thresholds.theta_decay,
-      Threshold(message.theta_decay(), "budget.theta_decay", 1, config));
+  budget.thresholds = {message.theta_out(), message.theta_decay()};
+  RETURN_IF_ERROR(CheckLimits(budget, model, BudgetFieldName));
   return budget;
 }
 
@@ -248,10 +143,16 @@ absl::StatusOr<Request::Spec> ParseRequest(const v1::PredictRequest& message,
   if (!message.has_input()) return Invalid("input", "a tensor");
   Request::Spec spec;
   spec.model = model.model;
-  ASSIGN_OR_RETURN(spec.rows, Rows(message.input(), input, max_rows));
+  const auto& shape = message.input().shape();
+  ASSIGN_OR_RETURN(
+      spec.rows,
+      CountRows({shape.data(), static_cast<size_t>(shape.size())}, input,
+                max_rows, /*may_stand_alone=*/true, "input.shape"));
   ASSIGN_OR_RETURN(spec.input,
                    Values(message.input(), input, spec.rows * input.size()));
   ASSIGN_OR_RETURN(spec.budget, ParseBudget(message.budget(), *model.model));
+  ASSIGN_OR_RETURN(spec.priority,
+                   CheckPriority(message.priority(), "priority"));
   spec.sampled = message.routing().sampled();
   spec.seed = message.routing().seed();
   spec.every = std::max<uint32_t>(message.output().every(), 1);

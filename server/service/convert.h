@@ -21,8 +21,7 @@ struct OutputOptions {
   bool probabilities = false;
 };
 
-// Names of requests are repeated in every update: a longer one is refused.
-inline constexpr size_t kMaxRequestId = 256;
+// That it is short enough (kMaxRequestId).
 absl::Status CheckRequestId(absl::string_view id);
 
 // Errors are INVALID_ARGUMENT and name the field and what was expected.

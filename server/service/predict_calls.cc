@@ -1,81 +1,43 @@
 #include "server/service/predict_calls.h"
 
-#include <algorithm>
+#include <memory>
 #include <utility>
 #include <vector>
+
+#include "model/base/status_macros.h"
+#include "server/service/final_call.h"
 
 namespace mre {
 namespace {
 
-// The life of both calls. The constructor admits the request; the scheduler
-// then calls OnReady, gRPC's threads call the other reactions. `finished_` is
-// set with the one Finish. Locks are taken in the order: the request's
-// listener lock, mu_, the scheduler's lock, the request's outbox.
-
-class PredictCall : public grpc::ServerUnaryReactor, public Request::Listener {
+class PredictCall final : public FinalCall {
  public:
   PredictCall(const CallContext& context, grpc::CallbackServerContext* rpc,
               const v1::PredictRequest* message, v1::PredictUpdate* response)
-      : context_(context),
-        rpc_(rpc),
-        response_(response),
-        record_(context, Method::kPredict, rpc) {
-    context_.calls->Enter(nullptr);
-    const absl::Status status = Admit(context_, *message, /*final_only=*/true,
-                                      this, rpc_, &record_, &admitted_);
-    if (status.ok()) return;
-    absl::MutexLock lock(&mu_);
-    End(ToGrpcStatus(status));
-  }
-
-  void OnReady() override {
-    absl::MutexLock lock(&mu_);
-    if (finished_) return;
-    std::vector<Prediction> batch;
-    const bool all = admitted_.request->Take(batch);
-    std::move(batch.begin(), batch.end(), std::back_inserter(finals_));
-    if (!all) return;
-    std::sort(
-        finals_.begin(), finals_.end(),
-        [](const Prediction& a, const Prediction& b) { return a.row < b.row; });
-    FillUpdate(finals_, admitted_.request_id, *admitted_.model,
-               admitted_.output, response_);
-    End(grpc::Status::OK);
-  }
-
-  void OnStalled() override { CancelStalled(rpc_); }  // its rows do not pause
-
-  void OnCancel() override {
-    absl::MutexLock lock(&mu_);
-    if (finished_) return;
-    admitted_.request->Cancel();
-    End(CancelStatus(*rpc_));
-  }
-
-  void OnDone() override {
-    if (admitted_.request != nullptr) admitted_.request->Detach();
-    context_.calls->Leave(nullptr);
-    delete this;
+      : FinalCall(context, rpc, Method::kPredict), response_(response) {
+    absl::StatusOr<Admitted> admitted =
+        Check(context, *message, /*final_only=*/true, this, *rpc, record());
+    if (!admitted.ok()) {
+      Begin(admitted.status());
+      return;
+    }
+    admitted_ = *std::move(admitted);
+    Begin(admitted_);
   }
 
  private:
-  void End(const grpc::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    finished_ = true;
-    record_.End(status.error_code(), status.error_message());
-    Finish(status);
+  void Answer(const std::vector<Prediction>& finals) override {
+    FillUpdate(finals, admitted_.request_id, *admitted_.model, admitted_.output,
+               response_);
   }
 
-  const CallContext& context_;
-  grpc::CallbackServerContext* const rpc_;
   v1::PredictUpdate* const response_;
-  CallRecord record_;
   Admitted admitted_;  // constant once submitted
-
-  absl::Mutex mu_;
-  bool finished_ ABSL_GUARDED_BY(mu_) = false;
-  std::vector<Prediction> finals_ ABSL_GUARDED_BY(mu_);
 };
 
+// As FinalCall: the constructor admits the request, the scheduler then calls
+// OnReady, gRPC's threads call the other reactions. `finished_` is set with the
+// one Finish. Locks are taken in the same order.
 class StreamCall : public grpc::ServerWriteReactor<v1::PredictUpdate>,
                    public Request::Listener {
  public:
@@ -86,9 +48,9 @@ class StreamCall : public grpc::ServerWriteReactor<v1::PredictUpdate>,
         record_(context, Method::kPredictStream, rpc) {
     context_.calls->Enter(nullptr);
     context_.metrics->StreamOpened();
-    const absl::Status status = Admit(context_, *message, /*final_only=*/false,
-                                      this, rpc_, &record_, &admitted_);
+    const absl::Status status = Admit(*message);
     if (status.ok()) return;
+    AddPushback(context_, status, rpc_);
     absl::MutexLock lock(&mu_);
     End(ToGrpcStatus(status));
   }
@@ -135,6 +97,12 @@ class StreamCall : public grpc::ServerWriteReactor<v1::PredictUpdate>,
   }
 
  private:
+  absl::Status Admit(const v1::PredictRequest& message) {
+    ASSIGN_OR_RETURN(admitted_, Check(context_, message, /*final_only=*/false,
+                                      this, *rpc_, &record_));
+    return SubmitRequest(context_, admitted_, &record_);
+  }
+
   void WriteNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     std::vector<Prediction> batch;  // an open call keeps none
     const bool last = admitted_.request->Take(batch);

@@ -9,6 +9,7 @@ TEST(RequestTest, CarriesRoutingAndOutput) {
   Flags flags;
   flags.sampled = true;
   flags.seed = 7;
+  flags.priority = 3;
   flags.top_k = 2;
   flags.probabilities = true;
   flags.every = 4;
@@ -17,6 +18,7 @@ TEST(RequestTest, CarriesRoutingAndOutput) {
   ASSERT_TRUE(request.ok()) << request.status();
   EXPECT_TRUE(request->routing().sampled());
   EXPECT_EQ(request->routing().seed(), 7u);
+  EXPECT_EQ(request->priority(), 3u);
   EXPECT_EQ(request->output().top_k(), 2u);
   EXPECT_TRUE(request->output().probabilities());
   EXPECT_EQ(request->output().every(), 4u);

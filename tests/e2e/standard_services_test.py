@@ -24,7 +24,9 @@ def check_reflection(channel):
     call = channel.stream_stream(
         "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
     answer = next(iter(call(iter([LIST_SERVICES]))))
-    for service in (b"mre.v1.AnytimeInference", b"grpc.health.v1.Health"):
+    for service in (b"mre.v1.AnytimeInference",
+                    b"inference.GRPCInferenceService",
+                    b"grpc.health.v1.Health"):
         assert service in answer, (service, answer)
 
 
@@ -43,7 +45,8 @@ def main():
         check_reflection(channel)
         watch = channel.unary_stream("/grpc.health.v1.Health/Watch")
         watches = [watch(health_request(name), timeout=60)
-                   for name in (b"", b"mre.v1.AnytimeInference")]
+                   for name in (b"", b"mre.v1.AnytimeInference",
+                                b"inference.GRPCInferenceService")]
         for call in watches:
             assert next(call) == SERVING
         start = time.monotonic()

@@ -320,6 +320,49 @@ def request_fuzz():
                      + field(7, 2, b"\x08\x02\x10\x01\x18\x03\x20\x02"))
 
 
+def infer_request_fuzz():
+    def text(number, value):
+        return field(number, 2, value)
+
+    def tensor(datatype, shape, more=b""):
+        return field(5, 2, text(1, b"input") + text(2, datatype)
+                     + field(3, 2, shape) + more)
+
+    def parameter(name, value):
+        return field(4, 2, text(1, name) + field(2, 2, value))
+
+    one, three = b"\x01\x02\x02\x01", b"\x03\x02\x02\x01"
+    named = text(1, b"m") + text(3, b"id")
+    raw = named + tensor(b"UINT8", one) + text(7, b"abcd")
+    yield "raw", raw
+    yield "rows", named + tensor(b"UINT8", three) + text(7, b"abcdefghijkl")
+    yield "floats", named + tensor(b"FP32", one) + text(7, bytes(16))
+    yield "nan", named + tensor(b"FP32", one) + text(7, b"\0\0\xc0\x7f" * 4)
+    typed = field(5, 2, field(4, 2, b"\x01\x02\x03\x04"))
+    yield "typed_bytes", named + tensor(b"UINT8", one, typed)
+    yield "typed_floats", named + tensor(
+        b"FP32", one, field(5, 2, field(6, 2, struct.pack("<4f", 1, 2, 3, 4))))
+    yield "mixed", named + tensor(b"UINT8", one, typed) + text(7, b"abcd")
+    yield "outputs", (raw + field(6, 2, text(1, b"step"))
+                      + field(6, 2, text(1, b"probabilities"))
+                      + field(6, 2, text(1, b"final")))
+    yield "integers", (raw + parameter(b"max_steps", b"\x10\x03")
+                       + parameter(b"max_macs", b"\x28\xc0\x84\x3d")
+                       + parameter(b"timeout", b"\x10\x64")
+                       + parameter(b"priority", b"\x28\x01"))
+    yield "strings", (raw + parameter(b"max_steps", text(3, b"3"))
+                      + parameter(b"min_confidence", text(3, b"0.5"))
+                      + parameter(b"sampled", text(3, b"true"))
+                      + parameter(b"seed", text(3, b"7")))
+    yield "numbers", (
+        raw + parameter(b"min_confidence", field(4, 1, struct.pack("<d", 0.9)))
+        + parameter(b"theta_out", field(4, 1, struct.pack("<d", 0.25)))
+        + parameter(b"stable_steps", field(4, 1, struct.pack("<d", 2))))
+    yield "flags", (
+        raw + parameter(b"triton_enable_empty_final_response", b"\x08\x01")
+        + parameter(b"sequence_id", b"\x10\x00"))
+
+
 def plan_fuzz():
     runs = [{"name": "a", "recipe": {"kind": "mre", "lr": 0.01}},
             {"name": "b", "recipe": {"kind": "topk", "top_k": 2}}]
@@ -453,10 +496,10 @@ def tokens_fuzz():
     yield "deep", b'{"tokens":' + b"[" * 70 + b"]" * 70 + b"}"
 
 
-TARGETS = [checkpoint_fuzz, cifar10_fuzz, config_fuzz, idx_fuzz, log_fuzz,
-           log_line_fuzz, plan_fuzz, png_fuzz, request_fuzz, run_result_fuzz,
-           safetensors_fuzz, server_config_fuzz, state_fuzz, text_windows_fuzz,
-           tokens_fuzz, usps_fuzz]
+TARGETS = [checkpoint_fuzz, cifar10_fuzz, config_fuzz, idx_fuzz,
+           infer_request_fuzz, log_fuzz, log_line_fuzz, plan_fuzz, png_fuzz,
+           request_fuzz, run_result_fuzz, safetensors_fuzz, server_config_fuzz,
+           state_fuzz, text_windows_fuzz, tokens_fuzz, usps_fuzz]
 
 
 def main():

@@ -45,6 +45,20 @@ TEST(RequestCountersTest, CountsByMethodAndCode) {
                                    Pair("ListModels UNKNOWN", 1)));
 }
 
+TEST(RequestCountersTest, EveryMethodHasANameOfItsOwn) {
+  prometheus::Registry registry;
+  auto& family = prometheus::BuildCounter().Name("n").Register(registry);
+  RequestCounters counters(family, {{"model", "m"}});
+  for (int method = 0; method < kMethods; ++method) {
+    counters.Count(static_cast<Method>(method), absl::StatusCode::kOk);
+  }
+  const auto values = Values(registry);
+  EXPECT_EQ(values.size(), static_cast<size_t>(kMethods));
+  EXPECT_EQ(values.count("Predict OK"), 1u);
+  EXPECT_EQ(values.count("ModelInfer OK"), 1u);
+  EXPECT_EQ(values.count("Unsupported OK"), 1u);
+}
+
 TEST(RequestCountersTest, ThreadsThatCountFirstAtOnceShareASeries) {
   prometheus::Registry registry;
   auto& family = prometheus::BuildCounter().Name("n").Register(registry);

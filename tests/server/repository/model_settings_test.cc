@@ -56,9 +56,11 @@ TEST(IsModelNameTest, KeepsToASafeAlphabet) {
   EXPECT_FALSE(IsModelName(std::string(129, 'a')));
 }
 
-TEST(IsVersionLabelTest, IsNoNumber) {
+TEST(IsVersionLabelTest, BeginsWithALetter) {
   EXPECT_TRUE(IsVersionLabel("stable"));
-  EXPECT_TRUE(IsVersionLabel("2-canary"));
+  EXPECT_TRUE(IsVersionLabel("canary-2"));
+  EXPECT_FALSE(IsVersionLabel("-1"));
+  EXPECT_FALSE(IsVersionLabel("1.0"));
   EXPECT_FALSE(IsVersionLabel("12"));
   EXPECT_FALSE(IsVersionLabel(""));
 }

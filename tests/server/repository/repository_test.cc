@@ -332,7 +332,7 @@ TEST_F(RepositoryTest, CommandsNeedExplicitControl) {
     options_.control = control;
     ASSERT_OK_AND_ASSIGN(const auto repository, Open());
     EXPECT_THAT(Load(*repository, "a"),
-                StatusIs(absl::StatusCode::kFailedPrecondition,
+                StatusIs(absl::StatusCode::kUnavailable,
                          HasSubstr("--model_control_mode=explicit")));
   }
 }

@@ -17,9 +17,11 @@ class RowQueueTest : public testing::Test, public Request::Waker {
 
   // Admitted `at` milliseconds after the start, and pushed.
   std::shared_ptr<Request> Push(uint64_t client, uint32_t rows, int at = 0,
-                                absl::Duration max_time = {}) {
+                                absl::Duration max_time = {},
+                                uint32_t priority = kDefaultPriority) {
     Request::Spec spec;
     spec.client = client;
+    spec.priority = priority;
     spec.rows = rows;
     spec.budget.max_time = max_time;
     auto request = std::make_shared<Request>(std::move(spec), nullptr);
@@ -65,6 +67,42 @@ TEST_F(RowQueueTest, ClientsTakeTurnsHoweverMuchOneAsks) {
   EXPECT_EQ(PopClients(6), (std::vector<uint64_t>{1, 2, 3, 1, 2, 1}));
   Push(2, 1);  // who comes back waits for one row of the other
   EXPECT_EQ(PopClients(3), (std::vector<uint64_t>{1, 2, 1}));
+}
+
+TEST_F(RowQueueTest, TheMostUrgentGoFirstAndTakeTurnsAmongThemselves) {
+  Push(1, 1, 0, {}, kLastPriority);
+  Push(2, 2);
+  Push(3, 1);
+  Push(4, 3, 0, {}, kFirstPriority);
+  Push(5, 1, 0, {}, kFirstPriority);
+  EXPECT_EQ(PopClients(5), (std::vector<uint64_t>{4, 5, 4, 4, 2}));
+  Push(6, 1, 0, {}, kDefaultPriority - 1);  // passes those that wait
+  EXPECT_EQ(PopClients(4), (std::vector<uint64_t>{6, 3, 2, 1}));
+  EXPECT_TRUE(queue_.empty());
+}
+
+TEST_F(RowQueueTest, OneClientMayHaveRowsOfEachPriority) {
+  Push(1, 1, 10, {}, kFirstPriority);
+  const auto last = Push(1, 1, 5, {}, kLastPriority);
+  Push(1, 1, 20);
+  EXPECT_EQ(queue_.Waited(1, At(30)), absl::Milliseconds(25));
+  last->Cancel();
+  queue_.Reconsider();
+  EXPECT_EQ(queue_.Waited(1, At(30)), absl::Milliseconds(20));
+  EXPECT_EQ(PopClients(2), (std::vector<uint64_t>{1, 1}));
+  EXPECT_EQ(queue_.Waited(1, At(30)), absl::ZeroDuration());
+  EXPECT_TRUE(queue_.empty());
+}
+
+TEST_F(RowQueueTest, ARowWhoseTimeIsOverLeavesBeforeTheMoreUrgent) {
+  Push(1, 2, 0, {}, kFirstPriority);
+  const auto late = Push(2, 1, 0, absl::Milliseconds(10), kLastPriority);
+  std::vector<RowQueue::Row> expired;
+  queue_.PopExpired(At(10), expired);
+  ASSERT_EQ(expired.size(), 1u);
+  EXPECT_EQ(expired[0].request, late);
+  EXPECT_EQ(PopClients(2), (std::vector<uint64_t>{1, 1}));
+  EXPECT_TRUE(queue_.empty());
 }
 
 TEST_F(RowQueueTest, TellsWhoHasWaitedLongest) {

@@ -39,10 +39,19 @@ class Telemetry : public ModelTelemetry {
  public:
   void RowStarted(absl::Duration) override { ++started; }
   void FirstPrediction(absl::Duration) override { ++first; }
-  void Stepped(int64_t rows, uint64_t macs, absl::Duration) override {
+  void Stepped(const PassReport& pass) override {
     ++steps;
-    row_steps += rows;
-    total_macs += macs;
+    row_steps += pass.rows;
+    total_macs += pass.macs;
+    if (pass.computed) ++computed;
+    {
+      absl::MutexLock lock(&mu);
+      for (size_t i = 0; i < pass.steps.size(); ++i) {
+        if (pass.steps[i].rows == 0) continue;
+        reached[pass.first_step + i] += pass.steps[i].rows;
+        elapsed += pass.steps[i].elapsed;
+      }
+    }
     if (after_step) after_step(steps);
   }
   void ExpertRan(int64_t, int64_t rows) override {
@@ -60,7 +69,7 @@ class Telemetry : public ModelTelemetry {
   }
 
   std::atomic<int64_t> started{0}, first{0}, steps{0}, row_steps{0},
-      activations{0};
+      computed{0}, activations{0};
   void StepCapChanged(uint32_t steps) override { step_cap = steps; }
 
   std::atomic<uint64_t> total_macs{0}, in_vain{0}, finished_in_vain{0};
@@ -68,6 +77,8 @@ class Telemetry : public ModelTelemetry {
   std::atomic<uint32_t> step_cap{0};  // 0: not told
   absl::Mutex mu;
   std::map<StopReason, int> finished ABSL_GUARDED_BY(mu);
+  std::map<size_t, int64_t> reached ABSL_GUARDED_BY(mu);  // rows, by step
+  absl::Duration elapsed ABSL_GUARDED_BY(mu);             // of those together
   std::function<void(int64_t step)> after_step;
   std::function<void()> after_expert;
 };

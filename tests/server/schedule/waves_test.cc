@@ -80,6 +80,26 @@ TEST_F(SchedulerTest, ARowThatNobodyLooksAtGoesFarAtOnce) {
   EXPECT_EQ(telemetry_.in_vain, 0u);
 }
 
+TEST_F(SchedulerTest, EveryRowIsCountedOnceAtEachStepItReached) {
+  Scheduler scheduler({.clock = &clock_});
+  telemetry_.after_expert = [&] { clock_.Advance(absl::Microseconds(1)); };
+  for (const Delivery delivery : {Delivery::kFinal, Delivery::kAll}) {
+    for (const uint32_t steps : {1u, 7u, 30u}) {
+      auto collector = Make(Steps(steps), delivery, /*rows=*/3);
+      ASSERT_THAT(scheduler.Submit(collector->request), IsOk());
+      EXPECT_EQ(collector->Await().back().step, steps);
+    }
+  }
+  AwaitIdle(scheduler);
+  EXPECT_LT(telemetry_.computed, telemetry_.steps) << "no row was ahead";
+  absl::MutexLock lock(&telemetry_.mu);
+  ASSERT_EQ(telemetry_.reached.size(), 31u);
+  for (const auto& [step, rows] : telemetry_.reached) {
+    EXPECT_EQ(rows, 3 * (step <= 1 ? 6 : step <= 7 ? 4 : 2)) << step;
+  }
+  EXPECT_GT(telemetry_.elapsed, absl::ZeroDuration());
+}
+
 TEST_F(SchedulerTest, AWaveOvershootsTheTimeByAStepAtMost) {
   Scheduler scheduler({.clock = &clock_});
   telemetry_.after_expert = [&] { clock_.Advance(absl::Milliseconds(1)); };

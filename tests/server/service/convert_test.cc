@@ -62,6 +62,19 @@ TEST(ParseRequestTest, ReadsBytesAsNumbers) {
   EXPECT_EQ(spec.delivery, Delivery::kLatest);
 }
 
+TEST(ParseRequestTest, PriorityIsOneToNineOrTheDefault) {
+  v1::PredictRequest request = Valid();
+  for (const uint32_t priority : {0u, 1u, 5u, 9u}) {
+    request.set_priority(priority);
+    ASSERT_OK_AND_ASSIGN(const Request::Spec spec, Parse(request));
+    EXPECT_EQ(spec.priority, priority == 0 ? kDefaultPriority : priority);
+  }
+  for (const uint32_t priority : {10u, UINT32_MAX}) {
+    request.set_priority(priority);
+    EXPECT_THAT(Parse(request), StatusIs(kInvalid, HasSubstr("priority: ")));
+  }
+}
+
 TEST(ParseRequestTest, BothDatatypesCarryTheSameValues) {
   v1::PredictRequest request = Valid();
   const std::vector<float> values = {0, 1, 127, 128, 254, 255};
