@@ -29,9 +29,13 @@ packages_of() {
       libdnnl-dev ocl-icd-opencl-dev libabsl-dev prometheus-cpp-dev \
       nlohmann-json3-dev zlib1g-dev libpng-dev libcli11-dev ;;
     # curl: asks for the metrics page. prometheus: promtool, and a real scrape.
+    # python3-pip with setuptools and wheel: builds the Python client. openssl:
+    # certificates. nginx: in front of two servers.
     test) echo \
       libgtest-dev libgmock-dev dataset-fashion-mnist \
       python3 python3-numpy python3-grpcio python3-grpc-tools \
+      python3-pytest python3-pil python3-pip python3-setuptools python3-wheel \
+      openssl nginx \
       gnuplot-nox prometheus curl procps xz-utils ca-certificates ;;
     # curl: for the metrics, as the demo suggests.
     demo) echo \
