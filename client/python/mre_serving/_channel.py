@@ -138,8 +138,9 @@ def endpoint(options: ChannelOptions) -> Endpoint:
         ("grpc.max_receive_message_length", options.max_message_bytes),
         # A server that was just started again is found soon.
         ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.min_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 2000),
+        # Despite its name: how long a connection may take to be made.
+        ("grpc.min_reconnect_backoff_ms", 5000),
         # What is retried, and when, is this package's to decide.
         ("grpc.enable_retries", 0),
         # As the program mre: the connection is direct.

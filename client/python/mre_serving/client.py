@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Iterator, List, Optional, Tuple, Type, Union
 
@@ -149,7 +148,16 @@ class Client(_shared.ClientBase):
                                         metadata=self._metadata())
             except grpc.RpcError as raised:
                 error = self._failed(errors.from_rpc(raised))
-            time.sleep(attempts.wait_after(error))
+            self._pause(attempts.wait_after(error), threading.Event())
+
+    def _pause(self, seconds: float, cancelled: threading.Event) -> None:
+        """Waits, while gRPC goes on to connect: it does only while some call waits
+        for a connection, so one does."""
+        if self._closed:
+            return
+        call = self._rpcs["Health"].future("", timeout=seconds, wait_for_ready=True)
+        cancelled.wait(seconds)
+        call.cancel()
 
     def _model(self, key: _shared.ModelKey, attempts: Attempts) -> types.ModelInfo:
         name, version, label = key
@@ -229,5 +237,5 @@ class PredictionStream:
                 call.cancel()  # does nothing when it has ended
             if received:
                 raise error
-            self._cancelled.wait(attempts.wait_after(error))
+            client._pause(attempts.wait_after(error), self._cancelled)
         raise errors.Cancelled("the call was cancelled")

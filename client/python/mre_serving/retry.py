@@ -78,8 +78,8 @@ class Attempts:
                 raise error
         elif not isinstance(error, Unavailable):
             raise error
-        wait = min(policy.initial_backoff * 2.0 ** (self._failed - 1),
-                   policy.max_backoff)
+        doubled = min(self._failed - 1, 60)  # beyond it no float could hold
+        wait = min(policy.initial_backoff * 2.0 ** doubled, policy.max_backoff)
         wait = max(wait, error.retry_after or 0.0)
         wait *= 1 + policy.jitter * random.random()
         begins = time.monotonic() - self._start + wait
