@@ -79,16 +79,15 @@ def test_a_refused_request_leaves_the_others_alone(session, images):
 
 
 def test_a_refusal_says_when_to_come_back(start, slow):
-    server = start(slow, "--max_active_rows=1", "--max_queued_rows=1",
-                   "--max_queue_ms=0", "--brownout=off")
+    server = start(slow, "--max_active_rows=1", "--max_queued_rows=512",
+                   "--max_rows_per_request=512", "--max_queue_ms=0",
+                   "--brownout=off")
+    many = np.zeros((512, 28, 28, 1), np.uint8)
     with mre_serving.Client(server.target) as client:
         with client.interactive() as session:
-            running = session.open(ZERO)
-            next(running)
-            session.open(ZERO)
-            refused = session.open(ZERO)
+            session.open(many, delivery="latest")
             with pytest.raises(mre_serving.ResourceExhausted) as caught:
-                refused.result()
+                session.open(many).result()
             assert caught.value.retry_after > 0
 
 
