@@ -44,7 +44,7 @@ packages_of() {
       gnuplot-nox ;;
     lint) echo \
       clang clang-format clang-tidy libclang-rt-14-dev \
-      git python3 shellcheck ;;
+      git python3 shellcheck mypy ;;
     # catatonit is the pause container's program in "podman kube play".
     image) echo \
       podman runc debootstrap catatonit \

@@ -95,6 +95,10 @@ def from_rpc(error: Any) -> MreError:
     """The error of a grpc.RpcError, with what its trailing metadata says."""
     code = error.code()
     name = "UNKNOWN" if code is None else code.name
+    if name == error.details() == "CANCELLED":
+        # Not by this client, nor by the service, which would say why: gRPC's own
+        # words to calls that arrive while a server closes its port.
+        return make("UNAVAILABLE", "the server ended before it took the call")
     return make(name, error.details() or "", _pushback(error.trailing_metadata()))
 
 

@@ -18,7 +18,8 @@ def _update(final):
 class FakeServer:
     """`script` holds one entry a prediction call; when it is used up, calls succeed.
 
-    An entry is (messages sent first, status code, trailing metadata).
+    An entry is (messages sent first, status code, trailing metadata), and may have
+    the status's message as its fourth.
     """
 
     def __init__(self, script=(), credentials=None):
@@ -77,6 +78,6 @@ class FakeServer:
 
     @staticmethod
     def _fail(entry, context):
-        _, code, metadata = entry
+        _, code, metadata, *message = entry
         context.set_trailing_metadata(metadata)
-        context.abort(code, f"scripted {code.name}")
+        context.abort(code, message[0] if message else f"scripted {code.name}")

@@ -43,6 +43,8 @@ def stream(client, **more):
     ([entry(CODE.RESOURCE_EXHAUSTED, "soon")], 1, mre_serving.ResourceExhausted),
     # Longer than a retry may be away.
     ([entry(CODE.RESOURCE_EXHAUSTED, "31000")], 1, mre_serving.ResourceExhausted),
+    # What gRPC says as a server closes its port.
+    ([(0, CODE.CANCELLED, (), "CANCELLED")] * 2, 3, None),
     ([entry(CODE.INTERNAL)], 1, mre_serving.MreError),
     ([entry(CODE.DEADLINE_EXCEEDED)], 1, mre_serving.DeadlineExceeded),
     ([entry(CODE.CANCELLED)], 1, mre_serving.Cancelled),
