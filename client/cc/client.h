@@ -32,7 +32,8 @@ namespace mre {
 
 struct ClientOptions {
   // HOST:PORT of the server. The connection is direct (no HTTP proxy) and not
-  // encrypted.
+  // encrypted. Several with commas between are used in turn, but for those that
+  // do not answer or whose health is not SERVING.
   std::string target = "127.0.0.1:8001";
   // Connect() tries this long until the connection stands.
   absl::Duration connect_timeout = absl::Seconds(5);
