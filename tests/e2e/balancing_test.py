@@ -128,6 +128,19 @@ def check_health_is_heeded(mre_serving, servers, image):
     print(f"health: {refused} calls refused before the drain was known, then none")
 
 
+def check_loadtest(server_binary, servers):
+    """The load generator, and with it the C++ client, uses both."""
+    before = [work(server) for server in servers]
+    loadtest = pathlib.Path(server_binary).parent.parent / "client" / "loadtest"
+    subprocess.check_call(
+        [loadtest / "mre-loadtest", "--server=" + ",".join(s.target for s in servers),
+         "--random_inputs", "--requests=200", "--warmup=0s"],
+        stdout=subprocess.DEVNULL)
+    found = [work(server) - b for server, b in zip(servers, before)]
+    assert sum(found) >= 200 and min(found) > 0, found
+    print(f"mre-loadtest: {found} calls")
+
+
 class Nginx:
     """deploy/nginx.conf with the test's addresses."""
 
@@ -207,6 +220,7 @@ def main():
         both = [start.Server(single), start.Server(single)]
         try:
             check_round_robin(mre_serving, both, image)
+            check_loadtest(args.server, both)
             check_nginx(mre_serving, args.source, both, image, start.free_port())
         finally:
             codes = [server.stop() for server in both]
@@ -218,7 +232,7 @@ def main():
             both[0].kill()
             code = both[1].stop()
         assert code == 0, code
-    print("3 passed, 0 failed")
+    print("4 passed, 0 failed")
 
 
 if __name__ == "__main__":
