@@ -95,11 +95,18 @@ def from_rpc(error: Any) -> MreError:
     """The error of a grpc.RpcError, with what its trailing metadata says."""
     code = error.code()
     name = "UNKNOWN" if code is None else code.name
-    if name == error.details() == "CANCELLED":
-        # Not by this client, nor by the service, which would say why: gRPC's own
-        # words to calls that arrive while a server closes its port.
-        return make("UNAVAILABLE", "the server ended before it took the call")
+    if _dropped(name, error.details() or ""):
+        return make("UNAVAILABLE", f"the server dropped the call ({error.details()})")
     return make(name, error.details() or "", _pushback(error.trailing_metadata()))
+
+
+def _dropped(code: str, message: str) -> bool:
+    """Whether the other side's transport, not its service, ended the call: so do
+    servers to calls that arrive while they close their port, and broken ones. gRPC
+    has no status of its own for it; these are its words."""
+    return (code == message == "CANCELLED"
+            or code in ("CANCELLED", "INTERNAL", "UNKNOWN")
+            and message.startswith("Received RST_STREAM with error code"))
 
 
 def from_message(error: Any) -> MreError:

@@ -6,7 +6,8 @@ import pytest
 
 import mre_serving
 import servers
-from mre_serving._inbox import MAX_OPEN
+from mre_serving import _proto
+from mre_serving._inbox import MAX_OPEN, Inbox
 
 STOP = mre_serving.StopReason
 ZERO = np.zeros((28, 28, 1), np.uint8)
@@ -113,12 +114,26 @@ def test_as_many_as_the_server_takes_may_be_open(slow_server, slow_session):
     assert slow_session.open(ZERO, max_steps=1).result().final
 
 
-def test_latest_keeps_the_newest_that_nobody_took(session, images):
-    unread = session.open(images[50], delivery="latest")
-    assert session.open(images[50]).result().step == 32
-    ended = session.open(images[50]).result()  # by then `unread` has ended too
-    assert ended.step == 32
-    assert len(list(unread)) <= 2
+def unread(latest):
+    """Steps 0 to 9 of both rows of a request that nobody reads meanwhile."""
+    inbox = Inbox()
+    box = inbox.open("", rows=2, latest=latest)
+    for step in range(10):
+        update = _proto.PredictUpdate(request_id=box.request_id)
+        for row in (0, 1):
+            update.predictions.add(row=row, step=step, final=step == 9)
+        inbox.deliver(update)
+    assert box.ended
+    found = []
+    while (p := box.take()) is not None:
+        found.append((p.row, p.step))
+    return found
+
+
+def test_latest_keeps_the_newest_of_what_nobody_took():
+    assert unread(latest=True) == [(0, 9), (1, 9)]
+    assert unread(latest=False) == [(row, step) for step in range(10)
+                                    for row in (0, 1)]
 
 
 def test_threads_may_share_a_session(session, images):

@@ -45,6 +45,7 @@ def stream(client, **more):
     ([entry(CODE.RESOURCE_EXHAUSTED, "31000")], 1, mre_serving.ResourceExhausted),
     # What gRPC says as a server closes its port.
     ([(0, CODE.CANCELLED, (), "CANCELLED")] * 2, 3, None),
+    ([(0, CODE.INTERNAL, (), "Received RST_STREAM with error code 2")], 2, None),
     ([entry(CODE.INTERNAL)], 1, mre_serving.MreError),
     ([entry(CODE.DEADLINE_EXCEEDED)], 1, mre_serving.DeadlineExceeded),
     ([entry(CODE.CANCELLED)], 1, mre_serving.Cancelled),
