@@ -16,16 +16,16 @@ from .errors import (Cancelled, DeadlineExceeded, InvalidArgument, MreError, Not
 from .options import BudgetOptions, PredictOptions
 from .retry import RetryPolicy
 from .session import Handle, Session
-from .types import (ClassProbability, Expert, Health, ModelInfo, ModelMacs, Prediction,
-                    StopReason)
+from .types import (ClassProbability, Expert, Health, ModelInfo, ModelMacs, ModelState,
+                    Prediction, StopReason)
 
 __version__ = "0.1.0"
 
 __all__ = [
     "AsyncClient", "AsyncHandle", "AsyncSession", "BudgetOptions", "Cancelled",
     "ClassProbability", "Client", "DeadlineExceeded", "Expert", "Handle", "Health",
-    "InvalidArgument", "ModelInfo", "ModelMacs", "MreError", "NotFound",
-    "PermissionDenied", "Prediction", "PredictOptions", "PredictionStream",
+    "InvalidArgument", "ModelInfo", "ModelMacs", "ModelState", "MreError",
+    "NotFound", "PermissionDenied", "Prediction", "PredictOptions", "PredictionStream",
     "ResourceExhausted", "RetryPolicy", "Session", "StopReason", "Tls",
     "Unauthenticated", "Unavailable",
 ]

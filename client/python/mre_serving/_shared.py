@@ -108,7 +108,7 @@ def only_model(models: Iterable[types.ModelInfo]) -> str:
 def check_ready(model: types.ModelInfo) -> None:
     if not model.ready:
         raise errors.Unavailable(f'model "{model.name}" version {model.version} is '
-                                 f"not ready: {model.error}")
+                                 f"{model.state.name}: {model.error}")
 
 
 def prepare(value: Any, given: Mapping[str, Any], model: types.ModelInfo) -> Prepared:

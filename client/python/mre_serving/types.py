@@ -32,6 +32,22 @@ class StopReason(enum.Enum):
         return cls.UNSPECIFIED  # one that a newer server knows
 
 
+class ModelState(enum.Enum):
+    """Whether a model can be asked."""
+
+    UNSPECIFIED = 0
+    READY = 1
+    #: Its checkpoint was refused; ModelInfo.error says why.
+    FAILED = 2
+    LOADING = 3
+    UNLOADING = 4
+    UNLOADED = 5
+
+    @classmethod
+    def _missing_(cls, value: object) -> ModelState:
+        return cls.UNSPECIFIED  # one that a newer server knows
+
+
 class Health(enum.Enum):
     """What grpc.health.v1 says of a service."""
 
@@ -118,11 +134,11 @@ class ModelMacs:
 
 @dataclasses.dataclass(frozen=True)
 class ModelInfo:
-    """A model that the server has. When not `ready`, `error` says why."""
+    """A model that the server has. When not `ready`, `error` may say why."""
 
     name: str
     version: int
-    ready: bool
+    state: ModelState
     error: str
     kind: str
     #: Of one row, such as (28, 28, 1): height, width, channels.
@@ -136,6 +152,11 @@ class ModelInfo:
     precision: str
     #: Steps until nothing is left to run.
     max_steps: int
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can be asked."""
+        return self.state is ModelState.READY
 
     @property
     def first_step_macs(self) -> int:
@@ -181,7 +202,7 @@ def model_info(message: Any) -> ModelInfo:
     return ModelInfo(
         name=message.model_name,
         version=message.model_version,
-        ready=message.state == 1,
+        state=ModelState(message.state),
         error=message.error,
         kind=message.kind,
         input_shape=tuple(message.input_shape),

@@ -25,6 +25,8 @@ class FakeServer:
     def __init__(self, script=(), credentials=None):
         self.script = list(script)
         self.calls = []  # the metadata of each prediction call
+        self.requests = []
+        self.models = []  # the requests of GetModel
         self._lock = threading.Lock()
         self._server = grpc.server(concurrent.futures.ThreadPoolExecutor(8))
         handlers = {
@@ -35,9 +37,7 @@ class FakeServer:
                 self._stream, _proto.PredictRequest.FromString,
                 _proto.PredictUpdate.SerializeToString),
             "GetModel": grpc.unary_unary_rpc_method_handler(
-                lambda request, context: _proto.ModelInfo(
-                    model_name=request.model_name, model_version=1, state=1,
-                    input_shape=SHAPE),
+                self._get_model,
                 _proto.GetModelRequest.FromString,
                 _proto.ModelInfo.SerializeToString),
         }
@@ -56,19 +56,27 @@ class FakeServer:
     def __exit__(self, *error):
         self._server.stop(None).wait()
 
-    def _begin(self, context):
+    def _begin(self, request, context):
         with self._lock:
             self.calls.append(dict(context.invocation_metadata()))
+            self.requests.append(request)
             return self.script.pop(0) if self.script else None
 
+    def _get_model(self, request, context):
+        self.models.append(request)
+        state = 2 if request.model_name == "broken" else 1
+        return _proto.ModelInfo(model_name=request.model_name, model_version=1,
+                                state=state, error="byte 7 is odd" * (state - 1),
+                                input_shape=SHAPE)
+
     def _predict(self, request, context):
-        entry = self._begin(context)
+        entry = self._begin(request, context)
         if entry is not None:
             self._fail(entry, context)
         return _update(final=True)
 
     def _stream(self, request, context):
-        entry = self._begin(context)
+        entry = self._begin(request, context)
         if entry is None:
             yield _update(final=True)
             return

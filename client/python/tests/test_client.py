@@ -5,11 +5,13 @@ import subprocess
 import threading
 import time
 
+import grpc
 import numpy as np
 import pytest
 
 import mre_serving
 import servers
+from fake_server import FakeServer
 
 MRE = servers.BINARY.parent.parent / "client" / "cli" / "mre"
 
@@ -116,6 +118,39 @@ def test_models_and_health(client):
     with pytest.raises(mre_serving.NotFound) as caught:
         client.predict(np.zeros((28, 28)), model="nobody")
     assert caught.value.code == "NOT_FOUND" and "nobody" in caught.value.message
+
+
+def test_versions_and_labels_are_asked_for():
+    small = np.zeros((2, 2), np.uint8)
+    with FakeServer() as server, mre_serving.Client(server.target) as client:
+        for more in ({"version": 7}, {"label": "stable"}, {"label": "stable"}):
+            client.predict(small, model="fake", **more)
+        assert [(r.model_version, r.model_label) for r in server.requests] == [
+            (7, ""), (0, "stable"), (0, "stable")]
+        # A model is asked about once.
+        assert [(r.model_version, r.model_label) for r in server.models] == [
+            (7, ""), (0, "stable")]
+        client.model("fake", label="canary")
+        assert server.models[-1].model_label == "canary"
+
+
+def test_a_model_that_is_not_ready_says_why():
+    with FakeServer() as server:
+        with mre_serving.Client(server.target) as client:
+            with pytest.raises(mre_serving.Unavailable,
+                               match='"broken" version 1 is FAILED: byte 7 is odd'):
+                client.predict(np.zeros((2, 2)), model="broken")
+            assert client.model("broken").state is mre_serving.ModelState.FAILED
+        assert not server.requests
+
+
+def test_a_model_is_asked_about_again_after_it_was_not_found():
+    script = [(0, grpc.StatusCode.NOT_FOUND, ())]
+    with FakeServer(script) as server, mre_serving.Client(server.target) as client:
+        with pytest.raises(mre_serving.NotFound):
+            client.predict(np.zeros((2, 2)), model="fake")
+        assert client.predict(np.zeros((2, 2)), model="fake").final
+        assert len(server.models) == 2
 
 
 def test_with_several_models_one_must_be_named(start, single, tmp_path, images):
