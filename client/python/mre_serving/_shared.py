@@ -1,7 +1,8 @@
 """What the two clients do alike, without input or output of their own."""
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple
+from typing import (Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence,
+                    Tuple)
 
 from . import _channel, _proto, errors, options, types
 from ._input import to_rows
@@ -17,6 +18,9 @@ RPCS: Dict[str, Tuple[str, Any, Any]] = {
                    _proto.ListModelsResponse),
     "GetModel": ("unary_unary", _proto.GetModelRequest, _proto.ModelInfo),
 }
+
+# What a call sends along beside the token, such as (("traceparent", "00-..."),).
+Metadata = Sequence[Tuple[str, str]]
 
 ModelKey = Tuple[Optional[str], int, str]
 
@@ -72,10 +76,10 @@ class ClientBase:
             return self._timeout
         return options.seconds("timeout", timeout)
 
-    def _metadata(self) -> Tuple[Tuple[str, str], ...]:
+    def _metadata(self, more: Metadata = ()) -> Tuple[Tuple[str, str], ...]:
         if self._closed:
             raise errors.Cancelled("the client is closed")
-        return _channel.metadata(self._token)
+        return _channel.metadata(self._token) + tuple(more)
 
     def _failed(self, error: errors.MreError) -> errors.MreError:
         # The model may be another one by now.

@@ -73,18 +73,21 @@ class AsyncClient(_shared.ClientBase):
             await self._channel.close()
 
     async def predict(self, input: Any, *, timeout: Optional[float] = None,
+                      metadata: _shared.Metadata = (),
                       **given: Unpack[options.PredictOptions]) -> Any:
         """The final prediction under the budget; for a batch a list, one a row."""
-        batched, rows = await self._predict(input, timeout, given)
+        batched, rows = await self._predict(input, timeout, metadata, given)
         return rows if batched else rows[0]
 
     async def predict_rows(self, input: Any, *, timeout: Optional[float] = None,
+                           metadata: _shared.Metadata = (),
                            **given: Unpack[options.PredictOptions]
                            ) -> List[types.Prediction]:
         """As `predict`, but always a list."""
-        return (await self._predict(input, timeout, given))[1]
+        return (await self._predict(input, timeout, metadata, given))[1]
 
     def stream(self, input: Any, *, timeout: Optional[float] = None,
+               metadata: _shared.Metadata = (),
                **given: Unpack[options.PredictOptions]
                ) -> AsyncIterator[types.Prediction]:
         """Every step's prediction as soon as it exists.
@@ -92,14 +95,15 @@ class AsyncClient(_shared.ClientBase):
         Leaving the loop cancels the call, which frees its rows in the server.
         """
         options.check(given)
-        return self._stream(input, self._limit(timeout), given)
+        return self._stream(input, self._limit(timeout), metadata, given)
 
-    def interactive(self, *, timeout: Optional[float] = None) -> AsyncSession:
+    def interactive(self, *, timeout: Optional[float] = None,
+                    metadata: _shared.Metadata = ()) -> AsyncSession:
         """A session on which many requests run and can be steered: use it with
         `async with`."""
         return AsyncSession(
             self._rpc("PredictInteractive")(
-                timeout=self._limit(timeout), metadata=self._metadata()),
+                timeout=self._limit(timeout), metadata=self._metadata(metadata)),
             self._prepare_open)
 
     async def models(self, *,
@@ -122,9 +126,10 @@ class AsyncClient(_shared.ClientBase):
         attempts = Attempts(self._retry, self._limit(timeout))
         return types.Health(await self._unary("Health", service, attempts))
 
-    async def _unary(self, name: str, request: Any, attempts: Attempts) -> Any:
+    async def _unary(self, name: str, request: Any, attempts: Attempts,
+                     more: _shared.Metadata = ()) -> Any:
         while True:
-            metadata = self._metadata()
+            metadata = self._metadata(more)
             try:
                 return await self._rpc(name)(request, timeout=attempts.remaining(),
                                              metadata=metadata)
@@ -158,21 +163,22 @@ class AsyncClient(_shared.ClientBase):
         return await self._prepare(value, given, Attempts(self._retry, self._timeout))
 
     async def _predict(self, value: Any, timeout: Optional[float],
+                       metadata: _shared.Metadata,
                        given: options.PredictOptions
                        ) -> Tuple[bool, List[types.Prediction]]:
         attempts = Attempts(self._retry, self._limit(timeout))
         prepared = await self._prepare(value, given, attempts)
-        update = await self._unary("Predict", prepared.request, attempts)
+        update = await self._unary("Predict", prepared.request, attempts, metadata)
         return prepared.batched, _shared.finals(types.predictions(update))
 
     async def _stream(self, value: Any, timeout: Optional[float],
-                      given: options.PredictOptions
+                      more: _shared.Metadata, given: options.PredictOptions
                       ) -> AsyncIterator[types.Prediction]:
         attempts = Attempts(self._retry, timeout)
         prepared = await self._prepare(value, given, attempts)
         received = False
         while True:
-            metadata = self._metadata()
+            metadata = self._metadata(more)
             call = self._rpc("PredictStream")(
                 prepared.request, timeout=attempts.remaining(), metadata=metadata)
             try:
@@ -224,13 +230,13 @@ class AsyncSession:
         if self._reading is not None:
             await asyncio.wait({self._reading})
 
-    async def open(self, input: Any, *, request_id: str = "",
+    async def open(self, input: Any,
                    **given: Unpack[options.PredictOptions]) -> AsyncHandle:
         """Begins a request; arguments as of AsyncClient.predict."""
         prepared = await self._prepare(input, given)
         request = prepared.request
         rows = request.input.shape[0] if prepared.batched else 1
-        box = self._inbox.open(request_id, rows,
+        box = self._inbox.open(request.request_id, rows,
                                latest=given.get("delivery") == "latest")
         await self._send(
             _proto.PredictControl(request_id=box.request_id, open=request))

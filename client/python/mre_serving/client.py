@@ -84,6 +84,7 @@ class Client(_shared.ClientBase):
         self._channel.close()
 
     def predict(self, input: Any, *, timeout: Optional[float] = None,
+                metadata: _shared.Metadata = (),
                 **given: Unpack[options.PredictOptions]) -> Any:
         """The final prediction under the budget: a Prediction for one row, for a
         batch a list of one a row (typed: `predict_rows`).
@@ -93,18 +94,21 @@ class Client(_shared.ClientBase):
             uint8 or floats, anything that numpy makes one of, a PIL image of the
             model's size, or text for a model of text. Floats are the same values as
             uint8, 0 to 255 for images: do not scale them.
+        metadata: sent along, such as (("traceparent", "00-..."),).
         given: budget, model and output; see PredictOptions.
         """
-        batched, rows = self._predict(input, timeout, given)
+        batched, rows = self._predict(input, timeout, metadata, given)
         return rows if batched else rows[0]
 
     def predict_rows(self, input: Any, *, timeout: Optional[float] = None,
+                     metadata: _shared.Metadata = (),
                      **given: Unpack[options.PredictOptions]
                      ) -> List[types.Prediction]:
         """As `predict`, but always a list."""
-        return self._predict(input, timeout, given)[1]
+        return self._predict(input, timeout, metadata, given)[1]
 
     def stream(self, input: Any, *, timeout: Optional[float] = None,
+               metadata: _shared.Metadata = (),
                **given: Unpack[options.PredictOptions]) -> PredictionStream:
         """Every step's prediction as soon as it exists; arguments as of `predict`.
 
@@ -112,14 +116,15 @@ class Client(_shared.ClientBase):
         """
         prepared = self._prepare(input, given, Attempts(self._retry,
                                                         self._limit(timeout)))
-        return PredictionStream(self, prepared.request, self._limit(timeout))
+        return PredictionStream(self, prepared.request, self._limit(timeout), metadata)
 
-    def interactive(self, *, timeout: Optional[float] = None) -> Session:
+    def interactive(self, *, timeout: Optional[float] = None,
+                    metadata: _shared.Metadata = ()) -> Session:
         """A session on which many requests run and can be steered.
 
         timeout: of the whole session.
         """
-        return Session(self._rpcs["PredictInteractive"], self._metadata(),
+        return Session(self._rpcs["PredictInteractive"], self._metadata(metadata),
                        self._limit(timeout), self._prepare_open)
 
     def models(self, *, timeout: Optional[float] = None) -> List[types.ModelInfo]:
@@ -141,11 +146,12 @@ class Client(_shared.ClientBase):
         attempts = Attempts(self._retry, self._limit(timeout))
         return types.Health(self._unary("Health", service, attempts))
 
-    def _unary(self, name: str, request: Any, attempts: Attempts) -> Any:
+    def _unary(self, name: str, request: Any, attempts: Attempts,
+               metadata: _shared.Metadata = ()) -> Any:
         while True:
             try:
                 return self._rpcs[name](request, timeout=attempts.remaining(),
-                                        metadata=self._metadata())
+                                        metadata=self._metadata(metadata))
             except grpc.RpcError as raised:
                 error = self._failed(errors.from_rpc(raised))
             self._pause(attempts.wait_after(error), threading.Event())
@@ -183,11 +189,12 @@ class Client(_shared.ClientBase):
         return self._prepare(value, given, Attempts(self._retry, self._timeout))
 
     def _predict(self, value: Any, timeout: Optional[float],
+                 metadata: _shared.Metadata,
                  given: options.PredictOptions
                  ) -> Tuple[bool, List[types.Prediction]]:
         attempts = Attempts(self._retry, self._limit(timeout))
         prepared = self._prepare(value, given, attempts)
-        update = self._unary("Predict", prepared.request, attempts)
+        update = self._unary("Predict", prepared.request, attempts, metadata)
         return prepared.batched, _shared.finals(types.predictions(update))
 
 
@@ -195,10 +202,12 @@ class PredictionStream:
     """The predictions of one call, to be iterated once. The call begins with the
     first `next`, and is cancelled when the loop over it is left."""
 
-    def __init__(self, client: Client, request: Any, timeout: Optional[float]):
+    def __init__(self, client: Client, request: Any, timeout: Optional[float],
+                 metadata: _shared.Metadata):
         self._client = client
         self._request = request
         self._timeout = timeout
+        self._metadata = metadata
         self._cancelled = threading.Event()
         self._call: Any = None
         self._steps: Optional[Iterator[types.Prediction]] = self._run()
@@ -223,7 +232,7 @@ class PredictionStream:
         while not self._cancelled.is_set():
             self._call = call = client._rpcs["PredictStream"](
                 self._request, timeout=attempts.remaining(),
-                metadata=client._metadata())
+                metadata=client._metadata(self._metadata))
             try:
                 if self._cancelled.is_set():
                     break

@@ -43,6 +43,9 @@ class PredictOptions(BudgetOptions, total=False):
     version: int
     #: A version by its label, such as "stable"; not together with `version`.
     label: str
+    #: Names the request in the server's logs. Of an interactive one also on its
+    #: session, where it must differ from all that are open; there a number if empty.
+    request_id: str
     #: Draw the next expert by its rate, with `seed`, instead of taking the largest.
     sampled: bool
     seed: int
@@ -129,6 +132,7 @@ def request(given: Mapping[str, Any], rows: Rows, model: str) -> Any:
     message.model_name = model
     message.model_version = _count("version", given.get("version", 0), 63)
     message.model_label = given.get("label") or ""
+    message.request_id = given.get("request_id", "")
     message.input.datatype = rows.datatype
     message.input.shape.extend(rows.shape)
     message.input.data = rows.data

@@ -63,18 +63,18 @@ class Session:
         self._call.cancel()
         self._end()
 
-    def open(self, input: Any, *, request_id: str = "",
+    def open(self, input: Any,
              **given: Unpack[options.PredictOptions]) -> Handle:
         """Begins a request; arguments as of Client.predict.
 
-        request_id: names it in the server's logs; empty: a number. ResourceExhausted
-        when 1,024 requests are open. What the server refuses is raised by the handle.
+        Raises ResourceExhausted when 1,024 requests are open. What the server refuses
+        is raised by the handle.
         """
         prepared = self._prepare(input, given)
         request = prepared.request
         rows = request.input.shape[0] if prepared.batched else 1
         with self._changed:
-            box = self._inbox.open(request_id, rows,
+            box = self._inbox.open(request.request_id, rows,
                                    latest=given.get("delivery") == "latest")
         self._send(_proto.PredictControl(request_id=box.request_id, open=request))
         return Handle(self, box, prepared.batched)

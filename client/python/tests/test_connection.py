@@ -1,4 +1,5 @@
 """Addresses, encryption, tokens, and the errors that come of them."""
+import asyncio
 import subprocess
 
 import grpc
@@ -59,6 +60,27 @@ def test_a_token_goes_with_each_call():
         with mre_serving.Client(server.target) as client:
             ask(client)
         assert "authorization" not in server.calls[-1]
+
+
+def test_metadata_and_ids_go_with_their_call():
+    more = {"metadata": [("traceparent", "00-1")], "request_id": "mine"}
+    with FakeServer() as server:
+        with mre_serving.Client(server.target, token="secret") as client:
+            client.predict(SMALL, model="fake", **more)
+            list(client.stream(SMALL, model="fake", **more))
+            ask(client)
+
+        async def both():
+            async with mre_serving.AsyncClient(server.target, token="t") as client:
+                await client.predict(SMALL, model="fake", **more)
+                async for p in client.stream(SMALL, model="fake", **more):
+                    pass
+        asyncio.run(both())
+        assert [(c.get("traceparent"), c["authorization"], r.request_id)
+                for c, r in zip(server.calls, server.requests)] == [
+            ("00-1", "Bearer secret", "mine"), ("00-1", "Bearer secret", "mine"),
+            (None, "Bearer secret", ""), ("00-1", "Bearer t", "mine"),
+            ("00-1", "Bearer t", "mine")]
 
 
 @pytest.mark.parametrize("target, refused", [

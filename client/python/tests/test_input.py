@@ -78,7 +78,8 @@ def test_text_is_a_window():
 
 
 @pytest.mark.parametrize("value, said", [
-    (np.zeros((27, 28, 1)), r"\[28, 28, 1\] \(height, width, channels\).*\[27, 28, 1\]"),
+    (np.zeros((27, 28, 1)),
+     r"\[28, 28, 1\] \(height, width, channels\).*\[27, 28, 1\]"),
     (np.zeros((1, 28, 28)), None),  # one row, its channel left out
     (np.zeros((2, 3, 28, 28, 1)), r"got \[2, 3, 28, 28, 1\]"),
     (np.zeros(784), r"got \[784\]"),
