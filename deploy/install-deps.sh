@@ -29,11 +29,14 @@ packages_of() {
       libdnnl-dev ocl-icd-opencl-dev libabsl-dev prometheus-cpp-dev \
       nlohmann-json3-dev zlib1g-dev libpng-dev libcli11-dev libssl-dev ;;
     # curl: asks for the metrics page. prometheus: promtool, and a real scrape.
-    # openssl: makes the certificates of the door's tests.
+    # openssl: makes certificates. python3-pip with setuptools and wheel: builds
+    # the Python client. nginx: in front of two servers.
     test) echo \
       libgtest-dev libgmock-dev dataset-fashion-mnist \
       python3 python3-numpy python3-grpcio python3-grpc-tools \
-      gnuplot-nox prometheus curl openssl procps xz-utils ca-certificates ;;
+      python3-pytest python3-pil python3-pip python3-setuptools python3-wheel \
+      openssl nginx \
+      gnuplot-nox prometheus curl procps xz-utils ca-certificates ;;
     # curl: for the metrics, as the demo suggests.
     demo) echo \
       dataset-fashion-mnist curl ;;
@@ -41,7 +44,7 @@ packages_of() {
       gnuplot-nox ;;
     lint) echo \
       clang clang-format clang-tidy libclang-rt-14-dev \
-      git python3 shellcheck ;;
+      git python3 shellcheck mypy ;;
     # catatonit is the pause container's program in "podman kube play".
     image) echo \
       podman runc debootstrap catatonit \

@@ -4,13 +4,13 @@
 #include <utility>
 
 #include "absl/memory/memory.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/cc/connection.h"
 #include "client/cc/credentials.h"
 #include "client/cc/health.h"
 #include "client/cc/rpc_status.h"
+#include "client/cc/target.h"
 #include "model/base/status_macros.h"
 
 namespace mre {
@@ -25,20 +25,10 @@ constexpr int kLastRetryMs = 2000;
 // channel knows already, so it fails at once.
 constexpr absl::Duration kAskWhy = absl::Milliseconds(100);
 
-// gRPC would take a name without a port, and try port 443 (https).
-absl::Status CheckTarget(const std::string& target) {
-  const size_t colon = target.rfind(':');
-  int port = 0;
-  if (colon != std::string::npos && colon > 0 &&
-      absl::SimpleAtoi(target.substr(colon + 1), &port) && port > 0 &&
-      port <= 65535) {
-    return absl::OkStatus();
-  }
-  return absl::InvalidArgumentError(
-      absl::StrCat("\"", target,
-                   "\" is not a server's address: expected "
-                   "HOST:PORT, such as 127.0.0.1:8001"));
-}
+// Of several servers: all in turn, but for those whose health is not SERVING.
+constexpr char kInTurn[] =
+    R"({"loadBalancingConfig": [{"round_robin": {}}],
+        "healthCheckConfig": {"serviceName": "mre.v1.AnytimeInference"}})";
 
 // Why the last try to connect failed, as " (...)"; empty when gRPC does not
 // say.
@@ -57,7 +47,7 @@ std::string WhyNot(const std::shared_ptr<grpc::Channel>& channel) {
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Connect(
     const ClientOptions& options) {
-  RETURN_IF_ERROR(CheckTarget(options.target));
+  ASSIGN_OR_RETURN(const Target target, ParseTarget(options.target));
   if (options.max_message_bytes <= 0) {
     return absl::InvalidArgumentError(absl::StrCat(
         "max_message_bytes is ", options.max_message_bytes, ", not positive"));
@@ -71,8 +61,9 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Connect(
   args.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kFirstRetryMs);
   args.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kFirstRetryMs);
   args.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kLastRetryMs);
+  if (target.several) args.SetServiceConfigJSON(kInTurn);
   ASSIGN_OR_RETURN(const auto credentials, MakeCredentials(options, args));
-  auto channel = grpc::CreateCustomChannel(options.target, credentials, args);
+  auto channel = grpc::CreateCustomChannel(target.uri, credentials, args);
   const absl::Time deadline = absl::Now() + options.connect_timeout;
   if (!channel->WaitForConnected(absl::ToChronoTime(deadline))) {
     return absl::UnavailableError(absl::StrCat(

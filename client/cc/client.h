@@ -44,6 +44,8 @@ struct ClientOptions {
   };
 
   // HOST:PORT of the server. The connection is direct (no HTTP proxy).
+  // Several with commas between are used in turn, but for those that
+  // do not answer or whose health is not SERVING.
   std::string target = "127.0.0.1:8001";
   Tls tls;
   // Sent with each call, as `authorization: Bearer TOKEN`; empty: none. Without

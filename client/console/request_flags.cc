@@ -197,7 +197,9 @@ absl::StatusOr<v1::Budget> MakeBudget(const BudgetFlags& flags) {
 }
 
 void AddConnectionFlags(CLI::App& app, ServerFlags& flags) {
-  app.add_option("--server", flags.server, "Where mre-server listens")
+  app.add_option("--server", flags.server,
+                 "Where mre-server listens; several with commas between are "
+                 "used in turn")
       ->type_name("HOST:PORT")
       ->capture_default_str()
       ->group(kConnectionGroup);

@@ -28,6 +28,8 @@ class FakeService final : public v1::AnytimeInference::Service {
  public:
   // Streams that have seen their client go.
   int cancelled() const { return cancelled_; }
+  // Predictions that were asked for.
+  int calls() const { return calls_; }
   // The connections that predictions were asked on.
   size_t connections() const {
     absl::MutexLock lock(&mu_);
@@ -122,6 +124,7 @@ class FakeService final : public v1::AnytimeInference::Service {
  private:
   grpc::Status Check(grpc::ServerContext& context,
                      const v1::PredictRequest& request) {
+    ++calls_;
     {
       absl::MutexLock lock(&mu_);
       peers_.insert(context.peer());
@@ -146,6 +149,7 @@ class FakeService final : public v1::AnytimeInference::Service {
   }
 
   std::atomic<int> cancelled_ = 0;
+  std::atomic<int> calls_ = 0;
   mutable absl::Mutex mu_;
   std::set<std::string> peers_ ABSL_GUARDED_BY(mu_);
 };

@@ -10,6 +10,7 @@ Usage: tests/lint/run.sh [quick]
   arrows     which folder may include which; file lengths (arrows.py)
   tests      no test is disabled, commented out or skipped without a reason
   shell      shellcheck on every script
+  types      mypy on the Python client
   tidy       preset "lint": clang's warnings, thread-safety analysis among them,
              on every .cc file, clang-tidy's on those outside tests/; all are
              errors
@@ -73,6 +74,10 @@ check_shell() {
   { files '*.sh'; echo .ci/run; } | existing | xargs -r shellcheck
 }
 
+check_types() {
+  (cd client/python && mypy --cache-dir=../../build/mypy)
+}
+
 # clang-tidy compiles with the lint preset's flags, so what clang itself warns of
 # (-Wthread-safety among it) fails here too, without a build that would read all
 # headers a second time. Only the generated ones have to be there.
@@ -115,6 +120,7 @@ check format
 check arrows
 check tests
 check shell
+check types
 if [[ $quick == no ]]; then
   check tidy
 fi

@@ -1,0 +1,329 @@
+"""The client for asyncio. Its methods mean what those of mre_serving.Client mean.
+
+    async with mre_serving.AsyncClient("localhost:8001") as client:
+        async for p in client.stream(image, max_steps=8):
+            print(p.step, p.label, p.confidence)
+
+A client belongs to the event loop in which it is first used.
+"""
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import (TYPE_CHECKING, Any, AsyncIterator, Awaitable, Callable, Dict, List,
+                    Optional, Tuple, Type, Union)
+
+import grpc
+import grpc.aio
+
+from . import _channel, _proto, _shared, errors, options, types
+from ._inbox import Box, Inbox
+from .retry import Attempts, RetryPolicy
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+
+class AsyncClient(_shared.ClientBase):
+    """As mre_serving.Client, whose arguments it takes, for asyncio."""
+
+    def __init__(self, target: str = "localhost:8001", *,
+                 tls: Union[bool, _channel.Tls] = False,
+                 token: Optional[_channel.Token] = None,
+                 insecure_token: bool = False,
+                 retry: Optional[RetryPolicy] = RetryPolicy(),
+                 timeout: Optional[float] = None,
+                 keepalive: Optional[float] = None,
+                 compression: Optional[str] = None,
+                 max_message_bytes: int = 64 << 20,
+                 round_robin: Optional[bool] = None):
+        super().__init__(
+            _channel.ChannelOptions(target, tls, token, insecure_token, keepalive,
+                                    compression, max_message_bytes, round_robin),
+            retry, timeout)
+        self._channel: Any = None
+        self._made: Dict[str, Any] = {}
+
+    def _rpc(self, name: str) -> Any:
+        # Not before an event loop runs: the channel keeps it.
+        if self._channel is None:
+            to = self._endpoint
+            arguments = to.arguments + [("grpc.use_local_subchannel_pool", 1)]
+            if to.credentials is None:
+                self._channel = grpc.aio.insecure_channel(
+                    to.target, arguments, compression=to.compression)
+            else:
+                self._channel = grpc.aio.secure_channel(
+                    to.target, to.credentials, arguments, compression=to.compression)
+            self._made = _shared.make_rpcs(self._channel)
+        return self._made[name]
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(self, kind: Optional[Type[BaseException]],
+                        error: Optional[BaseException],
+                        trace: Optional[TracebackType]) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Cancels what runs and closes the connection."""
+        self._closed = True
+        if self._channel is not None:
+            await self._channel.close()
+
+    async def predict(self, input: Any, *, timeout: Optional[float] = None,
+                      metadata: _shared.Metadata = (),
+                      **given: Unpack[options.PredictOptions]) -> Any:
+        """The final prediction under the budget; for a batch a list, one a row."""
+        batched, rows = await self._predict(input, timeout, metadata, given)
+        return rows if batched else rows[0]
+
+    async def predict_rows(self, input: Any, *, timeout: Optional[float] = None,
+                           metadata: _shared.Metadata = (),
+                           **given: Unpack[options.PredictOptions]
+                           ) -> List[types.Prediction]:
+        """As `predict`, but always a list."""
+        return (await self._predict(input, timeout, metadata, given))[1]
+
+    def stream(self, input: Any, *, timeout: Optional[float] = None,
+               metadata: _shared.Metadata = (),
+               **given: Unpack[options.PredictOptions]
+               ) -> AsyncIterator[types.Prediction]:
+        """Every step's prediction as soon as it exists.
+
+        Leaving the loop cancels the call, which frees its rows in the server.
+        """
+        options.check(given)
+        return self._stream(input, self._limit(timeout), metadata, given)
+
+    def interactive(self, *, timeout: Optional[float] = None,
+                    metadata: _shared.Metadata = ()) -> AsyncSession:
+        """A session on which many requests run and can be steered: use it with
+        `async with`."""
+        return AsyncSession(
+            self._rpc("PredictInteractive")(
+                timeout=self._limit(timeout), metadata=self._metadata(metadata)),
+            self._prepare_open)
+
+    async def models(self, *,
+                     timeout: Optional[float] = None) -> List[types.ModelInfo]:
+        """All models and versions, those that are not ready too."""
+        attempts = Attempts(self._retry, self._limit(timeout))
+        answer = await self._unary("ListModels", _proto.ListModelsRequest(), attempts)
+        return [types.model_info(m) for m in answer.models]
+
+    async def model(self, name: Optional[str] = None, *, version: int = 0,
+                    label: str = "",
+                    timeout: Optional[float] = None) -> types.ModelInfo:
+        """One model, ready or not; the only one when the name is left out."""
+        return await self._model((name, version, label),
+                                 Attempts(self._retry, self._limit(timeout)))
+
+    async def health(self, service: str = "", *,
+                     timeout: Optional[float] = None) -> types.Health:
+        """What the server says of itself, or of one of its services."""
+        attempts = Attempts(self._retry, self._limit(timeout))
+        return types.Health(await self._unary("Health", service, attempts))
+
+    async def _unary(self, name: str, request: Any, attempts: Attempts,
+                     more: _shared.Metadata = ()) -> Any:
+        while True:
+            metadata = self._metadata(more)
+            try:
+                return await self._rpc(name)(request, timeout=attempts.remaining(),
+                                             metadata=metadata)
+            except grpc.RpcError as raised:
+                error = self._failed(errors.from_rpc(raised))
+            await asyncio.sleep(attempts.wait_after(error))
+
+    async def _model(self, key: _shared.ModelKey,
+                     attempts: Attempts) -> types.ModelInfo:
+        name, version, label = key
+        if name is None:
+            answer = await self._unary("ListModels", _proto.ListModelsRequest(),
+                                       attempts)
+            name = _shared.only_model(map(types.model_info, answer.models))
+        request = _shared.get_model_request(name, version, label)
+        return types.model_info(await self._unary("GetModel", request, attempts))
+
+    async def _prepare(self, value: Any, given: options.PredictOptions,
+                       attempts: Attempts) -> _shared.Prepared:
+        options.check(given)
+        key = _shared.model_key(given)
+        known = self._models.get(key)
+        if known is None:
+            known = await self._model(key, attempts)
+            _shared.check_ready(known)
+            self._models = {**self._models, key: known}
+        return _shared.prepare(value, given, known)
+
+    async def _prepare_open(self, value: Any,
+                            given: options.PredictOptions) -> _shared.Prepared:
+        return await self._prepare(value, given, Attempts(self._retry, self._timeout))
+
+    async def _predict(self, value: Any, timeout: Optional[float],
+                       metadata: _shared.Metadata,
+                       given: options.PredictOptions
+                       ) -> Tuple[bool, List[types.Prediction]]:
+        attempts = Attempts(self._retry, self._limit(timeout))
+        prepared = await self._prepare(value, given, attempts)
+        update = await self._unary("Predict", prepared.request, attempts, metadata)
+        return prepared.batched, _shared.finals(types.predictions(update))
+
+    async def _stream(self, value: Any, timeout: Optional[float],
+                      more: _shared.Metadata, given: options.PredictOptions
+                      ) -> AsyncIterator[types.Prediction]:
+        attempts = Attempts(self._retry, timeout)
+        prepared = await self._prepare(value, given, attempts)
+        received = False
+        while True:
+            metadata = self._metadata(more)
+            call = self._rpc("PredictStream")(
+                prepared.request, timeout=attempts.remaining(), metadata=metadata)
+            try:
+                while (update := await call.read()) is not grpc.aio.EOF:
+                    received = True
+                    for found in types.predictions(update):
+                        yield found
+                return
+            except grpc.RpcError as raised:
+                error = self._failed(errors.from_rpc(raised))
+            finally:
+                call.cancel()  # does nothing when it has ended
+            if received:
+                raise error
+            await asyncio.sleep(attempts.wait_after(error))
+
+
+class AsyncSession:
+    """As mre_serving.Session, made by AsyncClient.interactive().
+
+        async with client.interactive() as session:
+            handle = await session.open(image, max_steps=32)
+            async for p in handle:
+                if p.confidence > 0.9:
+                    await handle.stop()
+    """
+
+    def __init__(self, call: Any,
+                 prepare: Callable[[Any, options.PredictOptions],
+                                   Awaitable[_shared.Prepared]]):
+        self._call = call
+        self._prepare = prepare
+        self._inbox = Inbox()
+        self._sending = asyncio.Lock()
+        self._reading: Optional[asyncio.Task[None]] = None
+
+    async def __aenter__(self) -> AsyncSession:
+        return self
+
+    async def __aexit__(self, kind: Optional[Type[BaseException]],
+                        error: Optional[BaseException],
+                        trace: Optional[TracebackType]) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Cancels all requests; their handles get Cancelled."""
+        self._inbox.fail(errors.Cancelled("the session is closed"))
+        self._call.cancel()
+        if self._reading is not None:
+            await asyncio.wait({self._reading})
+
+    async def open(self, input: Any,
+                   **given: Unpack[options.PredictOptions]) -> AsyncHandle:
+        """Begins a request; arguments as of AsyncClient.predict."""
+        prepared = await self._prepare(input, given)
+        request = prepared.request
+        rows = request.input.shape[0] if prepared.batched else 1
+        box = self._inbox.open(request.request_id, rows,
+                               latest=given.get("delivery") == "latest")
+        await self._send(
+            _proto.PredictControl(request_id=box.request_id, open=request))
+        return AsyncHandle(self, box, prepared.batched)
+
+    async def _send(self, message: Any) -> None:
+        # gRPC cancels the call of a write that is cancelled, so none ever is.
+        await asyncio.shield(asyncio.ensure_future(self._write(message)))
+
+    async def _write(self, message: Any) -> None:
+        async with self._sending:
+            try:
+                await self._call.write(message)
+            except (grpc.RpcError, asyncio.InvalidStateError, asyncio.CancelledError):
+                pass  # The session is over; its handles say so, and why.
+
+    async def _next(self, box: Box) -> Optional[types.Prediction]:
+        while True:
+            found = box.take()
+            if found is not None or box.ended:
+                return found
+            if self._reading is None:
+                self._reading = asyncio.ensure_future(self._read())
+            # Reads for all who wait, whoever of them is cancelled.
+            await asyncio.wait({self._reading})
+
+    async def _read(self) -> None:
+        failure: Optional[errors.MreError] = None
+        try:
+            update = await self._call.read()
+            if update is grpc.aio.EOF:
+                failure = errors.Unavailable("the server ended the session")
+            else:
+                self._inbox.deliver(update)
+        except grpc.RpcError as raised:
+            failure = errors.from_rpc(raised)
+        except asyncio.CancelledError:
+            failure = errors.Cancelled("the session was cancelled")
+        if failure is not None:
+            self._inbox.fail(failure)
+        self._reading = None
+
+
+class AsyncHandle:
+    """One request of an AsyncSession: an asynchronous iterator of its predictions."""
+
+    def __init__(self, session: AsyncSession, box: Box, batched: bool):
+        self._session = session
+        self._box = box
+        self._batched = batched
+        self._finals: List[types.Prediction] = []
+
+    @property
+    def request_id(self) -> str:
+        return self._box.request_id
+
+    def __aiter__(self) -> AsyncHandle:
+        return self
+
+    async def __anext__(self) -> types.Prediction:
+        found = await self._session._next(self._box)
+        if found is None:
+            raise StopAsyncIteration
+        if found.final:
+            self._finals.append(found)
+        return found
+
+    async def stop(self) -> None:
+        """Ends the request: each row sends its best so far as final."""
+        message = _proto.PredictControl(request_id=self.request_id)
+        message.stop.SetInParent()
+        await self._send(message)
+
+    async def set_budget(self, **budget: Unpack[options.BudgetOptions]) -> None:
+        """Replaces the whole budget: a limit that is left out is none."""
+        message = _proto.PredictControl(request_id=self.request_id)
+        message.budget.SetInParent()
+        options.fill_budget(message.budget, budget)
+        await self._send(message)
+
+    async def result(self) -> Any:
+        """Reads to the end: the final prediction, for a batch a list of one a row."""
+        async for _ in self:
+            pass
+        rows = _shared.finals(self._finals)
+        return rows if self._batched else rows[0]
+
+    async def _send(self, message: Any) -> None:
+        if not self._box.ended:
+            await self._session._send(message)
