@@ -225,6 +225,11 @@ class GrpcServer : public Server {
       builder.SetOption(std::make_unique<WithoutReflection>());
     }
     builder.SetDefaultCompressionAlgorithm(Compression(config_));
+    if (config_.accept_compression == "off") {
+      for (const auto algorithm : {GRPC_COMPRESS_GZIP, GRPC_COMPRESS_DEFLATE}) {
+        builder.SetCompressionAlgorithmSupportStatus(algorithm, false);
+      }
+    }
     // The largest request that could be admitted, as FP32, and room for the
     // rest of the message.
     const int64_t bytes =
