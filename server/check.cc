@@ -1,8 +1,11 @@
 #include "server/check.h"
 
+#include <cstdint>
 #include <cstdio>
 #include <memory>
+#include <string>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "model/base/log.h"
 #include "model/math/parallel.h"
@@ -10,6 +13,30 @@
 #include "server/repository/repository.h"
 
 namespace mre {
+
+namespace {
+
+// Whether there is what the file's "models" speaks of; logs what is not.
+bool CheckSettings(const ServerConfig& config, const Repository& repository) {
+  bool good = true;
+  const auto check = [&](const std::string& place, const std::string& name,
+                         int64_t version) {
+    const absl::Status status = repository.Get(name, version).status();
+    if (status.ok()) return;
+    good = false;
+    Log(Severity::kError, absl::StrCat(config.config_file, ": models.", name,
+                                       place, ": ", status.message()));
+  };
+  for (const auto& [name, settings] : config.models) {
+    check("", name, 0);
+    for (const auto& [label, version] : settings.labels) {
+      check(absl::StrCat(".labels.", label), name, version);
+    }
+  }
+  return good;
+}
+
+}  // namespace
 
 int CheckModels(const ServerConfig& config) {
   SetThreads(config.threads);
@@ -32,14 +59,7 @@ int CheckModels(const ServerConfig& config) {
       std::printf("refused %s: %s\n", version.c_str(), served->error.c_str());
     }
   }
-  for (const auto& [name, settings] : config.models) {
-    if ((*repository)->Get(name, 0).ok()) continue;
-    ++refused;
-    Log(Severity::kError,
-        absl::StrCat(config.config_file, ": models.", name,
-                     ": expected a model of ", config.model_repository));
-  }
-  return refused == 0 ? 0 : 1;
+  return CheckSettings(config, **repository) && refused == 0 ? 0 : 1;
 }
 
 }  // namespace mre

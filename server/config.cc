@@ -115,7 +115,7 @@ class FileReader : public CLI::Config {
         text = text == "true" ? "on" : "off";
       }
       texts.push_back(text);
-      const std::string problem = Validate(*option, text);
+      std::string problem = Validate(*option, text);
       if (!problem.empty()) return problem;
     }
     return "";

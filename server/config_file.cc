@@ -82,7 +82,7 @@ Json Parse(absl::string_view text, Problems& problems) {
     const absl::string_view what = error.what();
     const size_t end = what.find("] ");
     problems.Add("expected JSON",
-                 end == what.npos ? what : what.substr(end + 2));
+                 end == absl::string_view::npos ? what : what.substr(end + 2));
   }
   return Json();
 }
