@@ -1,11 +1,13 @@
 #include "server/check.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "model/base/log.h"
 #include "model/math/parallel.h"
@@ -13,6 +15,37 @@
 #include "server/repository/repository.h"
 
 namespace mre {
+
+namespace {
+
+// Whether there is what the file's "models" speaks of; logs what is not.
+bool CheckSettings(const ServerConfig& config, const Repository& repository) {
+  bool good = true;
+  const auto check = [&](const std::string& place, const std::string& name,
+                         int64_t version) {
+    const absl::Status status = repository.Get(name, version).status();
+    if (status.ok()) return;
+    good = false;
+    Log(Severity::kError, absl::StrCat(config.config_file, ": models.", name,
+                                       place, ": ", status.message()));
+  };
+  const std::vector<VersionStatus> index = repository.Index();
+  for (const auto& [name, settings] : config.models) {
+    // With the explicit control what is there need not be loaded yet.
+    const bool can_be_loaded =
+        std::any_of(index.begin(), index.end(), [&, &name = name](auto& one) {
+          return one.name == name && one.state == VersionState::kUnloaded;
+        });
+    if (can_be_loaded) continue;
+    check("", name, 0);
+    for (const auto& [label, version] : settings.labels) {
+      check(absl::StrCat(".labels.", label), name, version);
+    }
+  }
+  return good;
+}
+
+}  // namespace
 
 int CheckModels(const ServerConfig& config) {
   SetThreads(config.threads);
@@ -34,29 +67,7 @@ int CheckModels(const ServerConfig& config) {
       std::printf("refused %s: %s\n", version.c_str(), status.reason.c_str());
     }
   }
-  const auto wrong = [&](const std::string& key, const std::string& expected) {
-    ++refused;
-    Log(Severity::kError, absl::StrCat(config.config_file, ": models.", key,
-                                       ": expected ", expected));
-  };
-  const std::vector<VersionStatus> index = (*repository)->Index();
-  for (const auto& [name, settings] : config.models) {
-    const auto is_named = [&, &name = name](const VersionStatus& status) {
-      return status.name == name;
-    };
-    if (std::none_of(index.begin(), index.end(), is_named)) {
-      wrong(name, absl::StrCat("a model of ", config.model_repository));
-      continue;
-    }
-    // With the explicit control what is not loaded is not served yet.
-    if (!(*repository)->Get(name, 0).ok()) continue;
-    for (const auto& [label, version] : settings.labels) {
-      if ((*repository)->Find(name, 0, label).ok()) continue;
-      wrong(absl::StrCat(name, ".labels.", label),
-            absl::StrCat("a version that is served, got ", version));
-    }
-  }
-  return refused == 0 ? 0 : 1;
+  return CheckSettings(config, **repository) && refused == 0 ? 0 : 1;
 }
 
 }  // namespace mre

@@ -8,6 +8,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "model/base/version.h"
 #include "model/math/parallel.h"
@@ -68,24 +69,22 @@ class FileReader : public CLI::Config {
     std::string text(kMaxConfigBytes + 1, '\0');
     in.read(text.data(), static_cast<std::streamsize>(text.size()));
     text.resize(static_cast<size_t>(in.gcount()));
-    absl::StatusOr<ConfigFile> file = ParseConfigFile(text);
-    if (!file.ok()) {
-      throw CLI::ConfigError(std::string(file.status().message()));
-    }
-    std::string problems;
+    std::vector<std::string> problems;
+    ConfigFile file = ReadConfigFile(text, problems);
     std::vector<CLI::ConfigItem> items;
-    for (const ConfigFile::Entry& entry : file->entries) {
+    for (const ConfigFile::Entry& entry : file.entries) {
       CLI::ConfigItem item;
       item.name = entry.key;
       const std::string problem = Convert(entry, item.inputs);
       if (!problem.empty()) {
-        absl::StrAppend(&problems, problems.empty() ? "" : "\n", entry.key,
-                        ": ", problem);
+        problems.push_back(absl::StrCat(entry.key, ": ", problem));
       }
       items.push_back(std::move(item));
     }
-    if (!problems.empty()) throw CLI::ConfigError(problems);
-    config_.models = std::move(file->models);
+    if (!problems.empty()) {
+      throw CLI::ConfigError(absl::StrJoin(problems, "\n"));
+    }
+    config_.models = std::move(file.models);
     return items;
   }
 
@@ -115,7 +114,7 @@ class FileReader : public CLI::Config {
         text = text == "true" ? "on" : "off";
       }
       texts.push_back(text);
-      const std::string problem = Validate(*option, text);
+      std::string problem = Validate(*option, text);
       if (!problem.empty()) return problem;
     }
     return "";

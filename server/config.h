@@ -54,6 +54,7 @@ struct ServerConfig {
   std::string log_requests = "errors";  // or "none", "all"
 
   std::string load_reports = "off";
+  std::string accept_compression = "on";
   std::string response_compression = "none";  // or "gzip", "deflate"
   std::string reflection = "on";
   std::string channelz = "off";

@@ -22,17 +22,15 @@ using Kind = ConfigValue::Kind;
 // All that is wrong, each with its place in front.
 class Problems {
  public:
+  explicit Problems(std::vector<std::string>& problems) : problems_(problems) {}
+
   template <typename... Texts>
   void Add(absl::string_view place, const Texts&... texts) {
     problems_.push_back(absl::StrCat(place, ": ", texts...));
   }
-  absl::Status status() const {
-    if (problems_.empty()) return absl::OkStatus();
-    return absl::InvalidArgumentError(absl::StrJoin(problems_, "\n"));
-  }
 
  private:
-  std::vector<std::string> problems_;
+  std::vector<std::string>& problems_;
 };
 
 // The beginning of a value, for messages.
@@ -82,7 +80,7 @@ Json Parse(absl::string_view text, Problems& problems) {
     const absl::string_view what = error.what();
     const size_t end = what.find("] ");
     problems.Add("expected JSON",
-                 end == what.npos ? what : what.substr(end + 2));
+                 end == absl::string_view::npos ? what : what.substr(end + 2));
   }
   return Json();
 }
@@ -206,18 +204,20 @@ void ReadModels(const Json& json, ConfigFile& file, Problems& problems) {
 
 }  // namespace
 
-absl::StatusOr<ConfigFile> ParseConfigFile(absl::string_view text) {
-  Problems problems;
+ConfigFile ReadConfigFile(absl::string_view text,
+                          std::vector<std::string>& list) {
+  Problems problems(list);
+  ConfigFile file;
   if (text.size() > kMaxConfigBytes) {
     problems.Add("the file", "expected at most ", kMaxConfigBytes, " bytes");
-    return problems.status();
+    return file;
   }
+  const size_t before = list.size();
   const Json json = Parse(text, problems);
-  if (absl::Status status = problems.status(); !status.ok()) return status;
-  ConfigFile file;
+  if (list.size() > before) return file;
   if (!json.is_object()) {
     problems.Add("the file", "expected a JSON object, got ", Got(json));
-    return problems.status();
+    return file;
   }
   for (const auto& [key, value] : json.items()) {
     if (key == "models") {
@@ -228,8 +228,14 @@ absl::StatusOr<ConfigFile> ParseConfigFile(absl::string_view text) {
       ReadEntry(key, value, file, problems);
     }
   }
-  if (absl::Status status = problems.status(); !status.ok()) return status;
   return file;
+}
+
+absl::StatusOr<ConfigFile> ParseConfigFile(absl::string_view text) {
+  std::vector<std::string> problems;
+  ConfigFile file = ReadConfigFile(text, problems);
+  if (problems.empty()) return file;
+  return absl::InvalidArgumentError(absl::StrJoin(problems, "\n"));
 }
 
 absl::StatusOr<std::map<std::string, ModelSettings>> ReadModelSettings(

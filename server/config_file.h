@@ -49,6 +49,10 @@ struct ConfigFile {
 // INVALID_ARGUMENT lists all that is wrong, a line each, with the key in front.
 absl::StatusOr<ConfigFile> ParseConfigFile(absl::string_view text);
 
+// The same for who has more to check: what could be read, and what is wrong.
+ConfigFile ReadConfigFile(absl::string_view text,
+                          std::vector<std::string>& problems);
+
 // The key "models" of a file, which may be read again while the server runs;
 // the other keys are not held against the flags. The file's name begins each
 // line of an error.

@@ -211,9 +211,13 @@ void AddTransportFlags(CLI::App& app, ServerConfig& config) {
                  "on: each answer says how busy the server is (ORCA's trailer "
                  "endpoint-load-metrics-bin), for balancers that weigh")
       ->check(OneOf({"on", "off"}));
+  app.add_option("--accept_compression", config.accept_compression,
+                 "on: requests may come in gzip or deflate; off: those are "
+                 "refused. gRPC unpacks a message before it looks at its size, "
+                 "so a small one may take a thousand times its memory")
+      ->check(OneOf({"on", "off"}));
   app.add_option("--response_compression", config.response_compression,
-                 "Of answers to clients that accept it; compressed requests "
-                 "are always understood")
+                 "Of answers to clients that accept it")
       ->check(OneOf({"none", "gzip", "deflate"}));
   app.add_option("--reflection", config.reflection,
                  "gRPC server reflection, for grpcurl and its like")

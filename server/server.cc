@@ -290,6 +290,11 @@ class GrpcServer : public Server, private Repository::Observer {
       builder.SetOption(std::make_unique<WithoutReflection>());
     }
     builder.SetDefaultCompressionAlgorithm(Compression(config_));
+    if (config_.accept_compression == "off") {
+      for (const auto algorithm : {GRPC_COMPRESS_GZIP, GRPC_COMPRESS_DEFLATE}) {
+        builder.SetCompressionAlgorithmSupportStatus(algorithm, false);
+      }
+    }
     // As FP32, and room for the rest of the message.
     const int64_t bytes =
         config_.max_rows_per_request * LargestInput(*repository_) * 4 +

@@ -12,6 +12,10 @@
 namespace mre {
 namespace {
 
+// Bytes of a text that a line repeats: most are short, but an id may be as long
+// as its client likes.
+constexpr size_t kLongestText = 512;
+
 // A header's only value; none when it is missing, or there more than once, for
 // then nobody can say which is meant.
 absl::string_view Header(const grpc::ServerContextBase& rpc, const char* name) {
@@ -50,7 +54,7 @@ void RequestLog::Write(const RequestLine& line,
                        const grpc::ServerContextBase* rpc) {
   std::vector<LogField> fields = {{"method", line.method}};
   const auto add = [&](absl::string_view key, absl::string_view text) {
-    if (!text.empty()) fields.emplace_back(key, text);
+    if (!text.empty()) fields.emplace_back(key, text.substr(0, kLongestText));
   };
   add("model", line.model);
   if (line.version != 0) fields.emplace_back("version", line.version);

@@ -22,7 +22,8 @@ enum class LoggedRequests {
 };
 
 // What a line says of one call. Views, of the call's own; what is empty or 0 is
-// left out, but for `steps` and `queued` where there are `rows`.
+// left out, but for `steps` and `queued` where there are `rows`, and texts are
+// cut where they are very long.
 struct RequestLine {
   absl::string_view method = "";
   absl::string_view model = "";

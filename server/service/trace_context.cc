@@ -15,7 +15,7 @@ bool IsHex(absl::string_view text) {
 }
 
 bool IsZero(absl::string_view text) {
-  return text.find_first_not_of('0') == text.npos;
+  return text.find_first_not_of('0') == absl::string_view::npos;
 }
 
 }  // namespace

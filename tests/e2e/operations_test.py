@@ -45,15 +45,16 @@ def check_check(args, root):
         file.write(b"torn")
     config = os.path.join(root, "config.json")
     with open(config, "w", encoding="utf-8") as file:
-        json.dump({"model_repository": repository, "models": {"gone": {}}},
-                  file)
+        models = {"gone": {}, "fashion-mnist": {"labels": {"next": 9}}}
+        json.dump({"model_repository": repository, "models": models}, file)
     bad = run(args, f"--config={config}", "--check")
     assert bad.returncode == 1, bad
     assert re.search(r"^ok fashion-mnist version 1,", bad.stdout, re.M), bad
     for name in ("torn", "empty"):
         assert re.search(f"^refused {name} version 1: ", bad.stdout, re.M), bad
         assert f"refused {name} version 1: " in bad.stderr, bad
-    assert "models.gone" in bad.stderr, bad
+    for place in ("gone", "fashion-mnist.labels.next"):
+        assert f"{config}: models.{place}: " in bad.stderr, bad
 
     with open(config, "w", encoding="utf-8") as file:
         json.dump({"threads": 0, "unheard_of": 1}, file)

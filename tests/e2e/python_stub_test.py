@@ -1,10 +1,9 @@
 """A Python client made from the published proto alone, against the server.
 
-What the README shows for Python is done here: `generate_stubs` makes the stubs,
-`check` asks for a stream of predictions, and for a single one.
+What the README shows for Python is done here: `generate_stubs` (in stubs.py)
+makes the stubs, `check` asks for a stream of predictions, and for a single one.
 """
 import argparse
-import subprocess
 import sys
 import tempfile
 
@@ -17,12 +16,7 @@ except ImportError:
     print("skipped: needs python3-grpcio and python3-grpc-tools")
     sys.exit(77)
 
-def generate_stubs(source, out):
-    subprocess.check_call(
-        [sys.executable, "-m", "grpc_tools.protoc", f"-I{source}",
-         f"--python_out={out}", f"--grpc_python_out={out}",
-         f"{source}/proto/mre/v1/anytime.proto"])
-    sys.path.insert(0, out)
+from stubs import generate_stubs
 
 
 def main():
@@ -31,9 +25,7 @@ def main():
     parser.add_argument("--source", required=True)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as out:
-        generate_stubs(args.source, out)
-        from proto.mre.v1 import anytime_pb2 as pb
-        from proto.mre.v1 import anytime_pb2_grpc as rpc
+        pb, rpc = generate_stubs(args.source, out)
         server, target, _ = start_server(args.server,
                                       f"{args.source}/model/zoo")
         try:

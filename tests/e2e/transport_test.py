@@ -183,6 +183,16 @@ def check_compression(pb, target, rpc, expected_answers):
     return answers[0]
 
 
+def check_compression_is_refused(pb, target, rpc):
+    with grpc.insecure_channel(
+            target, compression=grpc.Compression.Gzip) as channel:
+        try:
+            rpc.AnytimeInferenceStub(channel).Predict(image_request(pb, 64))
+            raise AssertionError("a compressed request was taken")
+        except grpc.RpcError as error:
+            assert error.code() == grpc.StatusCode.UNIMPLEMENTED, error
+
+
 def answer_bytes(pb, rpc, target):
     """Bytes on the wire that the server sends for one answer of many rows."""
     request = image_request(pb, 64, output=pb.Output(probabilities=True))
@@ -257,6 +267,10 @@ def main():
             check_compression(pb, target, rpc, plain)
             gzip_bytes = answer_bytes(pb, rpc, target)
             assert gzip_bytes < plain_bytes / 2, (gzip_bytes, plain_bytes)
+
+        with serving(args.server, repository,
+                     ["--accept_compression=off"]) as target:
+            check_compression_is_refused(pb, target, rpc)
 
     refused = subprocess.run(
         [args.server, "--model_repository=x", "--channelz=on",

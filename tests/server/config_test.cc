@@ -66,10 +66,11 @@ TEST_F(ConfigFileFlagTest, AllProblemsAreNamedWithFileAndKey) {
   const std::string said = Complaint({With(R"({
     "threads": 0, "brownout": "maybe", "port": 1, "host": 7,
     "grpc_port": "8001", "max_active_rows": 1.5, "stall_seconds": [1],
-    "check": true, "config": "x"})")});
+    "check": true, "config": "x", "models": 7})")});
   const std::string start = "mre-server: " + path_ + ": ";
   EXPECT_EQ(said,
-            start + "threads: expected a whole number from 1 to 1024, got 0\n" +
+            start + "models: expected an object, got 7\n" + start +
+                "threads: expected a whole number from 1 to 1024, got 0\n" +
                 start + "brownout: expected on or off, got maybe\n" + start +
                 "port: is not known here: expected the name of a flag (see "
                 "--help)\n" +

@@ -60,6 +60,9 @@ TEST_F(OverloadTest, WhoWaitsTakesFromThoseThatRun) {
   EXPECT_EQ(telemetry_.steps_asked, 2 * kAllSteps);
   EXPECT_EQ(telemetry_.steps_granted, 10 + kAllSteps);
   EXPECT_EQ(telemetry_.step_cap, kAllSteps) << "whole again";
+  EXPECT_EQ(scheduler_->overload().lowerings, 1u);
+  EXPECT_FALSE(scheduler_->overload().lowered);
+  EXPECT_EQ(scheduler_->overload().refused, 0u);
 }
 
 TEST_F(OverloadTest, EveryRowGetsTheFloor) {
@@ -186,6 +189,7 @@ TEST_F(OverloadTest, AClientWhoseRowsWaitForTooLongIsRefused) {
               StatusIs(absl::StatusCode::kResourceExhausted,
                        testing::HasSubstr("has waited for 101ms, the limit is "
                                           "100ms")));
+  EXPECT_EQ(scheduler.overload().refused, 1u);
   auto other = Make(Steps(1), Delivery::kFinal, 1, /*client=*/2);
   EXPECT_THAT(scheduler.Submit(other->request), IsOk()) << "another client";
   release.Notify();

@@ -152,6 +152,21 @@ TEST_F(RequestTest, TakeSaysFinishedOnceEveryRowHasItsFinal) {
   EXPECT_TRUE(taken.empty());
 }
 
+TEST_F(RequestTest, SpentIsOfRowsThatEndedAndTheLongestWait) {
+  auto request = Make(Delivery::kAll, 2);
+  request->RowBegun(absl::Milliseconds(7));
+  request->RowBegun(absl::Milliseconds(3));
+  request->Put(At(0, 3));
+  EXPECT_EQ(request->spent().steps, 0u);
+  EXPECT_EQ(request->spent().queued, absl::Milliseconds(7));
+  Prediction last = At(0, 4, StopReason::kMaxSteps);
+  last.macs = 100;
+  request->Put(last);
+  request->Put(At(1, 5, StopReason::kMaxSteps));
+  EXPECT_EQ(request->spent().steps, 9u);
+  EXPECT_EQ(request->spent().macs, 100u);
+}
+
 TEST_F(RequestTest, WantsEachNthStepAndTheLast) {
   auto all = Make(Delivery::kAll, 1, 3);
   EXPECT_TRUE(all->Wants(0, false));

@@ -79,5 +79,12 @@ TEST(RequestLogTest, ALineSaysWhatIsKnown) {
               HasSubstr(" request method=ListModels code=OK total_ms=1000\n"));
 }
 
+TEST(RequestLogTest, ALongIdDoesNotMakeALongLine) {
+  const std::string id(1 << 20, 'a');
+  testing::internal::CaptureStderr();
+  RequestLog::Write({.method = "Predict", .request_id = id}, nullptr);
+  EXPECT_LT(testing::internal::GetCapturedStderr().size(), 1000u);
+}
+
 }  // namespace
 }  // namespace mre
