@@ -42,6 +42,7 @@ Acceptor::Acceptor(Listener listener, Connections* connections, Take take)
       take_(std::move(take)),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       reserve_(OpenReserve()),
+      may_warn_(Clock::Real()->Now()),
       thread_([this] { Run(); }) {}
 
 Acceptor::~Acceptor() {
@@ -109,8 +110,8 @@ void Acceptor::Refuse(int connection, const char* why) {
   Reset(connection);
   const int64_t refused = connections_->refused();
   const absl::Time now = Clock::Real()->Now();
-  if (now - warned_ < kWarnEvery) return;
-  warned_ = now;
+  if (now < may_warn_) return;
+  may_warn_ = now + kWarnEvery;
   Log(Severity::kWarning,
       absl::StrCat("refused ", refused - refused_told_, " connections: ", why));
   refused_told_ = refused;

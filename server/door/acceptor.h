@@ -49,8 +49,8 @@ class Acceptor {
   const int wake_;  // an eventfd: written to, the thread ends
 
   // Of the thread.
-  int reserve_ = -1;  // a descriptor kept for the day when there is no other
-  absl::Time warned_ = absl::InfinitePast();
+  int reserve_ = -1;     // a descriptor kept for the day when there is no other
+  absl::Time may_warn_;  // from then on
   int64_t refused_told_ = 0;
 
   std::thread thread_;

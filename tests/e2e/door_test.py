@@ -527,6 +527,9 @@ def main():
     parser.add_argument("--loadtest", required=True)
     parser.add_argument("--source", required=True)
     parser.add_argument("--only", default="", help="the cases, by name")
+    parser.add_argument("--sanitized", action="store_true",
+                        help="the server checks itself for undefined "
+                        "behaviour, for which it needs file descriptors")
     args = parser.parse_args()
     cases = [tls, client_certificates, files_that_cannot_be_served,
              token_files_that_cannot_be_used, certificate_replaced, tokens,
@@ -537,6 +540,9 @@ def main():
         context = Context(args, folder)
         for case in cases:
             if args.only and case.__name__ not in args.only.split(","):
+                continue
+            if args.sanitized and case is out_of_file_descriptors:
+                print(f"{case.__name__}: left out, the sanitizer needs some")
                 continue
             start = time.monotonic()
             case(context)

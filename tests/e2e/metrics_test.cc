@@ -71,7 +71,8 @@ TEST_F(MetricsTest, EveryPromisedSeriesIsThereWithItsLabels) {
   EXPECT_EQ(page.Sum("mre_model_ready", model), 1);
   for (const char* name :
        {"mre_active_rows", "mre_queued_rows", "mre_untold_requests",
-        "mre_open_streams", "mre_build_info", "process_cpu_seconds_total",
+        "mre_open_streams", "mre_connections", "mre_connections_refused_total",
+        "mre_build_info", "process_cpu_seconds_total",
         "process_resident_memory_bytes", "process_virtual_memory_bytes",
         "process_open_fds", "process_max_fds", "process_start_time_seconds"}) {
     EXPECT_TRUE(page.Has(name)) << name;
