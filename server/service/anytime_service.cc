@@ -27,17 +27,14 @@ grpc::ServerUnaryReactor* AnytimeService::ListModels(
     grpc::CallbackServerContext* rpc, const v1::ListModelsRequest* /*request*/,
     v1::ListModelsResponse* response) {
   CallRecord record(context_, Method::kListModels, rpc);
-  const auto caller = Enter(context_, Scope::kInfer, *rpc, &record);
-  if (caller.ok()) {
-    for (const VersionStatus& status : context_.repository->Index()) {
-      FillModelInfo(status, response->add_models());
+  const absl::Status status =
+      Enter(context_, Scope::kInfer, *rpc, &record).status();
+  if (status.ok()) {
+    for (const VersionStatus& version : context_.repository->Index()) {
+      FillModelInfo(version, response->add_models());
     }
   }
-  const grpc::Status status = ToGrpcStatus(caller.status());
-  record.End(status.error_code());
-  grpc::ServerUnaryReactor* reactor = rpc->DefaultReactor();
-  reactor->Finish(status);
-  return reactor;
+  return Answer(context_, rpc, status, record, rpc->DefaultReactor());
 }
 
 grpc::ServerUnaryReactor* AnytimeService::GetModel(
@@ -54,11 +51,7 @@ grpc::ServerUnaryReactor* AnytimeService::GetModel(
     FillModelInfo(found, response);
     return absl::OkStatus();
   };
-  const grpc::Status status = ToGrpcStatus(get());
-  record.End(status.error_code(), status.error_message());
-  grpc::ServerUnaryReactor* reactor = rpc->DefaultReactor();
-  reactor->Finish(status);
-  return reactor;
+  return Answer(context_, rpc, get(), record, rpc->DefaultReactor());
 }
 
 }  // namespace mre

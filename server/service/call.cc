@@ -112,7 +112,10 @@ absl::StatusOr<Admitted> Check(const CallContext& context,
                                bool final_only, Request::Listener* listener,
                                const grpc::CallbackServerContext& rpc,
                                CallRecord* record) {
-  record->set_request_id(message.request_id());
+  // Of an interactive one the record knows it already.
+  if (!message.request_id().empty()) {
+    record->set_request_id(message.request_id());
+  }
   ASSIGN_OR_RETURN(const Caller caller,
                    Enter(context, Scope::kInfer, rpc, record));
   ASSIGN_OR_RETURN(auto model, context.repository->Find(message.model_name(),
@@ -151,6 +154,17 @@ void AddPushback(const CallContext& context, const absl::Status& status,
   rpc->AddTrailingMetadata(
       "grpc-retry-pushback-ms",
       absl::StrCat(RetryAfterMillis(status, *context.scheduler)));
+}
+
+grpc::ServerUnaryReactor* Answer(const CallContext& context,
+                                 grpc::CallbackServerContext* rpc,
+                                 const absl::Status& status, CallRecord& record,
+                                 grpc::ServerUnaryReactor* reactor) {
+  AddPushback(context, status, rpc);
+  const grpc::Status wire = ToGrpcStatus(status);
+  record.End(wire.error_code(), wire.error_message());
+  reactor->Finish(wire);
+  return reactor;
 }
 
 void CancelStalled(grpc::CallbackServerContext* rpc) {

@@ -156,6 +156,13 @@ absl::Status SubmitRequest(const CallContext& context, const Checked& checked,
 void AddPushback(const CallContext& context, const absl::Status& status,
                  grpc::CallbackServerContext* rpc);
 
+// Ends an unary rpc without rows, and counts it. Returns the reactor, which is
+// its default one; that may be asked for once only.
+grpc::ServerUnaryReactor* Answer(const CallContext& context,
+                                 grpc::CallbackServerContext* rpc,
+                                 const absl::Status& status, CallRecord& record,
+                                 grpc::ServerUnaryReactor* reactor);
+
 // Cancels a call whose client has stopped reading; OnCancel does the rest.
 void CancelStalled(grpc::CallbackServerContext* rpc);
 

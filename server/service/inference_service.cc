@@ -26,16 +26,6 @@ using grpc::ServerUnaryReactor;
 using ModelParameters =
     google::protobuf::Map<std::string, inference::ModelRepositoryParameter>;
 
-// Ends an rpc, and counts it.
-void Answer(const CallContext& context, CallbackServerContext* rpc,
-            const absl::Status& status, CallRecord& record,
-            ServerUnaryReactor* reactor) {
-  AddPushback(context, status, rpc);
-  const grpc::Status wire = ToGrpcStatus(status);
-  record.End(wire.error_code(), wire.error_message());
-  reactor->Finish(wire);
-}
-
 // Answers an rpc that `say` has an answer for at once. Nobody needs a token
 // without a `scope`.
 ServerUnaryReactor* Say(
@@ -47,9 +37,7 @@ ServerUnaryReactor* Say(
   if (scope.has_value())
     status = Enter(context, *scope, *rpc, &record).status();
   if (status.ok()) status = say(record);
-  ServerUnaryReactor* reactor = rpc->DefaultReactor();
-  Answer(context, rpc, status, record, reactor);
-  return reactor;
+  return Answer(context, rpc, status, record, rpc->DefaultReactor());
 }
 
 // Answers an rpc about one model, with what `fill` says of it.
@@ -114,10 +102,7 @@ ServerUnaryReactor* Control(
   absl::Status status =
       Enter(context, Scope::kAdmin, *rpc, record.get()).status();
   if (status.ok()) status = std::move(checked);
-  if (!status.ok()) {
-    Answer(context, rpc, status, *record, reactor);
-    return reactor;
-  }
+  if (!status.ok()) return Answer(context, rpc, status, *record, reactor);
   command(*context.repository,
           [&context, rpc, record, reactor](const absl::Status& done) {
             Answer(context, rpc, done, *record, reactor);

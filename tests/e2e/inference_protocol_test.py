@@ -163,7 +163,8 @@ def check_refusals(f):
 
     bad(Code.NOT_FOUND, "model_name", MODEL, change=put(model_name="none"))
     bad(Code.NOT_FOUND, "model_version", change=put(model_version="9"))
-    bad(invalid, "model_version", '"newest"',
+    bad(invalid, "model_version", '"01"', change=put(model_version="01"))
+    bad(Code.NOT_FOUND, "model_label", '"newest"',
         change=put(model_version="newest"))
     bad(invalid, "id", "256", change=put(id="x" * 257))
     bad(invalid, "inputs[0].name", '"image"', change=put_input(name="image"))

@@ -202,7 +202,7 @@ def check_open_requests_are_bounded(f):
 
 def check_readers_who_are_slow(stubs, binary, repository):
     server, target, metrics = start_server(
-        binary, repository, "--brownout=off", "--max_queue_ms=0")
+        binary, repository, ["--brownout=off", "--max_queue_ms=0"])
     try:
         # A connection each: how much waits in a transport depends on its past.
         for check in (check_slow_reader, check_open_requests_are_bounded):
@@ -217,7 +217,7 @@ def check_readers_who_are_slow(stubs, binary, repository):
 def check_full_queue(stubs, binary, repository):
     """RESOURCE_EXHAUSTED, in each of the ways in which it is told."""
     server, target, metrics = start_server(
-        binary, repository, "--max_active_rows=1", "--max_queued_rows=4")
+        binary, repository, ["--max_active_rows=1", "--max_queued_rows=4"])
     try:
         f = Fixture(stubs, target, metrics)
         refused(lambda: f.infer(images(5)), Code.INVALID_ARGUMENT, "1 to 4")
@@ -255,7 +255,7 @@ def until_refused(f):
 def check_drain(stubs, binary, repository):
     """What is open is answered; the server is not ready, and takes no more."""
     server, target, metrics = start_server(
-        binary, repository, "--brownout=off", "--max_queue_ms=0")
+        binary, repository, ["--brownout=off", "--max_queue_ms=0"])
     try:
         f = Fixture(stubs, target, metrics)
         idle, responses = Fixture(stubs, target, metrics).stream()
