@@ -3,7 +3,6 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "server/flag_checks.h"
 
@@ -12,21 +11,6 @@ namespace {
 
 constexpr double kHour = 3600;
 constexpr double kDay = 24 * kHour;
-
-// Not CLI::Range, which lets nan pass.
-CLI::Validator Seconds(double least, double most) {
-  return CLI::Validator(
-      [least, most](const std::string& text) {
-        double number = 0;
-        if (absl::SimpleAtod(text, &number) && number >= least &&
-            number <= most) {
-          return std::string();
-        }
-        return absl::StrCat("expected a number from ", least, " to ", most,
-                            ", got ", text);
-      },
-      absl::StrCat("in [", least, " - ", most, "]"));
-}
 
 void AddFiles(CLI::App& app, DoorOptions& door) {
   app.add_option("--tls_cert_file", door.tls_cert_file,
@@ -66,34 +50,34 @@ void AddConnections(CLI::App& app, DoorOptions& door) {
   app.add_option("--handshake_seconds", door.handshake_seconds,
                  "How long a new connection may take to say that it speaks "
                  "HTTP/2, TLS included, before it is closed")
-      ->check(Seconds(0.1, kHour));
+      ->check(Number(0.1, kHour));
   app.add_option("--max_connection_idle_seconds",
                  door.max_connection_idle_seconds,
                  "A connection without calls is closed after this; 0: never")
-      ->check(Seconds(0, 10 * kDay));
+      ->check(Number(0, 10 * kDay));
   app.add_option("--max_connection_age_seconds",
                  door.max_connection_age_seconds,
                  "A connection takes no new calls after this, so that clients "
                  "spread over servers again; 0: never")
-      ->check(Seconds(0, 10 * kDay));
+      ->check(Number(0, 10 * kDay));
   app.add_option("--max_connection_age_grace_seconds",
                  door.max_connection_age_grace_seconds,
                  "How long calls may then go on; 0: as long as they like")
-      ->check(Seconds(0, 10 * kDay));
+      ->check(Number(0, 10 * kDay));
 }
 
 void AddPings(CLI::App& app, DoorOptions& door) {
   app.add_option("--keepalive_seconds", door.keepalive_seconds,
                  "A connection on which nothing came for so long is pinged; "
                  "0: never")
-      ->check(Seconds(0, kDay));
+      ->check(Number(0, kDay));
   app.add_option("--keepalive_timeout_seconds", door.keepalive_timeout_seconds,
                  "How long the answer to a ping, or to what was sent, may take "
                  "before the connection counts as lost")
-      ->check(Seconds(0.1, kHour));
+      ->check(Number(0.1, kHour));
   app.add_option("--min_ping_seconds", door.min_ping_seconds,
                  "Clients may ping this often; 0: as often as they like")
-      ->check(Seconds(0, kDay));
+      ->check(Number(0, kDay));
   app.add_option("--max_ping_strikes", door.max_ping_strikes,
                  "Pings that come too early before a connection is closed; 0: "
                  "any number")

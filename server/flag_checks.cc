@@ -30,17 +30,18 @@ CLI::Validator WholeNumber(int64_t least, int64_t most) {
       absl::StrCat("in [", least, " - ", most, "]"));
 }
 
-CLI::Validator NumberUpTo(int64_t most) {
+CLI::Validator Number(double least, double most) {
   return CLI::Validator(
-      [most](const std::string& text) {
+      [least, most](const std::string& text) {
         double number = 0;
-        if (absl::SimpleAtod(text, &number) && number >= 0 &&
-            number <= static_cast<double>(most)) {
+        if (absl::SimpleAtod(text, &number) && number >= least &&
+            number <= most) {
           return std::string();
         }
-        return Expected(absl::StrCat("a number from 0 to ", most), text);
+        return Expected(absl::StrCat("a number from ", least, " to ", most),
+                        text);
       },
-      absl::StrCat("in [0 - ", most, "]"));
+      absl::StrCat("in [", least, " - ", most, "]"));
 }
 
 CLI::Validator OneOf(std::vector<std::string> words) {

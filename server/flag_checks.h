@@ -13,8 +13,11 @@ namespace mre {
 // `least` to `most`.
 CLI::Validator WholeNumber(int64_t least, int64_t most);
 
-// 0 to `most`; neither nan nor a unit.
-CLI::Validator NumberUpTo(int64_t most);
+// `least` to `most`; neither nan nor a unit.
+CLI::Validator Number(double least, double most);
+inline CLI::Validator NumberUpTo(int64_t most) {
+  return Number(0, static_cast<double>(most));
+}
 
 // One of `words`. In a configuration file true and false stand for on and off.
 CLI::Validator OneOf(std::vector<std::string> words);

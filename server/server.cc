@@ -13,6 +13,7 @@
 #include "model/base/clock.h"
 #include "model/base/log.h"
 #include "model/base/status_macros.h"
+#include "model/base/ticker.h"
 #include "model/base/version.h"
 #include "model/math/parallel.h"
 #include "server/door/acceptor.h"
@@ -35,7 +36,6 @@
 #include "server/service/inference_service.h"
 #include "server/service/load_report.h"
 #include "server/service/request_log.h"
-#include "server/ticker.h"
 
 namespace mre {
 namespace {

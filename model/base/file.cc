@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "model/base/descriptor.h"
 #include "model/base/status_macros.h"
 
 namespace mre {
@@ -23,21 +24,6 @@ absl::Status ErrnoError(absl::string_view what, const std::string& path) {
   const int error = errno;
   return absl::ErrnoToStatus(error, absl::StrCat(what, " ", path));
 }
-
-// Closes the descriptor when it leaves the scope.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  int get() const { return fd_; }
-
- private:
-  const int fd_;
-};
 
 // A name beside `path`, another for each call: threads may replace the same
 // file.

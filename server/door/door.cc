@@ -70,7 +70,7 @@ absl::StatusOr<std::unique_ptr<Door>> Door::Open(const DoorOptions& options) {
   RETURN_IF_ERROR(door->TakeCertificate());
   RETURN_IF_ERROR(door->TakeTokens());
   if (door->certificate_ != nullptr || door->tokens() != nullptr) {
-    door->watch_ = std::make_unique<Repeat>(
+    door->watch_ = std::make_unique<Ticker>(
         kLookEvery, [door = door.get()] { door->Look(); });
   }
   return door;

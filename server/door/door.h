@@ -20,6 +20,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "model/base/clock.h"
+#include "model/base/ticker.h"
 #include "server/door/file_watch.h"
 #include "server/door/options.h"
 #include "server/door/tls_credentials.h"
@@ -83,7 +84,7 @@ class Door {
   // Of watch_'s thread.
   FileWatch certificate_files_;
   FileWatch token_files_;
-  std::unique_ptr<Repeat> watch_;  // last: it goes first
+  std::unique_ptr<Ticker> watch_;  // last: it goes first
 };
 
 }  // namespace mre

@@ -14,6 +14,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "model/base/descriptor.h"
 #include "model/base/status_macros.h"
 #include "server/repository/model_settings.h"
 
@@ -21,21 +22,6 @@ namespace mre {
 namespace {
 
 constexpr char kFileName[] = "model.safetensors";
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  int get() const { return fd_; }
-  bool ok() const { return fd_ >= 0; }
-
- private:
-  const int fd_;
-};
 
 // A directory named `name` in the one that is open as `at`; never through a
 // link.
@@ -46,18 +32,6 @@ int OpenDirectory(int at, const std::string& name) {
 
 int OpenRoot(const std::string& root) {
   return open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-}
-
-int64_t Nanoseconds(const timespec& time) {
-  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-}
-
-FileStamp StampOf(const struct stat& info) {
-  return {.device = info.st_dev,
-          .inode = info.st_ino,
-          .size = info.st_size,
-          .modified = Nanoseconds(info.st_mtim),
-          .changed = Nanoseconds(info.st_ctim)};
 }
 
 enum class EntryKind { kDirectory, kLink, kOther };

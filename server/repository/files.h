@@ -10,20 +10,9 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "model/base/file_stamp.h"
 
 namespace mre {
-
-// Changes with a file's content, unless somebody takes pains that it does not.
-// All zero: there is no file.
-struct FileStamp {
-  uint64_t device = 0;
-  uint64_t inode = 0;
-  int64_t size = 0;
-  int64_t modified = 0;  // nanoseconds
-  int64_t changed = 0;   // of the file's record, nanoseconds
-
-  bool operator==(const FileStamp&) const = default;
-};
 
 // The version that a directory's name stands for, or 0: a positive integer
 // without leading zeros, below 2^63.

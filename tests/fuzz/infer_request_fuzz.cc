@@ -10,38 +10,15 @@
 #include <utility>
 
 #include "model/engine/engine.h"
-#include "model/net/kinds.h"
 #include "proto/inference/grpc_service.pb.h"
 #include "server/service/inference_convert.h"
+#include "tests/fuzz/small_model.h"
 
 namespace {
 
-constexpr int64_t kMaxRows = 4;
-
-void Require(bool holds) {
-  if (!holds) std::abort();
-}
-
-// Two layers of two experts on inputs of 2x2x1.
-mre::ServedModel Make(mre::Kind kind) {
-  mre::Model model;
-  mre::ModelConfig& config = model.config;
-  config.kind = kind;
-  config.input = {{2, 2, 1}, 0.5, {0.5}, {0.5}};
-  config.width = 3;
-  config.layers = 2;
-  config.experts = 2;
-  config.hidden = 4;
-  config.context = 2;
-  config.classes = {"a", "b", "c"};
-  Require(mre::Validate(config).ok());
-  model.params.assign(mre::ParamsOf(config).total, 0.125f);
-  mre::ServedModel made;
-  made.name = "m";
-  made.version = 1;
-  made.model = *mre::PackedModel::Create(model, mre::Precision::kF32);
-  return made;
-}
+using mre::kMaxRows;
+using mre::Make;
+using mre::Require;
 
 int64_t SizeOf(const std::string& datatype) {
   if (datatype == "UINT64") return 8;

@@ -5,7 +5,6 @@
 
 #include <string>
 
-#include "absl/synchronization/notification.h"
 #include "model/base/file.h"
 #include "tests/support/random_model.h"
 #include "tests/support/status_matchers.h"
@@ -42,18 +41,6 @@ TEST(FileWatchTest, SeesWhatIsBehindALink) {
   ASSERT_EQ(rename(dir.File("new").c_str(), link.c_str()), 0);
   EXPECT_TRUE(watch.Changed());
   EXPECT_FALSE(watch.Changed());
-}
-
-TEST(RepeatTest, CallsUntilItIsDestroyed) {
-  int calls = 0;
-  absl::Notification thrice;
-  {
-    const Repeat repeat(absl::Milliseconds(1), [&] {
-      if (++calls == 3) thrice.Notify();
-    });
-    thrice.WaitForNotification();
-  }
-  EXPECT_GE(calls, 3);
 }
 
 }  // namespace

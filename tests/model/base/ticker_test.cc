@@ -1,4 +1,4 @@
-#include "server/ticker.h"
+#include "model/base/ticker.h"
 
 #include <atomic>
 #include <thread>

@@ -1,6 +1,6 @@
 // A thread for what is done once in a while.
-#ifndef MRE_SERVER_TICKER_H_
-#define MRE_SERVER_TICKER_H_
+#ifndef MRE_MODEL_BASE_TICKER_H_
+#define MRE_MODEL_BASE_TICKER_H_
 
 #include <functional>
 #include <thread>
@@ -28,4 +28,4 @@ class Ticker {
 
 }  // namespace mre
 
-#endif  // MRE_SERVER_TICKER_H_
+#endif  // MRE_MODEL_BASE_TICKER_H_
