@@ -11,6 +11,8 @@
 #include "absl/strings/str_cat.h"
 #include "model/base/log.h"
 #include "model/math/parallel.h"
+#include "server/door/door.h"
+#include "server/door/exposure.h"
 #include "server/models.h"
 #include "server/repository/repository.h"
 
@@ -49,6 +51,14 @@ bool CheckSettings(const ServerConfig& config, const Repository& repository) {
 
 int CheckModels(const ServerConfig& config) {
   SetThreads(config.threads);
+  bool good = true;
+  const auto check = [&](const absl::Status& status) {
+    if (status.ok()) return;
+    good = false;
+    Log(Severity::kError, status.message());
+  };
+  check(CheckExposure(config.door, config.host));
+  check(Door::Open(config.door).status());
   // What is refused the repository logs, each version with its reason.
   const auto repository = OpenRepository(config, /*observer=*/nullptr);
   if (!repository.ok()) {
@@ -67,7 +77,7 @@ int CheckModels(const ServerConfig& config) {
       std::printf("refused %s: %s\n", version.c_str(), status.reason.c_str());
     }
   }
-  return CheckSettings(config, **repository) && refused == 0 ? 0 : 1;
+  return CheckSettings(config, **repository) && refused == 0 && good ? 0 : 1;
 }
 
 }  // namespace mre

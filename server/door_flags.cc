@@ -25,9 +25,10 @@ void AddFiles(CLI::App& app, DoorOptions& door) {
                  "PEM file of authorities: clients must show a certificate of "
                  "one of them (mTLS)")
       ->type_name("FILE");
-  app.add_option("--token_file", door.token_file,
-                 "JSON file of tokens: calls need one of them, all but health "
-                 "and reflection. server/README.md shows the file")
+  app.add_option(
+         "--token_file", door.token_file,
+         "JSON file of tokens: calls need one of them, all but health checks "
+         "and reflection. server/README.md shows the file")
       ->type_name("FILE");
   app.add_flag("--allow_plaintext_tokens", door.allow_plaintext_tokens,
                "Take tokens without TLS on a --host that is not loopback: for "
@@ -35,9 +36,11 @@ void AddFiles(CLI::App& app, DoorOptions& door) {
 }
 
 void AddConnections(CLI::App& app, DoorOptions& door) {
-  app.add_option("--max_message_bytes", door.max_message_bytes,
-                 "Largest request, in bytes; 0: what --max_rows_per_request "
-                 "rows of the largest model take")
+  app.add_option(
+         "--max_message_bytes", door.max_message_bytes,
+         "Largest request, in bytes; 0: what --max_rows_per_request "
+         "rows of the largest model that is loaded at the start take (at "
+         "least 16 MiB if others may be loaded later)")
       ->check(WholeNumber(0, 1 << 30));
   app.add_option("--max_connections", door.max_connections,
                  "Connections open at once; more are reset. Fewer where the "

@@ -149,8 +149,7 @@ class GrpcServer : public Server, private Repository::Observer {
                   .load = config.load_reports == "on" ? &load_ : nullptr,
                   .max_rows_per_request = config.max_rows_per_request}),
         service_(context_),
-        inference_service_(context_),
-        ticker_(kTick, [this] { Tick(); }) {}
+        inference_service_(context_) {}
 
   ~GrpcServer() override {
     if (server_ == nullptr) return;
@@ -167,6 +166,7 @@ class GrpcServer : public Server, private Repository::Observer {
 
   absl::Status Listen() {
     load_.Measure();
+    ticker_ = std::make_unique<Ticker>(kTick, [this] { Tick(); });
     if (connections_.limit() < config_.door.max_connections) {
       Log(Severity::kWarning,
           absl::StrCat("--max_connections=", config_.door.max_connections,
@@ -188,6 +188,7 @@ class GrpcServer : public Server, private Repository::Observer {
         {{"active_rows", scheduler_.active_rows()},
          {"queued_rows", scheduler_.queued_rows()},
          {"seconds", config_.drain_seconds}});
+    repository_->Stop();
     calls_.Drain();
     scheduler_.Drain(absl::Seconds(config_.drain_seconds));
     if (!calls_.AwaitNone(kLastWrites)) {
@@ -344,7 +345,7 @@ class GrpcServer : public Server, private Repository::Observer {
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<Acceptor> acceptor_;
   OverloadWatch overload_;  // the ticker's
-  Ticker ticker_;
+  std::unique_ptr<Ticker> ticker_;
 };
 
 }  // namespace

@@ -76,6 +76,12 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MakeCredentials(
   RETURN_IF_ERROR(CheckTls(options));
   RETURN_IF_ERROR(CheckToken(options));
   const ClientOptions::Tls& tls = options.tls;
+  if (tls.on && tls.server_name.empty() &&
+      absl::StrContains(options.target, ',')) {
+    return absl::InvalidArgumentError(
+        "several servers over TLS are asked by their addresses: expected the "
+        "name that is in their certificates (server_name)");
+  }
   if (!tls.on) return grpc::InsecureChannelCredentials();
   grpc::SslCredentialsOptions ssl;
   ASSIGN_OR_RETURN(ssl.pem_root_certs,

@@ -46,9 +46,9 @@ class Door {
 
   // To be called once at the start of every call, and for each request that is
   // opened on a stream, which counts towards a token's rate. Health and
-  // reflection need no token. UNAUTHENTICATED without a token that is known,
-  // PERMISSION_DENIED without the scope, RESOURCE_EXHAUSTED (RetryAfterMillis)
-  // beyond the rate.
+  // reflection, and ServerLive and ServerReady, need no token. UNAUTHENTICATED
+  // without a token that is known, PERMISSION_DENIED without the scope,
+  // RESOURCE_EXHAUSTED (RetryAfterMillis) beyond the rate.
   absl::StatusOr<Caller> Enter(const grpc::ServerContextBase& rpc,
                                Scope scope) const;
   // The same without being counted: for streams on which each request is.

@@ -62,7 +62,6 @@ void ReadSecret(JsonFields& fields, Sha256& sha256) {
                 " bytes");
   } else {
     sha256 = Sha256Of(token);
-    OPENSSL_cleanse(token.data(), token.size());
   }
 }
 

@@ -22,8 +22,9 @@ Metrics::Metrics(absl::string_view version)
       .Set(1);
 }
 
+// The series are made and taken away without the lock, for which calls wait.
+
 void Metrics::Add(const ServedModel& model) {
-  absl::MutexLock lock(&mu_);
   auto& known = versions_[{model.name, model.version}];
   std::shared_ptr<PerVersion> version = known.lock();
   if (version == nullptr) {
@@ -31,13 +32,19 @@ void Metrics::Add(const ServedModel& model) {
     known = version;
   }
   auto metrics = std::make_unique<ModelMetrics>(model, version->series);
+  absl::MutexLock lock(&mu_);
   models_[&model] = {.version = std::move(version),
                      .metrics = std::move(metrics)};
 }
 
 void Metrics::Remove(const ServedModel* model) {
-  absl::MutexLock lock(&mu_);
-  models_.erase(model);
+  {
+    PerModel removed;
+    absl::MutexLock lock(&mu_);
+    const auto it = models_.find(model);
+    removed = std::move(it->second);
+    models_.erase(it);
+  }
   std::erase_if(versions_,
                 [](const auto& entry) { return entry.second.expired(); });
 }

@@ -30,7 +30,8 @@ class Metrics {
   // `version` is the server's own, for mre_build_info.
   explicit Metrics(absl::string_view version);
 
-  // Of a model that is about to be served: registers its series.
+  // Of a model that is about to be served: registers its series. Calls of this
+  // and of Remove come one after the other.
   void Add(const ServedModel& model);
   // Of one that was added, has no calls any more, and may not exist any more.
   void Remove(const ServedModel* model);
@@ -71,10 +72,11 @@ class Metrics {
   prometheus::Family<prometheus::Counter>& requests_;
   prometheus::Gauge* open_streams_;
   RequestCounters no_model_;
+  // Of Add and Remove.
+  std::map<std::pair<std::string, int64_t>, std::weak_ptr<PerVersion>>
+      versions_;
   mutable absl::Mutex mu_;
   absl::flat_hash_map<const ServedModel*, PerModel> models_
-      ABSL_GUARDED_BY(mu_);
-  std::map<std::pair<std::string, int64_t>, std::weak_ptr<PerVersion>> versions_
       ABSL_GUARDED_BY(mu_);
 };
 

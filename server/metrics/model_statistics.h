@@ -1,4 +1,4 @@
-// One model's counts and times since the server started, as the open inference
+// One model's counts and times since it was loaded, as the open inference
 // protocol asks for them (ModelStatistics in proto/inference/grpc_service.proto
 // says what each is). All are measured. That protocol's figures that have no
 // meaning here, or that nothing measures, are left out: caches, memory, and per

@@ -36,18 +36,33 @@ int OpenRoot(const std::string& root) {
 
 enum class EntryKind { kDirectory, kLink, kOther };
 
-// The entries of a directory but for "." and "..", in order; none when it
-// cannot be read.
-std::vector<std::pair<std::string, EntryKind>> Entries(int directory) {
-  std::vector<std::pair<std::string, EntryKind>> entries;
-  const std::unique_ptr<DIR, int (*)(DIR*)> stream(
-      fdopendir(fcntl(directory, F_DUPFD_CLOEXEC, 0)), closedir);
-  if (stream == nullptr) return entries;
+absl::Status ErrnoError(absl::string_view what, absl::string_view path) {
+  const int error = errno;
+  return absl::ErrnoToStatus(error, absl::StrCat(what, " ", path));
+}
+
+using EntryList = std::vector<std::pair<std::string, EntryKind>>;
+
+// The entries of a directory but for "." and "..", in order.
+absl::StatusOr<EntryList> Entries(int directory, absl::string_view path) {
+  EntryList entries;
+  const int copy = fcntl(directory, F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) return ErrnoError("read the directory", path);
+  DIR* const opened = fdopendir(copy);
+  if (opened == nullptr) {
+    absl::Status status = ErrnoError("read the directory", path);
+    close(copy);
+    return status;
+  }
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(opened, closedir);
+  errno = 0;
   while (const dirent* entry = readdir(stream.get())) {
     const std::string name = entry->d_name;
     if (name == "." || name == "..") continue;
     struct stat info;
     if (fstatat(directory, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
+      if (errno != ENOENT) return ErrnoError("look at", name);
+      errno = 0;
       continue;  // gone
     }
     const EntryKind kind = S_ISDIR(info.st_mode)   ? EntryKind::kDirectory
@@ -55,6 +70,7 @@ std::vector<std::pair<std::string, EntryKind>> Entries(int directory) {
                                                    : EntryKind::kOther;
     entries.emplace_back(name, kind);
   }
+  if (errno != 0) return ErrnoError("read the directory", path);
   std::sort(entries.begin(), entries.end());
   return entries;
 }
@@ -68,31 +84,35 @@ FileStamp StampIn(int version_directory) {
   return StampOf(info);
 }
 
-void ScanModel(int at, const std::string& name, const std::string& path,
-               RepositoryScan& scan) {
+// Adds a model to the scan. An error other than NOT_FOUND: what it holds is not
+// known.
+absl::Status ScanModel(int at, const std::string& name, const std::string& path,
+                       RepositoryScan& scan) {
   const Descriptor directory(OpenDirectory(at, name));
+  if (!directory.ok()) return ErrnoError("open", path);
+  ASSIGN_OR_RETURN(const EntryList entries, Entries(directory.get(), path));
   std::map<int64_t, FileStamp> versions;
   std::vector<std::string> skipped;
-  for (const auto& [entry, kind] : Entries(directory.get())) {
+  for (const auto& [entry, kind] : entries) {
     const int64_t version = ParseVersion(entry);
     if (kind == EntryKind::kLink) {
       skipped.push_back(absl::StrCat(path, "/", entry, ": a link"));
     } else if (kind == EntryKind::kDirectory && version == 0) {
       skipped.push_back(absl::StrCat(path, "/", entry, ": no version number"));
-    } else if (version != 0) {
+    } else if (kind == EntryKind::kDirectory) {
       const Descriptor inner(OpenDirectory(directory.get(), entry));
-      if (inner.ok()) versions[version] = StampIn(inner.get());
+      if (inner.ok()) {
+        versions[version] = StampIn(inner.get());
+      } else if (errno != ENOENT) {
+        return ErrnoError("open", absl::StrCat(path, "/", entry));
+      }
     }
   }
   // A directory without any version is something else.
-  if (versions.empty()) return;
+  if (versions.empty()) return absl::OkStatus();
   scan.models[name] = std::move(versions);
   std::move(skipped.begin(), skipped.end(), std::back_inserter(scan.skipped));
-}
-
-absl::Status ErrnoError(absl::string_view what, absl::string_view path) {
-  const int error = errno;
-  return absl::ErrnoToStatus(error, absl::StrCat(what, " ", path));
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::string> ReadAll(int fd, const std::string& path,
@@ -130,15 +150,20 @@ absl::StatusOr<RepositoryScan> ScanRepository(const std::string& root) {
         absl::StrCat("cannot read the directory ", root, ": ",
                      std::strerror(errno)));  // NOLINT(concurrency-mt-unsafe)
   }
+  ASSIGN_OR_RETURN(const EntryList entries, Entries(directory.get(), root));
   RepositoryScan scan;
-  for (const auto& [name, kind] : Entries(directory.get())) {
+  for (const auto& [name, kind] : entries) {
     const std::string path = absl::StrCat(root, "/", name);
     if (kind == EntryKind::kLink) {
       scan.skipped.push_back(absl::StrCat(path, ": a link"));
     } else if (kind != EntryKind::kDirectory) {
       continue;
     } else if (IsModelName(name)) {
-      ScanModel(directory.get(), name, path, scan);
+      const absl::Status status = ScanModel(directory.get(), name, path, scan);
+      if (!status.ok() && !absl::IsNotFound(status)) {
+        scan.unreadable[name] = std::string(status.message());
+        scan.skipped.push_back(absl::StrCat(path, ": ", status.message()));
+      }
     } else {
       scan.skipped.push_back(absl::StrCat(path, ": not a model name"));
     }
@@ -185,7 +210,9 @@ absl::StatusOr<std::string> ReadModelFile(const std::string& root,
 bool LooksLikeAModel(const std::string& root) {
   const Descriptor directory(OpenRoot(root));
   if (!directory.ok()) return false;
-  for (const auto& [name, kind] : Entries(directory.get())) {
+  const auto entries = Entries(directory.get(), root);
+  if (!entries.ok()) return false;
+  for (const auto& [name, kind] : *entries) {
     if (kind != EntryKind::kDirectory || ParseVersion(name) == 0) continue;
     const Descriptor version(OpenDirectory(directory.get(), name));
     if (version.ok() && StampIn(version.get()) != FileStamp()) return true;

@@ -22,6 +22,9 @@ struct RepositoryScan {
   // Models that have at least one directory named by a version. The file need
   // not be there.
   std::map<std::string, std::map<int64_t, FileStamp>> models;
+  // Models of which something could not be read just now: what they hold is not
+  // known. By name, with the reason; not in `models`.
+  std::map<std::string, std::string> unreadable;
   // A line for each entry that was passed over and looks like a mistake.
   std::vector<std::string> skipped;
 };

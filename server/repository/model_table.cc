@@ -199,6 +199,14 @@ void ModelTable::SetLabels(const std::string& name,
   models_[name].labels = labels;
 }
 
+std::map<std::string, int64_t> ModelTable::LabelsOf(
+    const std::string& name) const {
+  absl::ReaderMutexLock lock(&mu_);
+  const auto model = models_.find(name);
+  return model == models_.end() ? std::map<std::string, int64_t>()
+                                : model->second.labels;
+}
+
 ModelTable::Files ModelTable::FilesOf(const std::string& name) const {
   absl::ReaderMutexLock lock(&mu_);
   Files files;

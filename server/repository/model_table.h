@@ -82,6 +82,7 @@ class ModelTable {
                                               int64_t version);
   void SetLabels(const std::string& name,
                  const std::map<std::string, int64_t>& labels);
+  std::map<std::string, int64_t> LabelsOf(const std::string& name) const;
 
   // The files that the model's versions were loaded from, and those that were
   // refused.

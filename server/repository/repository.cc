@@ -28,9 +28,9 @@ std::string Label(absl::string_view name, int64_t version) {
   return absl::StrCat(name, " version ", version);
 }
 
-// The files that a poll acts on: what is being written is left until it has
-// been the same for two polls; meanwhile what was loaded before counts as
-// unchanged.
+// The files that a poll acts on: what is being written, and what is gone, is
+// left until it has been the same for two polls; meanwhile what was loaded
+// before counts as unchanged.
 std::map<int64_t, FileStamp> Settled(
     const std::map<int64_t, FileStamp>& now,
     const std::map<int64_t, FileStamp>& before,
@@ -43,6 +43,11 @@ std::map<int64_t, FileStamp> Settled(
       settled[version] = stamp;
     } else if (old != loaded.end()) {
       settled[version] = old->second;
+    }
+  }
+  for (const auto& [version, stamp] : loaded) {
+    if (!now.contains(version) && before.contains(version)) {
+      settled[version] = stamp;
     }
   }
   return settled;
@@ -64,6 +69,11 @@ absl::StatusOr<std::unique_ptr<Repository>> Repository::Open(Options options) {
 }
 
 Repository::~Repository() {
+  Stop();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Repository::Stop() {
   std::deque<Command> left;
   {
     absl::MutexLock lock(&mu_);
@@ -74,7 +84,11 @@ Repository::~Repository() {
   for (const Command& command : left) {
     command.done(absl::UnavailableError("the server is shutting down"));
   }
-  if (thread_.joinable()) thread_.join();
+}
+
+bool Repository::stopped() const {
+  absl::MutexLock lock(&mu_);
+  return shutdown_;
 }
 
 std::vector<VersionStatus> Repository::Index() const {
@@ -84,29 +98,23 @@ std::vector<VersionStatus> Repository::Index() const {
       return status.name == name && status.version == version;
     });
   };
-  {
-    absl::MutexLock lock(&mu_);
-    for (const auto& [name, version] : leaving_) {
+  absl::MutexLock lock(&mu_);
+  for (const auto& [name, version] : leaving_) {
+    if (listed(name, version)) continue;
+    index.push_back({.name = name,
+                     .version = version,
+                     .state = VersionState::kUnloading,
+                     .reason = "rows of it still run",
+                     .served = nullptr});
+  }
+  if (options_.control == Control::kExplicit) {
+    for (const auto& [name, version] : on_disk_) {
       if (listed(name, version)) continue;
       index.push_back({.name = name,
                        .version = version,
-                       .state = VersionState::kUnloading,
-                       .reason = "rows of it still run",
+                       .state = VersionState::kUnloaded,
+                       .reason = "not loaded",
                        .served = nullptr});
-    }
-  }
-  if (options_.control == Control::kExplicit) {
-    if (const auto scan = ScanRepository(options_.load.root); scan.ok()) {
-      for (const auto& [name, files] : scan->models) {
-        for (const auto& [version, stamp] : files) {
-          if (listed(name, version)) continue;
-          index.push_back({.name = name,
-                           .version = version,
-                           .state = VersionState::kUnloaded,
-                           .reason = "not loaded",
-                           .served = nullptr});
-        }
-      }
     }
   }
   std::sort(index.begin(), index.end(), [](const auto& a, const auto& b) {
@@ -197,8 +205,12 @@ void Repository::Run() {
                                 : UnloadNow(command.name));
       command = {};
     }
-    if (options_.control == Control::kPoll && absl::Now() >= next_poll) {
-      Poll();
+    if (absl::Now() >= next_poll) {
+      if (options_.control == Control::kPoll) {
+        Poll();
+      } else {
+        (void)Scan();  // for the index
+      }
       next_poll = absl::Now() + options_.poll;
     }
     Reap();
@@ -208,8 +220,7 @@ void Repository::Run() {
 bool Repository::AwaitWork(absl::Time next_poll, Command& command) {
   absl::MutexLock lock(&mu_);
   if (!shutdown_ && commands_.empty()) {
-    absl::Time until =
-        options_.control == Control::kPoll ? next_poll : absl::InfiniteFuture();
+    absl::Time until = next_poll;
     if (!retired_.empty()) until = std::min(until, absl::Now() + kReapPoll);
     work_.WaitWithDeadline(&mu_, until);
   }
@@ -235,6 +246,12 @@ void Repository::Poll() {
   std::set<std::string> names = table_.Names();
   for (const auto& [name, files] : scan->models) names.insert(name);
   for (const std::string& name : names) {
+    if (stopped()) return;
+    // Nor one model's.
+    if (scan->unreadable.contains(name)) {
+      scan->models[name] = last_scan_.models[name];
+      continue;
+    }
     (void)Reconcile(name,
                     Settled(scan->models[name], last_scan_.models[name],
                             table_.FilesOf(name).loaded),
@@ -246,6 +263,10 @@ void Repository::Poll() {
 absl::Status Repository::LoadNow(const std::string& name) {
   RETURN_IF_ERROR(ReadSettings());
   ASSIGN_OR_RETURN(const RepositoryScan scan, Scan());
+  if (const auto why = scan.unreadable.find(name);
+      why != scan.unreadable.end()) {
+    return absl::UnavailableError(why->second);
+  }
   const auto files = scan.models.find(name);
   if (files == scan.models.end()) {
     return absl::NotFoundError(
@@ -264,12 +285,7 @@ absl::Status Repository::UnloadNow(const std::string& name) {
 
 absl::Status Repository::ReadSettings() {
   if (options_.settings == nullptr) return absl::OkStatus();
-  ASSIGN_OR_RETURN(Settings settings, options_.settings());
-  for (const auto& [name, old] : settings_) {
-    if (!settings.contains(name)) table_.SetLabels(name, {});
-  }
-  for (const auto& [name, now] : settings) table_.SetLabels(name, now.labels);
-  settings_ = std::move(settings);
+  ASSIGN_OR_RETURN(settings_, options_.settings());
   return absl::OkStatus();
 }
 
@@ -283,6 +299,13 @@ absl::StatusOr<RepositoryScan> Repository::Scan() {
     told.insert(line);
   }
   told_ = std::move(told);
+  absl::MutexLock lock(&mu_);
+  on_disk_.clear();
+  for (const auto& [name, files] : scan.models) {
+    for (const auto& [version, stamp] : files) {
+      on_disk_.emplace_back(name, version);
+    }
+  }
   return scan;
 }
 
@@ -321,14 +344,17 @@ absl::Status Repository::Reconcile(const std::string& name,
           const auto it = known.loaded.find(version);
           return it == known.loaded.end() || it->second != files.at(version);
         });
-    if (next == targets.end()) break;
+    if (next == targets.end() || stopped()) break;
     tried.insert(*next);
     absl::Status status = LoadVersion(name, *next);
     if (first.ok()) first = std::move(status);
   }
 
-  // Only now, when those that take their places are there.
+  MoveLabels(name);
+  // Only now, when those that take their places are there. Where none of those
+  // that are wanted can be served, what is served stays.
   const ModelTable::Files known = table_.FilesOf(name);
+  if (stopped() || (targets.empty() && !files.empty())) return first;
   const auto is_target = [&](int64_t version) {
     return std::find(targets.begin(), targets.end(), version) != targets.end();
   };
@@ -340,6 +366,21 @@ absl::Status Repository::Reconcile(const std::string& name,
     if (!files.contains(version)) Retire(table_.Withdraw(name, version));
   }
   return first;
+}
+
+void Repository::MoveLabels(const std::string& name) {
+  const auto settings = settings_.find(name);
+  std::map<std::string, int64_t> labels;
+  if (settings != settings_.end()) labels = settings->second.labels;
+  const std::map<std::string, int64_t> before = table_.LabelsOf(name);
+  const ModelTable::Files known = table_.FilesOf(name);
+  for (auto& [label, version] : labels) {
+    const auto old = before.find(label);
+    if (old != before.end() && !known.loaded.contains(version)) {
+      version = old->second;
+    }
+  }
+  if (labels != before) table_.SetLabels(name, labels);
 }
 
 absl::Status Repository::LoadVersion(const std::string& name, int64_t version) {

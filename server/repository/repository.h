@@ -76,9 +76,13 @@ class Repository {
   // model at all; FAILED_PRECONDITION when, with kNone, every one was refused;
   // UNIMPLEMENTED when the CPU lacks the precision; and what `settings` says.
   static absl::StatusOr<std::unique_ptr<Repository>> Open(Options options);
-  // Waits for a load that is under way. Rows that still run keep their models,
-  // of which the observer hears no more.
+  // As Stop, and waits for a version that is being loaded. Rows that still run
+  // keep their models, of which the observer hears no more.
   ~Repository();
+
+  // From now on nothing is loaded or let go; commands that wait, and later
+  // ones, end with UNAVAILABLE.
+  void Stop();
 
   // As those of ModelTable.
   absl::StatusOr<std::shared_ptr<const ServedModel>> Find(
@@ -96,7 +100,8 @@ class Repository {
   }
 
   // What List says, with the versions that are on their way out, and with
-  // kExplicit those that could be loaded.
+  // kExplicit those that could be loaded, as they were when the loading thread
+  // looked last (every `poll`).
   std::vector<VersionStatus> Index() const;
 
   using Done = std::function<void(absl::Status)>;
@@ -127,6 +132,7 @@ class Repository {
   void Run();
   // The next command, or none when it is time to look; false: shut down.
   bool AwaitWork(absl::Time next_poll, Command& command);
+  bool stopped() const;
   void Poll();
   absl::Status LoadNow(const std::string& name);
   absl::Status UnloadNow(const std::string& name);
@@ -138,6 +144,8 @@ class Repository {
   absl::Status Reconcile(const std::string& name, const FileStamps& files,
                          bool retry);
   absl::Status LoadVersion(const std::string& name, int64_t version);
+  // Labels follow the settings once the versions that they name are served.
+  void MoveLabels(const std::string& name);
   void Retire(std::shared_ptr<const ServedModel> served);
   // Frees what nobody uses any more.
   void Reap();
@@ -152,6 +160,8 @@ class Repository {
   bool shutdown_ ABSL_GUARDED_BY(mu_) = false;
   // Names and versions of retired_, for the index.
   std::vector<std::pair<std::string, int64_t>> leaving_ ABSL_GUARDED_BY(mu_);
+  // What the last scan found.
+  std::vector<std::pair<std::string, int64_t>> on_disk_ ABSL_GUARDED_BY(mu_);
 
   // Of the loading thread; before it starts of the one that opens.
   Settings settings_;

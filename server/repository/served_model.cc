@@ -43,7 +43,7 @@ absl::StatusOr<std::shared_ptr<const ServedModel>> LoadServedModel(
   ASSIGN_OR_RETURN(std::shared_ptr<const PackedModel> packed,
                    PackedModel::Create(model, options.precision));
   if (packed->RowBytes() > options.max_row_bytes) {
-    return absl::ResourceExhaustedError(absl::StrCat(
+    return absl::FailedPreconditionError(absl::StrCat(
         ModelFilePath(options.root, name, version), ": a row takes ",
         packed->RowBytes(), " bytes, and at most ", options.max_row_bytes,
         " leave this machine's memory room for --max_active_rows and "

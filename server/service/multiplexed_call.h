@@ -70,6 +70,10 @@ class MultiplexedCall : public grpc::ServerBidiReactor<typename Wire::Message,
       EndWith(wire);
       return;
     }
+    // A cleared message keeps its parts, and this one lives with the stream.
+    if (message_.ByteSizeLong() > MessagePool<Update>::kLargestKept) {
+      message_ = Message();
+    }
     ReadMore();
     WriteMore();
   }

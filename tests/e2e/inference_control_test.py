@@ -137,6 +137,33 @@ def check_load_while_asked(c):
     assert not wrong, wrong
 
 
+def check_ends_while_loading(stubs, binary, repository, config):
+    """SIGTERM does not wait for the loads that wait; each is answered."""
+    server, target, metrics = start_server(binary, repository,
+                                           [f"--config={config}"])
+    try:
+        c = Control(stubs, target, metrics)
+        request = c.pb.RepositoryModelLoadRequest(model_name=MODEL)
+        calls = []
+        for _ in range(500):
+            # Else the next one would have nothing to do.
+            unload = c.pb.RepositoryModelUnloadRequest(model_name=MODEL)
+            for call, message in (
+                    (c.stub.RepositoryModelLoad, request),
+                    (c.stub.RepositoryModelUnload, unload)):
+                calls.append(call.future(message, metadata=bearer(ADMIN)))
+        calls[0].result()
+        server.terminate()
+        assert server.wait(60) == 0
+        codes = {call.code() for call in calls}
+        assert Code.UNAVAILABLE in codes, codes
+        # Not found: an unload that overtook its load.
+        assert codes <= {Code.OK, Code.UNAVAILABLE, Code.NOT_FOUND}, codes
+    finally:
+        server.kill()
+        server.wait(60)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--server", required=True)
@@ -173,7 +200,8 @@ def main():
             server.terminate()
             code = server.wait(60)
         assert code == 0, f"the server ended with {code}"
-    print("4 passed, 0 failed")
+        check_ends_while_loading(stubs, args.server, repository, config)
+    print("5 passed, 0 failed")
 
 
 main()

@@ -56,6 +56,15 @@ def check_check(args, root):
     for place in ("gone", "fashion-mnist.labels.next"):
         assert f"{config}: models.{place}: " in bad.stderr, bad
 
+    # What the server would not start with, is said too.
+    for flag, value in (("token_file", config), ("tls_cert_file", config)):
+        flags = [f"--model_repository={args.source}/model/zoo",
+                 f"--{flag}={value}", "--check"]
+        if flag == "tls_cert_file":
+            flags.append(f"--tls_key_file={value}")
+        door = run(args, *flags)
+        assert door.returncode == 1 and f"--{flag}" in door.stderr, door
+
     with open(config, "w", encoding="utf-8") as file:
         json.dump({"threads": 0, "unheard_of": 1}, file)
     worse = run(args, f"--config={config}", "--check")

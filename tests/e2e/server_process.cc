@@ -9,8 +9,11 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <sstream>
+#include <string>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -209,6 +212,22 @@ int64_t ServerProcess::MemoryBytes() const {
   int64_t resident = 0;
   file >> size >> resident;
   return resident * sysconf(_SC_PAGESIZE);
+}
+
+std::vector<int> ServerProcess::ThreadNices() const {
+  std::vector<int> nices;
+  for (const auto& task : std::filesystem::directory_iterator(
+           absl::StrCat("/proc/", pid_, "/task"))) {
+    std::ifstream file(task.path() / "stat");
+    const std::string text((std::istreambuf_iterator<char>(file)),
+                           std::istreambuf_iterator<char>());
+    // The name, which ends with the last ')', may hold anything; nice is the
+    // 17th field after it.
+    const std::vector<std::string> fields =
+        absl::StrSplit(text.substr(text.rfind(')') + 2), ' ');
+    if (fields.size() > 16) nices.push_back(std::stoi(fields[16]));
+  }
+  return nices;
 }
 
 bool ServerProcess::AwaitNoRows(absl::Duration limit) const {

@@ -70,6 +70,8 @@ class ServerProcess {
   int Wait();
   // Resident memory.
   int64_t MemoryBytes() const;
+  // How nice each of its threads is.
+  std::vector<int> ThreadNices() const;
   // Polls the metrics until no row is active or queued; false: not in time.
   bool AwaitNoRows(absl::Duration limit) const;
 

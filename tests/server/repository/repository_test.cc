@@ -1,10 +1,13 @@
 #include "server/repository/repository.h"
 
+#include <sys/resource.h>
+
 #include <atomic>
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/synchronization/notification.h"
@@ -219,6 +222,95 @@ TEST_F(RepositoryTest, SettingsGiveAModelItsOwnPolicyAndLabels) {
   EXPECT_THAT(
       repository->Find("a", 1, "stable"),
       StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("model_label")));
+}
+
+TEST_F(RepositoryTest, ALabelMovesWhenItsVersionIsServed) {
+  options_.control = Repository::Control::kPoll;
+  options_.versions.kind = VersionPolicy::Kind::kLatest;
+  std::atomic<int64_t> stable = 1;
+  options_.settings = [&] {
+    ModelSettings settings;
+    settings.labels = {{"stable", stable.load()}};
+    return Repository::Settings{{"a", settings}};
+  };
+  Add("a", 1);
+  ASSERT_OK_AND_ASSIGN(const auto repository, Open());
+  EXPECT_EQ((*repository->Find("a", 0, "stable"))->version, 1);
+  // Before the version is there, and while it is damaged.
+  stable = 2;
+  AddDamaged("a", 2);
+  ASSERT_TRUE(Await([&] { return repository->load_counts()[0].refused == 1; }));
+  absl::SleepFor(absl::Milliseconds(50));
+  EXPECT_EQ((*repository->Find("a", 0, "stable"))->version, 1);
+  // At no moment is there none.
+  std::atomic<bool> always = true;
+  std::atomic<bool> done = false;
+  std::thread asking([&] {
+    while (!done) always = always && repository->Find("a", 0, "stable").ok();
+  });
+  Add("a", 2);
+  EXPECT_TRUE(Await(
+      [&] { return (*repository->Find("a", 0, "stable"))->version == 2; }));
+  done = true;
+  asking.join();
+  EXPECT_TRUE(always);
+}
+
+TEST_F(RepositoryTest, WhatIsServedStaysWhereNothingWantedCanBe) {
+  options_.control = Repository::Control::kPoll;
+  Add("a", 1);
+  std::atomic<bool> second = false;
+  options_.settings = [&] {
+    ModelSettings settings;
+    settings.versions = ParseVersionPolicy(second ? "2" : "1").value();
+    return Repository::Settings{{"a", settings}};
+  };
+  ASSERT_OK_AND_ASSIGN(const auto repository, Open());
+  AddDamaged("a", 2);
+  second = true;
+  ASSERT_TRUE(Await([&] { return repository->load_counts()[0].refused == 1; }));
+  absl::SleepFor(absl::Milliseconds(50));
+  EXPECT_THAT(Ready(*repository, "a"), ElementsAre(1));
+  Add("a", 2);
+  EXPECT_TRUE(Await([&] { return repository->Find("a", 2).ok(); }));
+  EXPECT_TRUE(Await([&] { return !repository->Find("a", 1).ok(); }));
+}
+
+TEST_F(RepositoryTest, WhatCannotBeReadIsNotUnloaded) {
+  options_.control = Repository::Control::kPoll;
+  Add("a", 1);
+  Add("b", 1);
+  ASSERT_OK_AND_ASSIGN(const auto repository, Open());
+  // No descriptors are left for the loading thread to read directories with.
+  rlimit limit = {};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const rlim_t before = limit.rlim_cur;
+  // Those that are open already stay so: one more is enough for the root only.
+  for (rlim_t files = 3; files < 40; ++files) {
+    limit.rlim_cur = files;
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    absl::SleepFor(absl::Milliseconds(25));
+    EXPECT_TRUE(repository->Find("a", 1).ok()) << files;
+    EXPECT_TRUE(repository->Find("b", 1).ok()) << files;
+  }
+  limit.rlim_cur = before;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  fs::remove_all(root_.File("a"));
+  EXPECT_TRUE(Await([&] { return !repository->Find("a", 1).ok(); }));
+}
+
+TEST_F(RepositoryTest, StopEndsCommands) {
+  options_.control = Repository::Control::kExplicit;
+  Add("a", 1);
+  ASSERT_OK_AND_ASSIGN(const auto repository, Open());
+  std::atomic<int> ended = 0;
+  for (int i = 0; i < 100; ++i) {
+    repository->Load("a", [&](const absl::Status&) { ++ended; });
+  }
+  repository->Stop();
+  EXPECT_TRUE(Await([&] { return ended == 100; }));
+  EXPECT_THAT(Load(*repository, "a"), StatusIs(absl::StatusCode::kUnavailable,
+                                               HasSubstr("shutting down")));
 }
 
 TEST_F(RepositoryTest, PollFollowsTheDirectory) {
