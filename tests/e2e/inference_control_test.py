@@ -137,6 +137,15 @@ def check_load_while_asked(c):
     assert not wrong, wrong
 
 
+def check_not_explicit(c):
+    """Whoever may load models is told what lets them."""
+    for call in (c.load, c.unload):
+        refused(lambda: call(MODEL), Code.UNAVAILABLE,
+                "--model_control_mode=explicit")
+        refused(lambda: call(MODEL, token=INFER), Code.PERMISSION_DENIED)
+    assert c.infer(MODEL).model_version == "1"
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--server", required=True)
@@ -173,7 +182,17 @@ def main():
             server.terminate()
             code = server.wait(60)
         assert code == 0, f"the server ended with {code}"
-    print("4 passed, 0 failed")
+        for mode in ("none", "poll"):
+            server, target, metrics = start_server(
+                args.server, f"{args.source}/model/zoo",
+                [f"--token_file={tokens}", f"--model_control_mode={mode}"])
+            try:
+                check_not_explicit(Control(stubs, target, metrics))
+            finally:
+                server.terminate()
+                code = server.wait(60)
+            assert code == 0, f"the server ended with {code}"
+    print("5 passed, 0 failed")
 
 
 main()
