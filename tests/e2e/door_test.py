@@ -1,160 +1,18 @@
-"""The door over the wire: TLS, client certificates, tokens, limits.
+"""The door over the wire: TLS, client certificates, tokens.
 
 Each case starts the real server, and knocks as people should and should not.
 """
-import argparse
 import json
 import os
-import resource
-import socket
+import re
 import subprocess
-import sys
-import tempfile
 import time
-import urllib.request
 
-from certificates import Authority, read, replace
-from server_process import start_server
-
-try:
-    import grpc
-except ImportError:
-    print("skipped: needs python3-grpcio")
-    sys.exit(77)
-
-LIST = "/mre.v1.AnytimeInference/ListModels"
-GET = "/mre.v1.AnytimeInference/GetModel"
-HEALTH = "/grpc.health.v1.Health/Check"
-REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
-SERVING = b"\x08\x01"
-OK = grpc.StatusCode.OK
-UNAUTHENTICATED = grpc.StatusCode.UNAUTHENTICATED
-PERMISSION_DENIED = grpc.StatusCode.PERMISSION_DENIED
-RESOURCE_EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED
-UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
-
-INFER = "infer-0123456789abcdef"
-ADMIN = "admin-0123456789abcdef"
-SLOW = "slow-0123456789abcdef"
-STREAM = "stream-0123456789abcdef"
-LATER = "later-0123456789abcdef"
-SECRETS = (INFER, ADMIN, SLOW, STREAM, LATER)
-
-
-class Server:
-    """A running server; `log()` is what it has written to stderr."""
-
-    def __init__(self, context, *flags):
-        self.context = context
-        self.errors = tempfile.TemporaryFile(dir=context.folder)
-        self.process, self.target, self.metrics = start_server(
-            context.binary, context.repository, flags, stderr=self.errors)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, *_):
-        self.process.terminate()
-        code = self.process.wait(60)
-        if kind is not None:
-            print(self.log(), file=sys.stderr)
-        else:
-            assert code == 0, code
-
-    def log(self):
-        self.errors.seek(0)
-        return self.errors.read().decode()
-
-    def page(self):
-        url = f"http://{self.metrics}/metrics"
-        return urllib.request.urlopen(url, timeout=10).read().decode()
-
-    def value(self, series):
-        for line in self.page().splitlines():
-            if line.startswith(series + " "):
-                return float(line.split()[-1])
-        raise AssertionError(f"no {series}")
-
-    def channel(self, credentials=None):
-        options = [("grpc.use_local_subchannel_pool", 1)]
-        if credentials is None:
-            return grpc.insecure_channel(self.target, options)
-        return grpc.secure_channel(self.target, credentials, options)
-
-    def ask(self, credentials=None, token=None, method=LIST, headers=()):
-        """The code, the text and the trailing metadata of one call."""
-        if token is not None:
-            headers = (("authorization", f"Bearer {token}"), *headers)
-        with self.channel(credentials) as channel:
-            try:
-                channel.unary_unary(method)(b"", timeout=20, metadata=headers)
-                return OK, "", {}
-            except grpc.RpcError as error:
-                return (error.code(), error.details(),
-                        dict(error.trailing_metadata() or ()))
-
-    def code(self, *args, **kwargs):
-        return self.ask(*args, **kwargs)[0]
-
-
-class Context:
-    def __init__(self, args, folder):
-        self.binary = args.server
-        self.client = args.client
-        self.loadtest = args.loadtest
-        self.repository = f"{args.source}/model/zoo"
-        self.folder = folder
-        self.authority = Authority(folder, "authority")
-        self.stranger = Authority(folder, "stranger")
-        self.cert, self.key = self.authority.issue("server")
-
-    def tls_flags(self, cert=None, key=None):
-        return (f"--tls_cert_file={cert or self.cert}",
-                f"--tls_key_file={key or self.key}")
-
-    def trust(self, pair=(None, None)):
-        cert, key = pair
-        return grpc.ssl_channel_credentials(
-            read(self.authority.cert), key and read(key), cert and read(cert))
-
-    def tokens(self, name, entries):
-        path = os.path.join(self.folder, name)
-        with open(path + ".new", "w", encoding="utf-8") as file:
-            json.dump({"tokens": entries}, file)
-        os.chmod(path + ".new", 0o600)
-        os.rename(path + ".new", path)
-        return path
-
-    def refused_start(self, *flags):
-        """What a server that must not start says."""
-        run = subprocess.run(
-            [self.binary, f"--model_repository={self.repository}",
-             "--grpc_port=0", "--metrics_port=0", *flags],
-            capture_output=True, text=True, timeout=60)
-        assert run.returncode == 1, (run.returncode, run.stderr)
-        assert "ready" not in run.stdout
-        return run.stderr
-
-    def mre(self, server, *flags, env=None):
-        run = subprocess.run(
-            [self.client, "models", f"--server={server.target}",
-             "--connect_timeout=3s", *flags], capture_output=True, text=True,
-            timeout=60, env={**os.environ, **(env or {})})
-        return run.returncode, run.stdout + run.stderr
-
-
-def eventually(holds, what, seconds=30):
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, f"never: {what}"
-        time.sleep(0.2)
-
-
-def entry(name, token, *scopes, **more):
-    return {"name": name, "token": token, "scopes": list(scopes), **more}
-
-
-# ---- The cases.
+from certificates import read, replace
+from door_server import (ADMIN, GET, HEALTH, INFER, LATER, LIST, OK,
+                         PERMISSION_DENIED, REFLECTION, RESOURCE_EXHAUSTED,
+                         SECRETS, SLOW, STREAM, UNAUTHENTICATED, UNAVAILABLE,
+                         Server, entry, eventually, grpc, run)
 
 
 def tls(context):
@@ -350,6 +208,90 @@ def tokens(context):
             assert secret not in told, secret
 
 
+def methods_of(context):
+    """Of both services, from their protos: path -> the client streams."""
+    methods = {}
+    for name in ("mre/v1/anytime", "inference/grpc_service"):
+        with open(f"{context.source}/proto/{name}.proto",
+                  encoding="utf-8") as file:
+            text = file.read()
+        package = re.search(r"^package ([\w.]+);", text, re.M)[1]
+        service = re.search(r"^service (\w+) ", text, re.M)[1]
+        for rpc, streams in re.findall(r"^  rpc (\w+)\((stream )?", text, re.M):
+            methods[f"/{package}.{service}/{rpc}"] = bool(streams)
+    return methods
+
+
+def begin(server, method, streams, token=None):
+    """The code of a call that says nothing: no message, or an empty one."""
+    headers = () if token is None else (("authorization", f"Bearer {token}"),)
+    with server.channel() as channel:
+        call = channel.stream_stream(method)(
+            iter([] if streams else [b""]), timeout=20, metadata=headers)
+        try:
+            for _ in call:
+                pass
+        except grpc.RpcError:
+            pass
+        return call.code()
+
+
+def every_method(context):
+    """Who needs which token for what: whatever is not listed needs infer."""
+    service = "/inference.GRPCInferenceService/"
+    health = {service + "ServerLive", service + "ServerReady"}
+    control = {service + "RepositoryModelLoad",
+               service + "RepositoryModelUnload"}
+    methods = methods_of(context)
+    assert len(methods) >= 25 and health | control < set(methods), methods
+    assert sum(methods.values()) == 2, methods
+    path = context.tokens("methods.json", [entry("phone", INFER, "infer"),
+                                           entry("boss", ADMIN, "admin")])
+    denied = (UNAUTHENTICATED, PERMISSION_DENIED)
+    with Server(context, f"--token_file={path}") as server:
+        for method, streams in methods.items():
+            code = begin(server, method, streams)
+            if method in health:
+                assert code == OK, (method, code)
+                continue
+            assert code == UNAUTHENTICATED, (method, code)
+            right, wrong = INFER, ADMIN
+            if method in control:
+                right, wrong = wrong, right
+            code = begin(server, method, streams, wrong)
+            assert code == PERMISSION_DENIED, (method, code)
+            code = begin(server, method, streams, right)
+            assert code not in denied, (method, code)
+
+
+def secrets(context):
+    """No token, good or not, is told by the log of all calls, or a metric."""
+    path = context.tokens("secrets.json", [
+        entry("phone", INFER, "infer"), entry("boss", ADMIN, "admin"),
+        entry("slow", SLOW, "infer", requests_per_second=0.01)])
+    wrong = "wrong-0123456789abcdef"
+    with Server(context, f"--token_file={path}", "--log_requests=all",
+                "--log_format=json") as server:
+        assert server.code(token=INFER) == OK
+        assert server.code(token=ADMIN) == PERMISSION_DENIED
+        assert [server.code(token=SLOW) for _ in range(2)] == [
+            OK, RESOURCE_EXHAUSTED]
+        for header in (f"Bearer {wrong}", INFER, f"Basic {INFER}"):
+            headers = (("authorization", header),)
+            assert server.code(headers=headers) == UNAUTHENTICATED
+        assert server.code(token=INFER,
+                           headers=(("authorization", wrong),)) != OK
+        log, page = server.log(), server.page()
+        lines = [json.loads(line) for line in log.splitlines()]
+        asked = [line for line in lines if line.get("method") == "ListModels"]
+        assert len(asked) == 8, log
+        assert [line.get("client") for line in asked[:3]] == [
+            "phone", None, "slow"], log
+        assert 'code="PERMISSION_DENIED"' in page
+        for secret in (INFER, ADMIN, SLOW, wrong):
+            assert secret not in log and secret not in page, secret
+
+
 def clients_with_a_token(context):
     path = context.tokens("cli.json", [entry("cli", INFER, "infer")])
     secret = os.path.join(context.folder, "secret")
@@ -398,159 +340,7 @@ def exposure(context):
         assert server.metrics.startswith("127.0.0.1:")
 
 
-def connect(server):
-    host, port = server.target.rsplit(":", 1)
-    return socket.create_connection((host, int(port)), timeout=20)
-
-
-def closed(connection):
-    """Whether the server hangs up (within the socket's timeout)."""
-    try:
-        while connection.recv(4096):
-            pass
-        return True
-    except ConnectionError:
-        return True
-    except socket.timeout:
-        return False
-
-
-def refused(server):
-    try:
-        return closed(connect(server))
-    except ConnectionError:
-        return True
-
-
-def connection_limit(context):
-    with Server(context, "--max_connections=5") as server:
-        held = [connect(server) for _ in range(5)]
-        eventually(lambda: server.value("mre_connections") == 5, "5 open")
-        for _ in range(3):
-            assert refused(server)
-        assert server.value("mre_connections_refused_total") == 3
-        assert "refused" in server.log()
-        held.pop().close()
-        eventually(lambda: server.code(method=HEALTH) == OK, "a place free")
-
-
-def limits_of_a_connection(context):
-    with Server(context, "--max_streams_per_connection=1",
-                "--max_message_bytes=1000",
-                "--max_connection_idle_seconds=1") as server:
-        big = b"\x1a\xd0\x0f" + bytes(2000)
-        with server.channel() as channel:
-            try:
-                channel.unary_unary("/mre.v1.AnytimeInference/Predict")(
-                    big, timeout=20)
-                raise AssertionError("a request that is too large")
-            except grpc.RpcError as error:
-                assert error.code() == RESOURCE_EXHAUSTED, error
-                assert "1000" in error.details(), error
-        with server.channel() as channel:
-            held = channel.unary_stream("/grpc.health.v1.Health/Watch")(b"")
-            assert next(held) == SERVING
-            try:
-                # It waits here, in the client, for the stream to end.
-                channel.unary_unary(HEALTH)(b"", timeout=2)
-                raise AssertionError("a second stream")
-            except grpc.RpcError as error:
-                assert error.code() == grpc.StatusCode.DEADLINE_EXCEEDED, error
-            assert server.code(method=HEALTH) == OK
-            held.cancel()
-            assert channel.unary_unary(HEALTH)(b"", timeout=20) == SERVING
-            # Nobody asks any more.
-            eventually(lambda: server.value("mre_connections") == 0,
-                       "the idle connection closed")
-            # The client connects anew by itself.
-            assert channel.unary_unary(HEALTH)(b"", timeout=20) == SERVING
-
-
-def out_of_file_descriptors(context):
-    """With none left the server refuses, and serves again when there are."""
-    with Server(context) as server:
-        open_now = int(server.value("process_open_fds"))
-        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE,
-                         (open_now + 20, open_now + 20))
-        held = []
-        for _ in range(60):
-            try:
-                held.append(connect(server))
-            except ConnectionError:
-                pass
-        eventually(lambda: "no more file descriptors" in server.log(),
-                   "a refusal")
-        for connection in held:
-            connection.close()
-        eventually(lambda: server.code(method=HEALTH) == OK, "served again")
-
-
-def slow_clients(context):
-    """Thousands who say nothing, or little by little, do not stop others."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    count = 5000
-    if hard < count + 500:
-        count = max(hard - 500, 50)
-        print(f"slow_clients: {count} connections only, for this process may "
-              f"open {hard} files")
-    preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-    hello = bytes.fromhex("1603010200010001fc0303")  # a ClientHello's beginning
-    for flags, beginning, trust in (((), preface, None),
-                                    (context.tls_flags(), hello,
-                                     context.trust())):
-        with Server(context, *flags, "--handshake_seconds=10",
-                    f"--max_connections={count + 100}") as server:
-            idle = [connect(server) for _ in range(count)]
-            loris = [connect(server) for _ in range(20)]
-            for i, byte in enumerate(beginning):
-                for connection in loris:
-                    try:
-                        connection.send(bytes([byte]))
-                    except ConnectionError:
-                        pass  # it took too long already
-                if i % 4 == 0:
-                    assert server.code(trust) == OK, i
-            # All are gone in time, the ones that had begun too.
-            assert all(closed(connection) for connection in idle[:50] + loris)
-            eventually(lambda: server.value("mre_connections") < 5,
-                       "their places free", 60)
-            assert server.code(trust) == OK
-            for connection in idle + loris:
-                connection.close()
-
-
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--server", required=True)
-    parser.add_argument("--client", required=True)
-    parser.add_argument("--loadtest", required=True)
-    parser.add_argument("--source", required=True)
-    parser.add_argument("--only", default="", help="the cases, by name")
-    parser.add_argument("--sanitized", action="store_true",
-                        help="the server checks itself for undefined "
-                        "behaviour, for which it needs file descriptors")
-    args = parser.parse_args()
-    cases = [tls, client_certificates, files_that_cannot_be_served,
-             token_files_that_cannot_be_used, certificate_replaced, tokens,
-             clients_with_a_token, exposure, connection_limit,
-             limits_of_a_connection, out_of_file_descriptors, slow_clients]
-    passed = 0
-    with tempfile.TemporaryDirectory() as folder:
-        context = Context(args, folder)
-        for case in cases:
-            if args.only and case.__name__ not in args.only.split(","):
-                continue
-            if args.sanitized and case is out_of_file_descriptors:
-                print(f"{case.__name__}: left out, the sanitizer needs some")
-                continue
-            start = time.monotonic()
-            case(context)
-            passed += 1
-            print(f"{case.__name__}: ok ({time.monotonic() - start:.1f} s)",
-                  flush=True)
-    print(f"{passed} passed, 0 failed")
-
-
 if __name__ == "__main__":
-    main()
+    run([tls, client_certificates, files_that_cannot_be_served,
+         token_files_that_cannot_be_used, certificate_replaced, tokens,
+         every_method, secrets, clients_with_a_token, exposure])

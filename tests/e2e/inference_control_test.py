@@ -164,6 +164,15 @@ def check_ends_while_loading(stubs, binary, repository, config):
         server.wait(60)
 
 
+def check_not_explicit(c):
+    """Whoever may load models is told what lets them."""
+    for call in (c.load, c.unload):
+        refused(lambda: call(MODEL), Code.UNAVAILABLE,
+                "--model_control_mode=explicit")
+        refused(lambda: call(MODEL, token=INFER), Code.PERMISSION_DENIED)
+    assert c.infer(MODEL).model_version == "1"
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--server", required=True)
@@ -201,7 +210,17 @@ def main():
             code = server.wait(60)
         assert code == 0, f"the server ended with {code}"
         check_ends_while_loading(stubs, args.server, repository, config)
-    print("5 passed, 0 failed")
+        for mode in ("none", "poll"):
+            server, target, metrics = start_server(
+                args.server, f"{args.source}/model/zoo",
+                [f"--token_file={tokens}", f"--model_control_mode={mode}"])
+            try:
+                check_not_explicit(Control(stubs, target, metrics))
+            finally:
+                server.terminate()
+                code = server.wait(60)
+            assert code == 0, f"the server ended with {code}"
+    print("6 passed, 0 failed")
 
 
 main()

@@ -2,11 +2,13 @@
 in every type, every status; and both calls against our own service: the same
 numbers, bit for bit.
 """
+import time
+
 import numpy as np
 
 import inference_client as client
-from inference_client import (MODEL, OUTPUTS, Code, images, refused, rows_of,
-                              run, same_rows, steps_of)
+from inference_client import (MODEL, OUTPUTS, Code, Fixture, images, refused,
+                              rows_of, run, same_rows, start_server, steps_of)
 
 
 def check_same_numbers(f):
@@ -213,6 +215,39 @@ def check_refusals(f):
             invalid, "inputs[0].contents.fp32_contents", "finite")
 
 
+def overtakes(f, priority):
+    """Whether a row is answered before most of what was asked before it."""
+    waiting = f.request(images(256), priority=9)
+    there = f.series("mre_rows_total") + 25000
+    calls = [f.stub.ModelInfer.future(waiting) for _ in range(100)]
+    # They are all there, and most of them wait.
+    deadline = time.monotonic() + 60
+    while f.series("mre_queued_rows") + f.series("mre_rows_total") < there:
+        assert time.monotonic() < deadline
+    assert f.infer(images(1), priority=priority).array("final")[0]
+    done = sum(call.done() for call in calls)
+    for call in calls:
+        call.cancel()
+    f.await_no_rows()
+    return done < 50
+
+
+def check_priority(stubs, binary, repository):
+    """Of what one client asks the urgent is answered first."""
+    server, target, metrics = start_server(
+        binary, repository, ["--max_active_rows=1", "--brownout=off",
+                             "--max_queue_ms=0", "--max_queued_rows=26000"])
+    try:
+        f = Fixture(stubs, target, metrics)
+        assert not overtakes(f, priority=9)
+        for priority in (1, 0):
+            # More than one try takes only a test that slept while those waited.
+            assert any(overtakes(f, priority) for _ in range(10)), priority
+    finally:
+        server.terminate()
+        assert server.wait(60) == 0
+
+
 if __name__ == "__main__":
     run([check_same_numbers, check_outputs_asked_for, check_budgets,
-         check_refusals])
+         check_refusals], alone=[check_priority])

@@ -1,13 +1,14 @@
 """ModelStreamInfer against the real server, as the decoupled streams of stock
 clients use it.
 """
+import queue
 import time
 
 from inference_client import (MODEL, Code, Fixture, Result, images, refused,
                               rows_of, run, start_server, steps_of)
 
 
-def check_stream_interleaves(f):
+def check_stream_of_requests(f):
     stream, responses = f.stream()
     asked = {"a": 6, "b": 4, "c": 0}
     for name, steps in asked.items():
@@ -181,6 +182,32 @@ def check_slow_reader(f):
     assert call.code() == Code.OK
 
 
+def check_requests_run_beside_each_other(f):
+    """One that comes last is computed, and answered, before the others."""
+    requests = queue.Queue()
+    for i in range(700):
+        requests.put(f.request(images(4, i), request_id=f"long {i}"))
+    call = unread(f, iter(requests.get, None))
+    # None of the others can go on for as long as nothing is read, and none of
+    # them ends for this reason.
+    reason = 'reason="max_steps"'
+    ended = f.series("mre_stops_total", reason)
+    requests.put(f.request(images(1), request_id="short",
+                           parameters={"max_steps": 2}))
+    deadline = time.monotonic() + 60
+    while f.series("mre_stops_total", reason) == ended:
+        assert time.monotonic() < deadline, "it waits for the others"
+        time.sleep(0.01)
+    assert f.series("mre_active_rows") > 0
+    requests.put(None)
+    order = []
+    for response in call:
+        got = Result(response.infer_response)
+        if got.final():
+            order.append(got.response.id)
+    assert len(order) == 701 and order[-1] != "short", order
+
+
 def check_open_requests_are_bounded(f):
     """One that reads nothing is refused what would have to be remembered."""
     # Long names fill the transport's buffers.
@@ -205,13 +232,22 @@ def check_readers_who_are_slow(stubs, binary, repository):
         binary, repository, ["--brownout=off", "--max_queue_ms=0"])
     try:
         # A connection each: how much waits in a transport depends on its past.
-        for check in (check_slow_reader, check_open_requests_are_bounded):
+        for check in (check_slow_reader, check_requests_run_beside_each_other,
+                      check_open_requests_are_bounded):
             f = Fixture(stubs, target, metrics)
             check(f)
             f.await_no_rows()
     finally:
         server.terminate()
         assert server.wait(60) == 0
+
+
+def queue_is_full(error):
+    """A call's end that says so, and when to come back."""
+    assert error.code() == Code.RESOURCE_EXHAUSTED, error
+    assert "queue is full" in error.details(), error
+    trailing = dict(error.trailing_metadata())
+    assert int(trailing["grpc-retry-pushback-ms"]) > 0, trailing
 
 
 def check_full_queue(stubs, binary, repository):
@@ -237,8 +273,20 @@ def check_full_queue(stubs, binary, repository):
         stream, responses = f.stream((("triton_grpc_error", "true"),))
         for i in range(200):
             stream.infer(f.request(images(4)))
+        error = None
+        while error is None:
+            _, error = responses.next()
+        queue_is_full(error)
         stream.stop()
         assert stream.status == Code.RESOURCE_EXHAUSTED
+        f.await_no_rows()
+        calls = [f.stub.ModelInfer.future(f.request(images(4)))
+                 for _ in range(200)]
+        errors = [call.exception(timeout=60) for call in calls]
+        assert 0 < sum(error is not None for error in errors) < 200
+        for error in errors:
+            if error is not None:
+                queue_is_full(error)
         f.await_no_rows()
     finally:
         server.terminate()
@@ -282,7 +330,7 @@ def check_drain(stubs, binary, repository):
 
 
 if __name__ == "__main__":
-    run([check_stream_interleaves, check_stream_rows,
+    run([check_stream_of_requests, check_stream_rows,
          check_empty_final_response, check_stream_errors,
          check_cancel_frees_rows, check_half_close_answers_what_is_open],
         alone=[check_readers_who_are_slow, check_full_queue, check_drain])
