@@ -46,7 +46,7 @@ void AddRepositoryFlags(CLI::App& app, ServerConfig& config) {
   app.add_option("--repository_poll_seconds", config.repository_poll_seconds,
                  "How often poll looks; a file is loaded when it has been the "
                  "same for two looks")
-      ->check(NumberUpTo(kDaySeconds));
+      ->check(Number(0.001, kDaySeconds));
   app.add_option("--load_model", config.load_model,
                  "With explicit: a model to load at the start; may be given "
                  "again; *: all");
@@ -61,10 +61,6 @@ void CheckRepository(const ServerConfig& config, Problems& problems) {
     problems.Add("load_model",
                  "expected only with --model_control_mode=explicit, which is ",
                  config.model_control_mode);
-  }
-  if (config.repository_poll_seconds <= 0) {
-    problems.Add("repository_poll_seconds", "expected more than 0, got ",
-                 config.repository_poll_seconds);
   }
 }
 

@@ -12,6 +12,7 @@
 #include "client/cc/rpc_status.h"
 #include "client/cc/target.h"
 #include "model/base/status_macros.h"
+#include "proto/inference/grpc_service.grpc.pb.h"
 
 namespace mre {
 namespace {
@@ -70,7 +71,10 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Connect(
         "no connection to ", options.target, " within ",
         absl::FormatDuration(options.connect_timeout), WhyNot(channel),
         ": is mre-server running there? It was asked ",
-        options.tls.on ? "with" : "without", " TLS"));
+        options.tls.on ? "with" : "without", " TLS",
+        options.tls.on && options.tls.client_cert_file.empty()
+            ? " and no client certificate, which it may want"
+            : ""));
   }
   return absl::WrapUnique(new Client(
       std::make_unique<Connection>(std::move(channel), options.token)));
@@ -125,13 +129,14 @@ absl::StatusOr<v1::ListModelsResponse> Client::ListModels(
 }
 
 absl::StatusOr<v1::ModelInfo> Client::GetModel(const std::string& name,
-                                               int64_t version,
+                                               const ModelVersion& version,
                                                const CallOptions& call) const {
   grpc::ClientContext context;
   connection_->Configure(call, context);
   v1::GetModelRequest request;
   request.set_model_name(name);
-  request.set_model_version(version);
+  request.set_model_version(version.number);
+  request.set_model_label(version.label);
   v1::ModelInfo info;
   RETURN_IF_ERROR(FromRpcStatus(
       connection_->stub().GetModel(&context, request, &info), context));
@@ -139,7 +144,7 @@ absl::StatusOr<v1::ModelInfo> Client::GetModel(const std::string& name,
 }
 
 absl::StatusOr<v1::ModelInfo> Client::FindModel(const std::string& name,
-                                                int64_t version,
+                                                const ModelVersion& version,
                                                 const CallOptions& call) const {
   std::string chosen = name;
   if (chosen.empty()) {
@@ -164,6 +169,32 @@ absl::StatusOr<v1::ModelInfo> Client::FindModel(const std::string& name,
   return absl::UnavailableError(absl::StrCat("model \"", chosen, "\" version ",
                                              info.model_version(),
                                              " is not ready: ", info.error()));
+}
+
+absl::Status Client::LoadModel(const std::string& name,
+                               const CallOptions& call) const {
+  grpc::ClientContext context;
+  connection_->Configure(call, context);
+  inference::RepositoryModelLoadRequest request;
+  request.set_model_name(name);
+  inference::RepositoryModelLoadResponse response;
+  return FromRpcStatus(
+      inference::GRPCInferenceService::NewStub(connection_->channel())
+          ->RepositoryModelLoad(&context, request, &response),
+      context);
+}
+
+absl::Status Client::UnloadModel(const std::string& name,
+                                 const CallOptions& call) const {
+  grpc::ClientContext context;
+  connection_->Configure(call, context);
+  inference::RepositoryModelUnloadRequest request;
+  request.set_model_name(name);
+  inference::RepositoryModelUnloadResponse response;
+  return FromRpcStatus(
+      inference::GRPCInferenceService::NewStub(connection_->channel())
+          ->RepositoryModelUnload(&context, request, &response),
+      context);
 }
 
 absl::StatusOr<ServingStatus> Client::Health(const std::string& service,

@@ -20,6 +20,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -62,6 +63,18 @@ struct CallOptions {
   // The call ends with DEADLINE_EXCEEDED when this has passed. (A Budget's
   // max_time instead ends a row with its best prediction and OK.)
   absl::Duration timeout = absl::InfiniteDuration();
+};
+
+// Which version of a model: a number (0: the newest that is ready), or what the
+// server's configuration calls it.
+struct ModelVersion {
+  ModelVersion(int64_t number = 0)  // NOLINT(google-explicit-constructor)
+      : number(number) {}
+  ModelVersion(int64_t number, std::string label)
+      : number(number), label(std::move(label)) {}
+
+  int64_t number = 0;
+  std::string label;  // empty: by number
 };
 
 // What grpc.health.v1 says of a service.
@@ -108,15 +121,23 @@ class Client {
   // The given version, ready or not: look at its `state`. With 0 the newest
   // that is ready, or when none is the newest. NOT_FOUND when there is none.
   absl::StatusOr<v1::ModelInfo> GetModel(const std::string& name,
-                                         int64_t version = 0,
+                                         const ModelVersion& version = {},
                                          const CallOptions& call = {}) const;
 
   // A model to send requests to. With an empty name, the only one that is
   // ready: NOT_FOUND when there is none, INVALID_ARGUMENT naming them when
   // there are several. UNAVAILABLE, saying why, when the model is not ready.
   absl::StatusOr<v1::ModelInfo> FindModel(const std::string& name,
-                                          int64_t version = 0,
+                                          const ModelVersion& version = {},
                                           const CallOptions& call = {}) const;
+
+  // Has the server load what its policy wants of a model, as the files are now,
+  // or let go of it; returns when it has. The server must be started with
+  // --model_control_mode=explicit, and the token have the scope admin.
+  absl::Status LoadModel(const std::string& name,
+                         const CallOptions& call = {}) const;
+  absl::Status UnloadModel(const std::string& name,
+                           const CallOptions& call = {}) const;
 
   // The health of `service` ("": the server as a whole). NOT_FOUND when the
   // server knows no such service.

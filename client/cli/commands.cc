@@ -52,6 +52,32 @@ int RunModels(const Flags& flags) {
   return kExitOk;
 }
 
+namespace {
+
+int Control(const Flags& flags,
+            absl::Status (Client::*command)(const std::string&,
+                                            const CallOptions&) const,
+            absl::string_view done) {
+  const auto call = MakeCallOptions(flags);
+  if (!call.ok()) return FailUsage(call.status());
+  std::unique_ptr<Client> client;
+  if (const int exit = Connect(flags, client); exit != kExitOk) return exit;
+  const absl::Status status = ((*client).*command)(flags.name, *call);
+  if (!status.ok()) return FailCall(status);
+  std::cout << done << " " << flags.name << std::endl;
+  return kExitOk;
+}
+
+}  // namespace
+
+int RunLoad(const Flags& flags) {
+  return Control(flags, &Client::LoadModel, "loaded");
+}
+
+int RunUnload(const Flags& flags) {
+  return Control(flags, &Client::UnloadModel, "unloaded");
+}
+
 int RunHealth(const Flags& flags) {
   const auto call = MakeCallOptions(flags);
   if (!call.ok()) return FailUsage(call.status());

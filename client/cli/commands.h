@@ -16,6 +16,8 @@ inline constexpr int kExitUsage = 2;
 int RunStream(const Flags& flags);  // stream_command.cc
 int RunPredict(const Flags& flags);
 int RunModels(const Flags& flags);
+int RunLoad(const Flags& flags);
+int RunUnload(const Flags& flags);
 int RunHealth(const Flags& flags);
 
 }  // namespace mre

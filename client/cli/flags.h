@@ -24,6 +24,7 @@ struct InputFlags {
 
 struct Flags : ServerFlags, OutputFlags {
   std::string service;  // health: whose.
+  std::string name;     // load, unload: of the model.
 
   InputFlags input;
   BudgetFlags budget;

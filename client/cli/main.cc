@@ -120,8 +120,15 @@ int Run(int argc, char** argv) {
   auto* predict =
       app.add_subcommand("predict", "The final prediction under a budget");
   auto* models = app.add_subcommand("models", "The models of the server");
+  auto* load = app.add_subcommand(
+      "load", "Have the server load a model, or what is new of it");
+  auto* unload =
+      app.add_subcommand("unload", "Have the server let go of a model");
+  for (auto* command : {load, unload}) {
+    command->add_option("NAME", flags.name, "The model")->required();
+  }
   auto* health = app.add_subcommand("health", "Whether the server serves");
-  for (auto* command : {stream, predict, models, health}) {
+  for (auto* command : {stream, predict, models, load, unload, health}) {
     mre::AddConnectionFlags(*command, flags);
     command->footer(kExamples);
   }
@@ -139,6 +146,8 @@ int Run(int argc, char** argv) {
   if (*stream) return mre::RunStream(flags);
   if (*predict) return mre::RunPredict(flags);
   if (*models) return mre::RunModels(flags);
+  if (*load) return mre::RunLoad(flags);
+  if (*unload) return mre::RunUnload(flags);
   return mre::RunHealth(flags);
 }
 

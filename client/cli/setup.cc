@@ -55,12 +55,17 @@ int Prepare(const Flags& flags, Setup& setup) {
   if (const int exit = Connect(flags, setup.client); exit != kExitOk) {
     return exit;
   }
-  auto model =
-      setup.client->FindModel(flags.model, flags.model_version, setup.call);
+  auto model = setup.client->FindModel(
+      flags.model, {flags.model_version, flags.model_label}, setup.call);
   if (!model.ok()) return FailCall(model.status());
   setup.model = *std::move(model);
   setup.request.set_model_name(setup.model.model_name());
-  setup.request.set_model_version(setup.model.model_version());
+  // A label's version may be another one when the request is made.
+  if (flags.model_label.empty()) {
+    setup.request.set_model_version(setup.model.model_version());
+  } else {
+    setup.request.set_model_label(flags.model_label);
+  }
 
   const std::vector<int64_t> shape(setup.model.input_shape().begin(),
                                    setup.model.input_shape().end());

@@ -250,6 +250,12 @@ void AddModelFlags(CLI::App& app, ServerFlags& flags,
                  "0: the newest that is ready")
       ->type_name("N")
       ->group(group);
+  app.add_option("--model_label", flags.model_label,
+                 "Instead of --model_version: what the server calls it, such "
+                 "as stable")
+      ->type_name("LABEL")
+      ->excludes("--model_version")
+      ->group(group);
 }
 
 void AddTopKFlag(CLI::App& app, OutputFlags& flags, const std::string& group) {

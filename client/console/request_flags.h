@@ -56,6 +56,7 @@ struct ServerFlags {
 
   std::string model;  // Empty: the only one that is ready.
   int64_t model_version = 0;
+  std::string model_label;  // Empty: by model_version.
 };
 
 // INVALID_ARGUMENT, naming the flag, for what is no length of time, or a file

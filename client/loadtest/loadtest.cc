@@ -228,13 +228,18 @@ int RunLoadtest(LoadtestFlags flags) {
   const TransportOptions& options = plan->transport;
   auto transport = WireTransport::Connect(options);
   if (!transport.ok()) return Fail(transport.status());
-  auto model = (*transport)
-                   ->client()
-                   .FindModel(flags.model, flags.model_version,
-                              {options.client.connect_timeout});
+  auto model =
+      (*transport)
+          ->client()
+          .FindModel(flags.model, {flags.model_version, flags.model_label},
+                     {options.client.connect_timeout});
   if (!model.ok()) return Fail(model.status());
   plan->load.request.set_model_name(model->model_name());
-  plan->load.request.set_model_version(model->model_version());
+  if (flags.model_label.empty()) {
+    plan->load.request.set_model_version(model->model_version());
+  } else {
+    plan->load.request.set_model_label(flags.model_label);
+  }
   const auto inputs = ReadInputs(flags, *model);
   if (!inputs.ok()) return Fail(inputs.status());
 

@@ -54,19 +54,21 @@ bool IsVersionLabel(absl::string_view label) {
 }
 
 std::vector<int64_t> VersionsToServe(const VersionPolicy& policy,
+                                     const std::set<int64_t>& labelled,
                                      const std::set<int64_t>& available,
                                      const std::set<int64_t>& refused) {
   std::vector<int64_t> versions;
+  int64_t latest = 0;  // so many of the newest so far
   for (auto it = available.rbegin(); it != available.rend(); ++it) {
     if (refused.contains(*it)) continue;
-    const bool wanted =
-        policy.kind == VersionPolicy::Kind::kAll ||
-        (policy.kind == VersionPolicy::Kind::kLatest &&
-         static_cast<int64_t>(versions.size()) < policy.latest) ||
-        (policy.kind == VersionPolicy::Kind::kSpecific &&
-         std::binary_search(policy.specific.begin(), policy.specific.end(),
-                            *it));
-    if (wanted) versions.push_back(*it);
+    const bool wanted = policy.kind == VersionPolicy::Kind::kAll ||
+                        (policy.kind == VersionPolicy::Kind::kLatest &&
+                         latest < policy.latest) ||
+                        (policy.kind == VersionPolicy::Kind::kSpecific &&
+                         std::binary_search(policy.specific.begin(),
+                                            policy.specific.end(), *it));
+    ++latest;
+    if (wanted || labelled.contains(*it)) versions.push_back(*it);
   }
   return versions;
 }

@@ -43,10 +43,12 @@ bool IsVersionLabel(absl::string_view label);
 // most 128 characters.
 bool IsModelName(absl::string_view name);
 
-// The versions to serve, newest first, of those that are `available`. Those
-// that are `refused` (their files cannot be served) do not count: an older one
-// takes the place of a newest that is damaged. Pure.
+// The versions to serve, newest first, of those that are `available`: what the
+// policy wants, and what is `labelled`. Those that are `refused` (their files
+// cannot be served) do not count: an older one takes the place of a newest that
+// is damaged. Pure.
 std::vector<int64_t> VersionsToServe(const VersionPolicy& policy,
+                                     const std::set<int64_t>& labelled,
                                      const std::set<int64_t>& available,
                                      const std::set<int64_t>& refused);
 

@@ -337,20 +337,27 @@ absl::Status Repository::Reconcile(const std::string& name,
         refused.insert(version);
       }
     }
-    targets = VersionsToServe(policy, available, refused);
+    const auto aims = [&] {
+      return VersionsToServe(policy, LabelledVersions(name), available,
+                             refused);
+    };
+    targets = aims();
     const auto next =
         std::find_if(targets.begin(), targets.end(), [&](int64_t version) {
           if (tried.contains(version) || is_refused(version)) return false;
           const auto it = known.loaded.find(version);
           return it == known.loaded.end() || it->second != files.at(version);
         });
-    if (next == targets.end() || stopped()) break;
+    if (next == targets.end() || stopped()) {
+      MoveLabels(name);
+      targets = aims();  // a label that moved lets go of its old version
+      break;
+    }
     tried.insert(*next);
     absl::Status status = LoadVersion(name, *next);
     if (first.ok()) first = std::move(status);
   }
 
-  MoveLabels(name);
   // Only now, when those that take their places are there. Where none of those
   // that are wanted can be served, what is served stays.
   const ModelTable::Files known = table_.FilesOf(name);
@@ -368,19 +375,44 @@ absl::Status Repository::Reconcile(const std::string& name,
   return first;
 }
 
+std::set<int64_t> Repository::LabelledVersions(const std::string& name) const {
+  std::set<int64_t> versions;
+  const auto settings = settings_.find(name);
+  if (settings == settings_.end()) return versions;
+  const std::map<std::string, int64_t> now = table_.LabelsOf(name);
+  for (const auto& [label, version] : settings->second.labels) {
+    versions.insert(version);
+    // Until it can move.
+    const auto it = now.find(label);
+    if (it != now.end()) versions.insert(it->second);
+  }
+  return versions;
+}
+
 void Repository::MoveLabels(const std::string& name) {
   const auto settings = settings_.find(name);
   std::map<std::string, int64_t> labels;
   if (settings != settings_.end()) labels = settings->second.labels;
   const std::map<std::string, int64_t> before = table_.LabelsOf(name);
   const ModelTable::Files known = table_.FilesOf(name);
+  std::string warning;
   for (auto& [label, version] : labels) {
     const auto old = before.find(label);
-    if (old != before.end() && !known.loaded.contains(version)) {
-      version = old->second;
+    const bool was = old != before.end();
+    if (!known.loaded.contains(version)) {
+      absl::StrAppend(&warning, warning.empty() ? "" : "; ", "label ", label,
+                      " of ", Label(name, version), ", which is not served");
+      if (was) version = old->second;
+    } else if (was && old->second != version) {
+      Log(Severity::kInfo,
+          absl::StrCat("label ", label, " of ", name, " moves from version ",
+                       old->second, " to ", version));
     }
   }
   if (labels != before) table_.SetLabels(name, labels);
+  std::string& told = label_warnings_[name];
+  if (!warning.empty() && warning != told) Log(Severity::kWarning, warning);
+  told = warning;
 }
 
 absl::Status Repository::LoadVersion(const std::string& name, int64_t version) {

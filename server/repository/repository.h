@@ -146,6 +146,8 @@ class Repository {
   absl::Status LoadVersion(const std::string& name, int64_t version);
   // Labels follow the settings once the versions that they name are served.
   void MoveLabels(const std::string& name);
+  // Those that a label names, or will.
+  std::set<int64_t> LabelledVersions(const std::string& name) const;
   void Retire(std::shared_ptr<const ServedModel> served);
   // Frees what nobody uses any more.
   void Reap();
@@ -168,6 +170,8 @@ class Repository {
   std::string poll_error_;      // of the last poll; logged once
   RepositoryScan last_scan_;    // of the last poll
   std::set<std::string> told_;  // of RepositoryScan::skipped
+  // By model: labels whose version is not served; logged once.
+  std::map<std::string, std::string> label_warnings_;
   // Cannot be found any more, and may still be in use.
   std::vector<std::shared_ptr<const ServedModel>> retired_;
   std::thread thread_;  // with kNone none

@@ -81,6 +81,7 @@ void CallRecord::End(grpc::StatusCode code, absl::string_view message) {
                       .total = total,
                       .request_id = request_id_,
                       .client = caller_};
+  line.model = model_name_;
   if (model_ != nullptr) {
     line.model = model_->name;
     line.version = model_->version;

@@ -91,6 +91,8 @@ class CallRecord {
   void set_admitted(bool admitted) { admitted_ = admitted; }
   // What the log says of it. The request outlives the record's end.
   void set_request(const Request* request) { request_ = request; }
+  // Of a call about a model that need not be served.
+  void set_model_name(const std::string& name) { model_name_ = name; }
   void set_request_id(const std::string& id) { request_id_ = id; }
   void set_caller(const Caller& caller) { caller_ = caller.name; }
   // Once, when the outcome is known and before the call's last message, which
@@ -106,6 +108,7 @@ class CallRecord {
   const Request* request_ = nullptr;
   std::string request_id_;
   std::string caller_;
+  std::string model_name_;
   bool admitted_ = false;
 };
 

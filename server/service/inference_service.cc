@@ -95,9 +95,10 @@ absl::Status CheckControl(absl::string_view repository,
 // Has the repository load or unload a model, and answers when it has.
 ServerUnaryReactor* Control(
     const CallContext& context, CallbackServerContext* rpc, Method method,
-    absl::Status checked,
+    const std::string& name, absl::Status checked,
     const std::function<void(Repository&, Repository::Done)>& command) {
   auto record = std::make_shared<CallRecord>(context, method, rpc);
+  record->set_model_name(name);
   ServerUnaryReactor* reactor = rpc->DefaultReactor();
   absl::Status status =
       Enter(context, Scope::kAdmin, *rpc, record.get()).status();
@@ -254,7 +255,7 @@ ServerUnaryReactor* InferenceService::RepositoryModelLoad(
     const inference::RepositoryModelLoadRequest* request,
     inference::RepositoryModelLoadResponse* /*response*/) {
   return Control(
-      context_, rpc, Method::kRepositoryModelLoad,
+      context_, rpc, Method::kRepositoryModelLoad, request->model_name(),
       CheckControl(request->repository_name(), request->parameters(), ""),
       [&](Repository& repository, Repository::Done done) {
         repository.Load(request->model_name(), std::move(done));
@@ -266,6 +267,7 @@ ServerUnaryReactor* InferenceService::RepositoryModelUnload(
     const inference::RepositoryModelUnloadRequest* request,
     inference::RepositoryModelUnloadResponse* /*response*/) {
   return Control(context_, rpc, Method::kRepositoryModelUnload,
+                 request->model_name(),
                  CheckControl(request->repository_name(), request->parameters(),
                               "unload_dependents"),
                  [&](Repository& repository, Repository::Done done) {

@@ -1,5 +1,8 @@
 // Models that change while they are asked: nobody fails, nobody gets the
 // numbers of two checkpoints in one answer, and nothing is left behind.
+#include <stdio.h>
+#include <sys/wait.h>
+
 #include <atomic>
 #include <cstdio>
 #include <filesystem>
@@ -263,6 +266,62 @@ TEST_F(ReloadTest, ADamagedVersionLeavesTheOldOneServing) {
   Write(2, 1);
   ASSERT_TRUE(AwaitLoads(2));
   EXPECT_EQ(client_->GetModel(kName)->model_version(), 2);
+}
+
+TEST_F(ReloadTest, TheCommandLineLoadsUnloadsAndAsksByLabel) {
+  constexpr char kToken[] = "boss-0123456789abcdef";
+  Write(1, 0);
+  Write(2, 1);
+  TempDir files;
+  ASSERT_THAT(
+      WriteFileAtomically(
+          files.File("tokens.json"),
+          absl::StrCat(R"({"tokens": [{"name": "boss", "token": ")", kToken,
+                       R"(", "scopes": ["infer", "admin"]}]})")),
+      IsOk());
+  ASSERT_THAT(
+      WriteFileAtomically(files.File("config.json"),
+                          absl::StrCat(R"({"models": {")", kName,
+                                       R"(": {"labels": {"old": 1}}}})")),
+      IsOk());
+  ASSERT_THAT(WriteFileAtomically(files.File("input"), std::string(784, 'x')),
+              IsOk());
+  ASSERT_OK_AND_ASSIGN(
+      const auto server,
+      ServerProcess::StartOn(
+          root_.path(),
+          {"--model_control_mode=explicit",
+           absl::StrCat("--config=", files.File("config.json")),
+           absl::StrCat("--token_file=", files.File("tokens.json"))}));
+  // What `mre` prints; its exit code.
+  const auto mre = [&](const std::string& words, std::string* out) {
+    const std::string command =
+        absl::StrCat("MRE_TOKEN=", kToken, " ", MRE_CLI_BINARY, " ", words,
+                     " --server=", server->target(), " 2>&1");
+    FILE* const pipe = popen(command.c_str(), "r");
+    out->clear();
+    char buffer[4096];
+    while (const size_t n = fread(buffer, 1, sizeof(buffer), pipe)) {
+      out->append(buffer, n);
+    }
+    return WEXITSTATUS(pclose(pipe));
+  };
+  const std::string predict = absl::StrCat("predict --json --model=", kName,
+                                           " --raw=", files.File("input"));
+  std::string out;
+  EXPECT_EQ(mre(predict, &out), 1) << out;
+  EXPECT_EQ(mre(absl::StrCat("load ", kName), &out), 0) << out;
+  EXPECT_EQ(out, absl::StrCat("loaded ", kName, "\n"));
+  EXPECT_EQ(mre(predict, &out), 0) << out;
+  EXPECT_THAT(out, testing::HasSubstr(R"("model_version":"2")"));
+  // A version that has a label is served beside the newest.
+  EXPECT_EQ(mre(predict + " --model_label=old", &out), 0) << out;
+  EXPECT_THAT(out, testing::HasSubstr(R"("model_version":"1")"));
+  EXPECT_EQ(mre(predict + " --model_label=other", &out), 1) << out;
+  EXPECT_THAT(out, testing::HasSubstr("model_label"));
+  EXPECT_EQ(mre(absl::StrCat("unload ", kName), &out), 0) << out;
+  EXPECT_EQ(mre(predict, &out), 1) << out;
+  EXPECT_EQ(mre("load none", &out), 1) << out;
 }
 
 }  // namespace

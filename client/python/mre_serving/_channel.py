@@ -172,6 +172,8 @@ def endpoint(options: ChannelOptions) -> Endpoint:
 
 def _check_token(options: ChannelOptions, hosts: List[Tuple[str, int]],
                  encrypted: bool) -> None:
+    if isinstance(options.token, str):
+        _clean(options.token)
     if options.token is None or encrypted or options.insecure_token:
         return
     local = (options.target.startswith("unix:")
@@ -182,9 +184,19 @@ def _check_token(options: ChannelOptions, hosts: List[Tuple[str, int]],
             "or tls=Tls(...), or insecure_token=True if you mean it")
 
 
+def _clean(token: str) -> str:
+    """The token without the line's end that a file of it has. Never shown."""
+    token = token.strip()
+    if not token or not all("!" <= c <= "~" for c in token):
+        raise InvalidArgument(
+            "token: expected visible ASCII characters, no spaces; it has others, or "
+            "none")
+    return token
+
+
 def metadata(token: Optional[Token]) -> Tuple[Tuple[str, str], ...]:
     """What each call sends along; a callable token is asked each time."""
     if token is None:
         return ()
     return (("authorization",
-             f"Bearer {token if isinstance(token, str) else token()}"),)
+             f"Bearer {_clean(token if isinstance(token, str) else token())}"),)

@@ -62,6 +62,21 @@ def test_a_token_goes_with_each_call():
         assert "authorization" not in server.calls[-1]
 
 
+def test_a_token_may_end_a_line_and_is_not_shown(capfd):
+    with FakeServer() as server:
+        with mre_serving.Client(server.target, token="secret\n") as client:
+            ask(client)
+        assert server.calls[-1]["authorization"] == "Bearer secret"
+        for bad in ("two secrets", "secr\net", "s\u00e9cret", " "):
+            with pytest.raises(mre_serving.InvalidArgument, match="token") as error:
+                mre_serving.Client(server.target, token=bad)
+            assert "cret" not in str(error.value)
+            with mre_serving.Client(server.target, token=lambda: bad) as client:
+                with pytest.raises(mre_serving.InvalidArgument):
+                    ask(client)
+    assert "cret" not in "".join(capfd.readouterr())
+
+
 def test_metadata_and_ids_go_with_their_call():
     more = {"metadata": [("traceparent", "00-1")], "request_id": "mine"}
     with FakeServer() as server:

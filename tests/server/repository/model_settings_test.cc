@@ -13,9 +13,10 @@ using testing::IsEmpty;
 
 std::vector<int64_t> Served(const char* policy,
                             const std::set<int64_t>& available,
-                            const std::set<int64_t>& refused = {}) {
-  return VersionsToServe(ParseVersionPolicy(policy).value(), available,
-                         refused);
+                            const std::set<int64_t>& refused = {},
+                            const std::set<int64_t>& labelled = {}) {
+  return VersionsToServe(ParseVersionPolicy(policy).value(), labelled,
+                         available, refused);
 }
 
 TEST(VersionsToServeTest, FollowsThePolicy) {
@@ -33,6 +34,13 @@ TEST(VersionsToServeTest, AnOlderOneTakesThePlaceOfARefusedOne) {
   EXPECT_THAT(Served("latest:2", {1, 2, 9}, {2}), ElementsAre(9, 1));
   EXPECT_THAT(Served("all", {1, 2, 9}, {1, 9}), ElementsAre(2));
   EXPECT_THAT(Served("2,9", {1, 2, 9}, {9}), ElementsAre(2));
+}
+
+TEST(VersionsToServeTest, WhatHasALabelIsServedToo) {
+  EXPECT_THAT(Served("latest", {1, 2, 9}, {}, {1}), ElementsAre(9, 1));
+  EXPECT_THAT(Served("latest", {1, 2, 9}, {}, {9}), ElementsAre(9));
+  EXPECT_THAT(Served("latest:2", {1, 2, 9}, {9}, {1, 9}), ElementsAre(2, 1));
+  EXPECT_THAT(Served("9", {1, 2, 9}, {}, {2, 5}), ElementsAre(9, 2));
 }
 
 TEST(ParseVersionPolicyTest, SaysWhatItExpected) {

@@ -208,7 +208,7 @@ TEST_F(RepositoryTest, SettingsGiveAModelItsOwnPolicyAndLabels) {
   options_.settings = [] {
     ModelSettings settings;
     settings.versions = ParseVersionPolicy("1,3").value();
-    settings.labels = {{"stable", 1}, {"canary", 3}, {"gone", 2}};
+    settings.labels = {{"stable", 1}, {"canary", 3}, {"gone", 9}};
     return Repository::Settings{{"a", settings}};
   };
   ASSERT_OK_AND_ASSIGN(const auto repository, Open());
