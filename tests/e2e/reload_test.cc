@@ -65,7 +65,10 @@ class Streams {
   void Stop() {
     stopping_.store(true);
     absl::MutexLock lock(&mu_);
-    const auto none = [this] { return ended_ == streams_.size(); };
+    const auto none = [this] {
+      mu_.AssertHeld();
+      return ended_ == streams_.size();
+    };
     mu_.Await(absl::Condition(&none));
   }
 
