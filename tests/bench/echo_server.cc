@@ -113,7 +113,9 @@ int Main(int argc, char** argv) {
     std::fprintf(stderr, "usage: %s SERVER MODEL [MAX_MACS]\n", argv[0]);
     return 2;
   }
-  const auto client = Client::Connect({.target = argv[1]});
+  ClientOptions options;
+  options.target = argv[1];
+  const auto client = Client::Connect(options);
   if (!client.ok()) return Fail(client.status());
   auto model = (*client)->FindModel(argv[2]);
   if (!model.ok()) return Fail(model.status());
