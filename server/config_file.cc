@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
@@ -12,6 +11,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "model/base/file.h"
+#include "model/base/status_macros.h"
 
 namespace mre {
 namespace {
@@ -240,13 +241,7 @@ absl::StatusOr<ConfigFile> ParseConfigFile(absl::string_view text) {
 
 absl::StatusOr<std::map<std::string, ModelSettings>> ReadModelSettings(
     const std::string& config_file) {
-  std::ifstream stream(config_file, std::ios::binary);
-  std::string text(kMaxConfigBytes + 1, '\0');
-  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (!stream.is_open() || stream.bad()) {
-    return absl::NotFoundError(absl::StrCat(config_file, ": cannot be read"));
-  }
-  text.resize(static_cast<size_t>(stream.gcount()));
+  ASSIGN_OR_RETURN(const std::string text, ReadFile(config_file));
   absl::StatusOr<ConfigFile> file = ParseConfigFile(text);
   if (file.ok()) return std::move(file->models);
   return absl::InvalidArgumentError(absl::StrCat(

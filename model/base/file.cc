@@ -25,6 +25,23 @@ absl::Status ErrnoError(absl::string_view what, const std::string& path) {
   return absl::ErrnoToStatus(error, absl::StrCat(what, " ", path));
 }
 
+// O_NONBLOCK: opening a pipe must not wait for its writer.
+int OpenToRead(const std::string& path) {
+  return open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+}
+
+// Of a regular file that has just been opened, or not.
+absl::StatusOr<int64_t> SizeOf(const Descriptor& fd, const std::string& path) {
+  if (!fd.ok()) return ErrnoError("open", path);
+  struct stat info;
+  if (fstat(fd.get(), &info) != 0) return ErrnoError("stat", path);
+  if (!S_ISREG(info.st_mode)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, " is not a regular file"));
+  }
+  return info.st_size;
+}
+
 // A name beside `path`, another for each call: threads may replace the same
 // file.
 std::string TemporaryFor(const std::string& path) {
@@ -64,16 +81,9 @@ absl::Status SyncDirectoryOf(const std::string& path) {
 }  // namespace
 
 absl::StatusOr<MappedFile> MappedFile::Open(const std::string& path) {
-  // O_NONBLOCK: opening a pipe must not wait for its writer.
-  const Descriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (fd.get() < 0) return ErrnoError("open", path);
-  struct stat info;
-  if (fstat(fd.get(), &info) != 0) return ErrnoError("stat", path);
-  if (!S_ISREG(info.st_mode)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, " is not a regular file"));
-  }
-  const size_t size = static_cast<size_t>(info.st_size);
+  const Descriptor fd(OpenToRead(path));
+  ASSIGN_OR_RETURN(const int64_t bytes, SizeOf(fd, path));
+  const auto size = static_cast<size_t>(bytes);
   if (size == 0) return MappedFile(nullptr, 0);
   void* data = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd.get(), 0);
   if (data == MAP_FAILED) return ErrnoError("mmap", path);
@@ -95,9 +105,24 @@ MappedFile::~MappedFile() {
 }
 
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
-  ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(path));
-  const auto bytes = file.bytes();
-  return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const Descriptor fd(OpenToRead(path));
+  ASSIGN_OR_RETURN(const int64_t size, SizeOf(fd, path));
+  return ReadOpenFile(fd.get(), size, path);
+}
+
+absl::StatusOr<std::string> ReadOpenFile(int fd, int64_t size,
+                                         const std::string& path) {
+  std::string bytes(static_cast<size_t>(size), '\0');
+  size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t n = read(fd, bytes.data() + done, bytes.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return ErrnoError("read", path);
+    if (n == 0) break;
+    done += static_cast<size_t>(n);
+  }
+  bytes.resize(done);
+  return bytes;
 }
 
 absl::Status WriteFileAtomically(const std::string& path,

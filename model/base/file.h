@@ -4,6 +4,7 @@
 #define MRE_MODEL_BASE_FILE_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 
@@ -37,7 +38,14 @@ class MappedFile {
   size_t size_;
 };
 
+// Read, not mapped: whoever writes into the file meanwhile changes what is
+// read, and no more than that. Errors as those of MappedFile::Open.
 absl::StatusOr<std::string> ReadFile(const std::string& path);
+
+// What is left of an open file of about `size` bytes; `path` is for errors. It
+// may have become shorter.
+absl::StatusOr<std::string> ReadOpenFile(int fd, int64_t size,
+                                         const std::string& path);
 
 // Writes `contents` to a temporary file beside `path`, flushes it to the disk
 // and renames it: whoever opens `path`, at any moment and after a power cut,

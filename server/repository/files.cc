@@ -15,6 +15,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "model/base/descriptor.h"
+#include "model/base/file.h"
 #include "model/base/status_macros.h"
 #include "server/repository/model_settings.h"
 
@@ -115,21 +116,6 @@ absl::Status ScanModel(int at, const std::string& name, const std::string& path,
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::string> ReadAll(int fd, const std::string& path,
-                                    int64_t size) {
-  std::string bytes(static_cast<size_t>(size), '\0');
-  size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t n = read(fd, bytes.data() + done, bytes.size() - done);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return ErrnoError("read", path);
-    if (n == 0) break;  // it has become shorter; its parser will say so
-    done += static_cast<size_t>(n);
-  }
-  bytes.resize(done);
-  return bytes;
-}
-
 }  // namespace
 
 int64_t ParseVersion(absl::string_view directory) {
@@ -204,7 +190,15 @@ absl::StatusOr<std::string> ReadModelFile(const std::string& root,
         absl::StrCat(path, " is not a regular file"));
   }
   *stamp = StampOf(info);
-  return ReadAll(file.get(), path, info.st_size);
+  // A file may claim any size without taking it on the disk.
+  const int64_t most =
+      int64_t{sysconf(_SC_PHYS_PAGES)} * int64_t{sysconf(_SC_PAGE_SIZE)} / 2;
+  if (info.st_size > most) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(path, " has ", info.st_size, " bytes, and half of this ",
+                     "machine's memory is ", most));
+  }
+  return ReadOpenFile(file.get(), info.st_size, path);
 }
 
 bool LooksLikeAModel(const std::string& root) {

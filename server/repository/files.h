@@ -37,7 +37,8 @@ std::string ModelFilePath(absl::string_view root, absl::string_view name,
 
 // The file's bytes; `stamp` is of the file that was read. Read, not mapped: if
 // somebody writes into the file meanwhile, a map could end under its reader.
-// NOT_FOUND, INVALID_ARGUMENT when it is a link or no regular file. REQUIRES:
+// NOT_FOUND, INVALID_ARGUMENT when it is a link or no regular file,
+// FAILED_PRECONDITION when it would fill half of the memory. REQUIRES:
 // IsModelName(name), version > 0.
 absl::StatusOr<std::string> ReadModelFile(const std::string& root,
                                           const std::string& name,

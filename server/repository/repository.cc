@@ -311,68 +311,43 @@ absl::StatusOr<RepositoryScan> Repository::Scan() {
 
 absl::Status Repository::Reconcile(const std::string& name,
                                    const FileStamps& files, bool retry) {
+  VersionSnapshot now;
   const auto settings = settings_.find(name);
-  const VersionPolicy policy =
-      settings != settings_.end()
-          ? settings->second.versions.value_or(options_.versions)
-          : options_.versions;
-  std::set<int64_t> available;
-  for (const auto& [version, stamp] : files) available.insert(version);
-
+  now.policy = settings != settings_.end()
+                   ? settings->second.versions.value_or(options_.versions)
+                   : options_.versions;
+  now.files = files;
+  now.retry = retry;
+  const auto plan = [&] {
+    now.labelled = LabelledVersions(name);
+    now.known = table_.FilesOf(name);
+    return PlanVersions(now);
+  };
   absl::Status first;
-  std::set<int64_t> tried;
-  std::vector<int64_t> targets;
-  while (true) {
-    const ModelTable::Files known = table_.FilesOf(name);
-    // True when the file as it is now cannot be served.
-    const auto is_refused = [&](int64_t version) {
-      const auto it = known.refused.find(version);
-      if (it == known.refused.end()) return false;
-      if (tried.contains(version)) return true;
-      return !retry && it->second == files.at(version);
-    };
-    std::set<int64_t> refused;
-    for (const int64_t version : available) {
-      if (!known.loaded.contains(version) && is_refused(version)) {
-        refused.insert(version);
-      }
-    }
-    const auto aims = [&] {
-      return VersionsToServe(policy, LabelledVersions(name), available,
-                             refused);
-    };
-    targets = aims();
-    const auto next =
-        std::find_if(targets.begin(), targets.end(), [&](int64_t version) {
-          if (tried.contains(version) || is_refused(version)) return false;
-          const auto it = known.loaded.find(version);
-          return it == known.loaded.end() || it->second != files.at(version);
-        });
-    if (next == targets.end() || stopped()) {
-      MoveLabels(name);
-      targets = aims();  // a label that moved lets go of its old version
-      break;
-    }
-    tried.insert(*next);
-    absl::Status status = LoadVersion(name, *next);
+  for (int64_t next = 0; (next = plan().load) != 0 && !stopped();) {
+    now.tried.insert(next);
+    absl::Status status = LoadVersion(name, next);
     if (first.ok()) first = std::move(status);
   }
+  MoveLabels(name);  // which lets go of the versions that they named
+  if (!stopped()) Retire(name, files, plan().serve);
+  return first;
+}
 
-  // Only now, when those that take their places are there. Where none of those
-  // that are wanted can be served, what is served stays.
+void Repository::Retire(const std::string& name, const FileStamps& files,
+                        const std::vector<int64_t>& keep) {
+  // Where none of those that are wanted can be served, what is served stays.
+  if (keep.empty() && !files.empty()) return;
   const ModelTable::Files known = table_.FilesOf(name);
-  if (stopped() || (targets.empty() && !files.empty())) return first;
-  const auto is_target = [&](int64_t version) {
-    return std::find(targets.begin(), targets.end(), version) != targets.end();
-  };
   for (const auto& [version, stamp] : known.loaded) {
-    if (!is_target(version)) Retire(table_.Withdraw(name, version));
+    if (std::find(keep.begin(), keep.end(), version) == keep.end()) {
+      Retire(table_.Withdraw(name, version));
+    }
   }
   // What was refused stays listed while its file is there.
   for (const auto& [version, stamp] : known.refused) {
     if (!files.contains(version)) Retire(table_.Withdraw(name, version));
   }
-  return first;
 }
 
 std::set<int64_t> Repository::LabelledVersions(const std::string& name) const {

@@ -29,6 +29,7 @@
 #include "server/repository/model_settings.h"
 #include "server/repository/model_table.h"
 #include "server/repository/served_model.h"
+#include "server/repository/version_plan.h"
 
 namespace mre {
 
@@ -148,6 +149,9 @@ class Repository {
   void MoveLabels(const std::string& name);
   // Those that a label names, or will.
   std::set<int64_t> LabelledVersions(const std::string& name) const;
+  // Lets versions that are not among `keep` go.
+  void Retire(const std::string& name, const FileStamps& files,
+              const std::vector<int64_t>& keep);
   void Retire(std::shared_ptr<const ServedModel> served);
   // Frees what nobody uses any more.
   void Reap();

@@ -103,6 +103,14 @@ TEST_F(FilesTest, RefusesWhatIsNoFile) {
   EXPECT_THAT(Read(3), StatusIs(absl::StatusCode::kNotFound));
 }
 
+TEST_F(FilesTest, RefusesWhatClaimsMoreThanTheMemory) {
+  Add("a/1", "one");
+  // A hole: it takes nothing on the disk.
+  fs::resize_file(root_.File("a/1/model.safetensors"), int64_t{1} << 43);
+  EXPECT_THAT(Read(1), StatusIs(absl::StatusCode::kFailedPrecondition,
+                                HasSubstr("8796093022208 bytes")));
+}
+
 TEST(ParseVersionTest, TakesPositiveIntegersWithoutLeadingZeros) {
   EXPECT_EQ(ParseVersion("1"), 1);
   EXPECT_EQ(ParseVersion("20260101"), 20260101);
