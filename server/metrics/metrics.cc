@@ -4,16 +4,12 @@ namespace mre {
 
 Metrics::Metrics(absl::string_view version)
     : registry_(std::make_shared<prometheus::Registry>()),
-      requests_(prometheus::BuildCounter()
-                    .Name("mre_requests_total")
-                    .Help("Calls that ended, by gRPC method and status code.")
-                    .Register(*registry_)),
       open_streams_(&prometheus::BuildGauge()
                          .Name("mre_open_streams")
                          .Help("Streaming calls that are open.")
                          .Register(*registry_)
                          .Add({})),
-      no_model_(requests_, {{"model", ""}, {"version", ""}}) {
+      no_model_(RequestsFamily(*registry_), {{"model", ""}, {"version", ""}}) {
   prometheus::BuildGauge()
       .Name("mre_build_info")
       .Help("Always 1; the labels say what runs.")
@@ -26,20 +22,20 @@ Metrics::Metrics(absl::string_view version)
 
 void Metrics::Add(const ServedModel& model) {
   auto& known = versions_[{model.name, model.version}];
-  std::shared_ptr<PerVersion> version = known.lock();
-  if (version == nullptr) {
-    version = std::make_shared<PerVersion>(model, *registry_, requests_);
-    known = version;
+  std::shared_ptr<VersionSeries> series = known.lock();
+  if (series == nullptr) {
+    series =
+        std::make_shared<VersionSeries>(model.name, model.version, *registry_);
+    known = series;
   }
-  auto metrics = std::make_unique<ModelMetrics>(model, version->series);
+  auto metrics = std::make_unique<ModelMetrics>(model, std::move(series));
   absl::MutexLock lock(&mu_);
-  models_[&model] = {.version = std::move(version),
-                     .metrics = std::move(metrics)};
+  models_[&model] = std::move(metrics);
 }
 
 void Metrics::Remove(const ServedModel* model) {
   {
-    PerModel removed;
+    std::unique_ptr<ModelMetrics> removed;
     absl::MutexLock lock(&mu_);
     const auto it = models_.find(model);
     removed = std::move(it->second);
@@ -51,17 +47,7 @@ void Metrics::Remove(const ServedModel* model) {
 
 ModelMetrics* Metrics::ForModel(const ServedModel& model) const {
   absl::ReaderMutexLock lock(&mu_);
-  return models_.at(&model).metrics.get();
-}
-
-void Metrics::RequestEnded(const ServedModel* model, Method method,
-                           absl::StatusCode code) {
-  if (model == nullptr) {
-    no_model_.Count(method, code);
-    return;
-  }
-  absl::ReaderMutexLock lock(&mu_);
-  models_.at(model).version->requests.Count(method, code);
+  return models_.at(&model).get();
 }
 
 }  // namespace mre

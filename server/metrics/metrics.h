@@ -39,10 +39,10 @@ class Metrics {
   // The same object between Add and Remove. REQUIRES: model was added.
   ModelMetrics* ForModel(const ServedModel& model) const;
 
-  // Counts a call that ended. `model` was added, or is null when the call did
-  // not get as far as finding one.
-  void RequestEnded(const ServedModel* model, Method method,
-                    absl::StatusCode code);
+  // Counts a call that ended without getting as far as finding a model.
+  void RequestEnded(Method method, absl::StatusCode code) {
+    no_model_.Count(method, code);
+  }
 
   void StreamOpened() { open_streams_->Increment(); }
   void StreamClosed() { open_streams_->Decrement(); }
@@ -53,30 +53,15 @@ class Metrics {
   }
 
  private:
-  // What all that are served under one name and version share.
-  struct PerVersion {
-    PerVersion(const ServedModel& model, prometheus::Registry& registry,
-               prometheus::Family<prometheus::Counter>& requests)
-        : series(model.name, model.version, registry),
-          requests(requests, series.labels()) {}
-
-    VersionSeries series;
-    RequestCounters requests;
-  };
-  struct PerModel {
-    std::shared_ptr<PerVersion> version;
-    std::unique_ptr<ModelMetrics> metrics;
-  };
-
   const std::shared_ptr<prometheus::Registry> registry_;
-  prometheus::Family<prometheus::Counter>& requests_;
   prometheus::Gauge* open_streams_;
   RequestCounters no_model_;
-  // Of Add and Remove.
-  std::map<std::pair<std::string, int64_t>, std::weak_ptr<PerVersion>>
+  // Of Add and Remove: what all that are served under one name and version
+  // share.
+  std::map<std::pair<std::string, int64_t>, std::weak_ptr<VersionSeries>>
       versions_;
   mutable absl::Mutex mu_;
-  absl::flat_hash_map<const ServedModel*, PerModel> models_
+  absl::flat_hash_map<const ServedModel*, std::unique_ptr<ModelMetrics>> models_
       ABSL_GUARDED_BY(mu_);
 };
 

@@ -44,9 +44,12 @@ Buckets StepCounts(int64_t experts) {
 
 }  // namespace
 
-ModelMetrics::ModelMetrics(const ServedModel& model, VersionSeries& series)
-    : statistics_(model.model->max_steps()),
+ModelMetrics::ModelMetrics(const ServedModel& model,
+                           std::shared_ptr<VersionSeries> of_version)
+    : series_(std::move(of_version)),
+      statistics_(model.model->max_steps()),
       full_macs_(model.model->cost().After(model.model->max_steps())) {
+  VersionSeries& series = *series_;
   rows_ = series.Counter("mre_rows_total", "Rows that got a final prediction.");
   for (int reason = 1; reason < kStopReasons; ++reason) {
     stops_[reason] = series.Counter(

@@ -20,11 +20,11 @@
 
 namespace mre {
 
-// Thread-safe. Its series outlive it.
+// Thread-safe.
 class ModelMetrics : public ModelTelemetry {
  public:
   // Adds every series of the model to `series`, which are of its version.
-  ModelMetrics(const ServedModel& model, VersionSeries& series);
+  ModelMetrics(const ServedModel& model, std::shared_ptr<VersionSeries> series);
 
   void RowStarted(absl::Duration queued) override;
   void FirstPrediction(absl::Duration elapsed) override;
@@ -35,12 +35,17 @@ class ModelMetrics : public ModelTelemetry {
                    uint64_t in_vain, uint32_t asked) override;
   void StepCapChanged(uint32_t steps) override;
 
-  // A call of the model ended, `took` after it arrived.
+  // A call of the model ended.
+  void RequestEnded(Method method, absl::StatusCode code) {
+    series_->requests().Count(method, code);
+  }
+  // One whose rows were taken did, `took` after it arrived.
   void RequestTook(absl::Duration took);
 
   ModelStatistics& statistics() { return statistics_; }
 
  private:
+  const std::shared_ptr<VersionSeries> series_;  // what the pointers point to
   ModelStatistics statistics_;
   const uint64_t full_macs_;  // of a row that runs every expert
   prometheus::Counter* rows_;

@@ -45,6 +45,14 @@ bool IsPrediction(Method method) {
   }
 }
 
+prometheus::Family<prometheus::Counter>& RequestsFamily(
+    prometheus::Registry& registry) {
+  return prometheus::BuildCounter()
+      .Name("mre_requests_total")
+      .Help("Calls that ended, by gRPC method and status code.")
+      .Register(registry);
+}
+
 RequestCounters::RequestCounters(
     prometheus::Family<prometheus::Counter>& family, prometheus::Labels labels)
     : family_(family), labels_(std::move(labels)) {}

@@ -5,6 +5,7 @@
 #include <prometheus/counter.h>
 #include <prometheus/family.h>
 #include <prometheus/labels.h>
+#include <prometheus/registry.h>
 
 #include <array>
 #include <atomic>
@@ -41,6 +42,10 @@ bool IsPrediction(Method method);
 
 // "Predict", ...
 absl::string_view MethodName(Method method);
+
+// The family mre_requests_total.
+prometheus::Family<prometheus::Counter>& RequestsFamily(
+    prometheus::Registry& registry);
 
 // Thread-safe. A series appears in the family with its first call and is not
 // searched for by its labels again.

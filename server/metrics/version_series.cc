@@ -9,8 +9,9 @@ namespace mre {
 VersionSeries::VersionSeries(absl::string_view model, int64_t version,
                              prometheus::Registry& registry)
     : registry_(registry),
-      labels_({{"model", std::string(model)},
-               {"version", absl::StrCat(version)}}) {}
+      labels_(
+          {{"model", std::string(model)}, {"version", absl::StrCat(version)}}),
+      requests_(RequestsFamily(registry), labels_) {}
 
 VersionSeries::~VersionSeries() {
   for (const auto& [series, remove] : remove_) remove();

@@ -16,6 +16,7 @@
 #include <map>
 
 #include "absl/strings/string_view.h"
+#include "server/metrics/request_counters.h"
 
 namespace mre {
 
@@ -38,7 +39,8 @@ class VersionSeries {
       const char* name, const char* help,
       const prometheus::Histogram::BucketBoundaries& buckets);
 
-  const prometheus::Labels& labels() const { return labels_; }
+  // Thread-safe, as all series.
+  RequestCounters& requests() { return requests_; }
 
  private:
   template <typename T>
@@ -46,6 +48,7 @@ class VersionSeries {
 
   prometheus::Registry& registry_;
   const prometheus::Labels labels_;
+  RequestCounters requests_;
   std::map<const void*, std::function<void()>> remove_;
 };
 

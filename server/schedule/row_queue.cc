@@ -77,6 +77,7 @@ absl::Duration RowQueue::Waited(absl::Time now) const {
 absl::Duration RowQueue::Waited(uint64_t client, absl::Time now) const {
   absl::Duration longest = absl::ZeroDuration();
   for (const Level& level : levels_) {
+    if (level.turns.empty()) continue;
     const auto found = level.clients.find(client);
     if (found == level.clients.end()) continue;
     longest =

@@ -55,25 +55,36 @@ bool OpenCalls::AwaitNone(absl::Duration limit) {
   return mu_.AwaitWithTimeout(absl::Condition(&none), limit);
 }
 
+void CallRecord::set_model(std::shared_ptr<const ServedModel> model) {
+  model_ = std::move(model);
+  if (model_ != nullptr) metrics_ = context_.metrics->ForModel(*model_);
+}
+
 void CallRecord::End(grpc::StatusCode code, absl::string_view message) {
   const absl::Duration total = context_.clock->Now() - arrived_;
-  context_.metrics->RequestEnded(model_.get(), method_,
-                                 static_cast<absl::StatusCode>(code));
-  if (model_ != nullptr && IsPrediction(method_)) {
-    ModelMetrics* metrics = context_.metrics->ForModel(*model_);
-    metrics->statistics().RequestEnded(code == grpc::StatusCode::OK, total,
-                                       arrived_ + total);
-    if (admitted_) metrics->RequestTook(total);
+  const auto counted = static_cast<absl::StatusCode>(code);
+  if (metrics_ == nullptr) {
+    context_.metrics->RequestEnded(method_, counted);
+  } else {
+    metrics_->RequestEnded(method_, counted);
+    if (IsPrediction(method_)) {
+      metrics_->statistics().RequestEnded(code == grpc::StatusCode::OK, total,
+                                          arrived_ + total);
+    }
+    if (admitted_) metrics_->RequestTook(total);
   }
+  // A stream of many requests has one trailer; no request's cost is its.
+  const bool reported = context_.load != nullptr &&
+                        method_ != Method::kPredictInteractive &&
+                        method_ != Method::kModelStreamInfer;
+  const bool logged = context_.log != nullptr && context_.log->Takes(code);
+  if (!reported && !logged) return;
   const Request::Spent spent =
       request_ == nullptr ? Request::Spent() : request_->spent();
-  // A stream of many requests has one trailer; no request's cost is its.
-  if (context_.load != nullptr && method_ != Method::kPredictInteractive &&
-      method_ != Method::kModelStreamInfer) {
-    context_.load->Record(spent.macs, *rpc_);
-  }
-  if (context_.log == nullptr || !context_.log->Takes(code)) return;
+  if (reported) context_.load->Record(spent.macs, *rpc_);
+  if (!logged) return;
   RequestLine line = {.method = MethodName(method_),
+                      .model = model_name_,
                       .code = code,
                       .error = message,
                       .steps = spent.steps,
@@ -81,7 +92,6 @@ void CallRecord::End(grpc::StatusCode code, absl::string_view message) {
                       .total = total,
                       .request_id = request_id_,
                       .client = caller_};
-  line.model = model_name_;
   if (model_ != nullptr) {
     line.model = model_->name;
     line.version = model_->version;
@@ -98,14 +108,11 @@ absl::StatusOr<Caller> Enter(const CallContext& context, Scope scope,
   return caller;
 }
 
-Checked MakeRequest(const CallContext& context,
-                    std::shared_ptr<const ServedModel> model,
-                    Request::Spec spec, Request::Listener* listener,
-                    const Caller& caller) {
+Checked MakeRequest(const CallRecord& record, Request::Spec spec,
+                    Request::Listener* listener, const Caller& caller) {
   spec.client = caller.client;
-  spec.telemetry = context.metrics->ForModel(*model);
-  return {std::make_shared<Request>(std::move(spec), listener),
-          std::move(model)};
+  spec.telemetry = record.metrics();
+  return {std::make_shared<Request>(std::move(spec), listener), record.model()};
 }
 
 absl::StatusOr<Admitted> Check(const CallContext& context,
@@ -126,9 +133,8 @@ absl::StatusOr<Admitted> Check(const CallContext& context,
   ASSIGN_OR_RETURN(Request::Spec spec,
                    ParseRequest(message, *model, context.max_rows_per_request));
   if (final_only) spec.delivery = Delivery::kFinal;
-  return Admitted{
-      MakeRequest(context, std::move(model), std::move(spec), listener, caller),
-      ParseOutput(message.output()), message.request_id()};
+  return Admitted{MakeRequest(*record, std::move(spec), listener, caller),
+                  ParseOutput(message.output()), message.request_id()};
 }
 
 int64_t RetryAfterMillis(const absl::Status& refusal,

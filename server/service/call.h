@@ -84,9 +84,10 @@ class CallRecord {
         rpc_(rpc),
         arrived_(context.clock->Now()) {}
 
-  void set_model(std::shared_ptr<const ServedModel> model) {
-    model_ = std::move(model);
-  }
+  // Null: none that is served.
+  void set_model(std::shared_ptr<const ServedModel> model);
+  const std::shared_ptr<const ServedModel>& model() const { return model_; }
+  ModelMetrics* metrics() const { return metrics_; }  // of the model
   // Only calls whose rows were taken count in mre_request_seconds.
   void set_admitted(bool admitted) { admitted_ = admitted; }
   // What the log says of it. The request outlives the record's end.
@@ -105,6 +106,7 @@ class CallRecord {
   grpc::CallbackServerContext* const rpc_;
   const absl::Time arrived_;
   std::shared_ptr<const ServedModel> model_;
+  ModelMetrics* metrics_ = nullptr;
   const Request* request_ = nullptr;
   std::string request_id_;
   std::string caller_;
@@ -127,10 +129,9 @@ struct Checked {
 // The check of a prediction, in whatever protocol it is asked for, is to let
 // the caller in, to find the model, to parse the rest into a Request::Spec, and
 // this: who asks and what counts it are filled in.
-Checked MakeRequest(const CallContext& context,
-                    std::shared_ptr<const ServedModel> model,
-                    Request::Spec spec, Request::Listener* listener,
-                    const Caller& caller);
+// REQUIRES: the record has the model.
+Checked MakeRequest(const CallRecord& record, Request::Spec spec,
+                    Request::Listener* listener, const Caller& caller);
 
 // The same with what the answers of mre.v1 need.
 struct Admitted : Checked {

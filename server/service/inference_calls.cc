@@ -46,9 +46,9 @@ absl::StatusOr<InferAdmitted> CheckInfer(const CallContext& context,
   if (final_only) spec.request.delivery = Delivery::kFinal;
   InferAdmitted admitted;
   static_cast<Checked&>(admitted) =
-      MakeRequest(context, model, std::move(spec.request), listener, caller);
+      MakeRequest(*record, std::move(spec.request), listener, caller);
   admitted.answer = std::move(spec.answer);
-  admitted.statistics = &context.metrics->ForModel(*model)->statistics();
+  admitted.statistics = &record->metrics()->statistics();
   admitted.statistics->RequestRead(context.clock->Now() - start);
   return admitted;
 }

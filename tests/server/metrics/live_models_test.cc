@@ -59,15 +59,15 @@ class LiveModels : private Repository::Observer {
     const auto served = repository_->Find("m", 0).value();
     Request::Spec spec;
     spec.model = served->model;
-    spec.telemetry = metrics_.ForModel(*served);
+    ModelMetrics* const metrics = metrics_.ForModel(*served);
+    spec.telemetry = metrics;
     spec.input = RandomInput(served->model->config(), rng);
     Waiter waiter;
     waiter.request = std::make_shared<Request>(std::move(spec), &waiter);
     ASSERT_THAT(scheduler_.Submit(waiter.request), IsOk());
     waiter.Await();
     waiter.request->Detach();
-    metrics_.RequestEnded(served.get(), Method::kPredict,
-                          absl::StatusCode::kOk);
+    metrics->RequestEnded(Method::kPredict, absl::StatusCode::kOk);
   }
 
   int64_t loaded() const {

@@ -31,8 +31,8 @@ class ModelMetricsTest : public testing::Test {
       PackedModel::Create(RandomModel(FashionConfig(), 1), Precision::kF32)
           .value();
   prometheus::Registry registry_;
-  VersionSeries series_{"m", 1, registry_};
-  ModelMetrics metrics_{{.name = "m", .version = 1, .model = model_}, series_};
+  ModelMetrics metrics_{{.name = "m", .version = 1, .model = model_},
+                        std::make_shared<VersionSeries>("m", 1, registry_)};
 };
 
 TEST_F(ModelMetricsTest, WhatRanInVainIsNotSaved) {
