@@ -17,6 +17,7 @@ import grpc
 import grpc.aio
 
 from . import _channel, _proto, _shared, errors, options, types
+from ._handle import HandleBase
 from ._inbox import Box, Inbox
 from .retry import Attempts, RetryPolicy
 
@@ -280,49 +281,36 @@ class AsyncSession:
         self._reading = None
 
 
-class AsyncHandle:
+class AsyncHandle(HandleBase):
     """One request of an AsyncSession: an asynchronous iterator of its predictions."""
 
     def __init__(self, session: AsyncSession, box: Box, batched: bool):
+        super().__init__(box, batched)
         self._session = session
-        self._box = box
-        self._batched = batched
-        self._finals: List[types.Prediction] = []
-
-    @property
-    def request_id(self) -> str:
-        return self._box.request_id
 
     def __aiter__(self) -> AsyncHandle:
         return self
 
     async def __anext__(self) -> types.Prediction:
         found = await self._session._next(self._box)
+        self._note(found)
         if found is None:
             raise StopAsyncIteration
-        if found.final:
-            self._finals.append(found)
         return found
 
     async def stop(self) -> None:
         """Ends the request: each row sends its best so far as final."""
-        message = _proto.PredictControl(request_id=self.request_id)
-        message.stop.SetInParent()
-        await self._send(message)
+        await self._send(self._stop_message())
 
     async def set_budget(self, **budget: Unpack[options.BudgetOptions]) -> None:
         """Replaces the whole budget: a limit that is left out is none."""
-        message = _proto.PredictControl(request_id=self.request_id)
-        message.budget.SetInParent()
-        options.fill_budget(message.budget, budget)
-        await self._send(message)
+        await self._send(self._budget_message(budget))
 
     async def result(self) -> Any:
         """Reads to the end: the final prediction, for a batch a list of one a row."""
         async for _ in self:
             pass
-        rows = _shared.finals(self._finals)
-        return rows if self._batched else rows[0]
+        return self._answer()
 
     async def _send(self, message: Any) -> None:
         if not self._box.ended:

@@ -10,6 +10,7 @@ from typing import (TYPE_CHECKING, Any, Callable, Deque, Iterator, List, Optiona
 import grpc
 
 from . import _proto, _shared, errors, options, types
+from ._handle import HandleBase
 from ._inbox import Box, Inbox
 
 if TYPE_CHECKING:
@@ -141,53 +142,40 @@ class Session:
                 self._inbox.fail(failure)
 
 
-class Handle:
+class Handle(HandleBase):
     """One request of a session: an iterator of its predictions.
 
     Leaving a loop over it leaves the request running; iterate again to go on.
     """
 
     def __init__(self, session: Session, box: Box, batched: bool):
+        super().__init__(box, batched)
         self._session = session
-        self._box = box
-        self._batched = batched
-        self._finals: List[types.Prediction] = []
-
-    @property
-    def request_id(self) -> str:
-        return self._box.request_id
 
     def __iter__(self) -> Handle:
         return self
 
     def __next__(self) -> types.Prediction:
         found = self._session._next(self._box)
+        self._note(found)
         if found is None:
             raise StopIteration
-        if found.final:
-            self._finals.append(found)
         return found
 
     def stop(self) -> None:
         """Ends the request: each row sends its best so far as final."""
-        message = _proto.PredictControl(request_id=self.request_id)
-        message.stop.SetInParent()
-        self._send(message)
+        self._send(self._stop_message())
 
     def set_budget(self, **budget: Unpack[options.BudgetOptions]) -> None:
         """Replaces the whole budget: a limit that is left out is none. max_time still
         counts from the beginning of the request."""
-        message = _proto.PredictControl(request_id=self.request_id)
-        message.budget.SetInParent()
-        options.fill_budget(message.budget, budget)
-        self._send(message)
+        self._send(self._budget_message(budget))
 
     def result(self) -> Any:
         """Reads to the end: the final prediction, for a batch a list of one a row."""
         for _ in self:
             pass
-        rows = _shared.finals(self._finals)
-        return rows if self._batched else rows[0]
+        return self._answer()
 
     def _send(self, message: Any) -> None:
         if not self._box.ended:
