@@ -250,6 +250,10 @@ TEST(KindsTest, ARaytracingRelaxesUntilEnoughMassArrives) {
 TEST(KindsTest, ARaytracingIsRetunedWhileItRuns) {
   const TempDir root;
   ModelConfig config = RaytracingModel();
+  // So long a row, of so large predictions, that it waits for its reader long
+  // before its end, however slow that is.
+  config.classes.clear();
+  for (int i = 0; i < 1000; ++i) config.classes.push_back(absl::StrCat(i));
   config.raytracing.max_steps = kMaxThresholds;
   config.raytracing.decay = 0.999;
   ASSERT_THAT(WriteToRepository(root.path(), "rays", 1, RandomModel(config, 1)),
@@ -259,6 +263,7 @@ TEST(KindsTest, ARaytracingIsRetunedWhileItRuns) {
   const auto client = server->Connect();
   v1::PredictRequest request = MakeRequest("rays");
   request.mutable_output()->set_delivery(v1::DELIVERY_ALL);
+  request.mutable_output()->set_probabilities(true);
   request.mutable_budget()->set_theta_out(5);
   request.set_request_id("a");
   const auto session = client->OpenSession();
