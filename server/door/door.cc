@@ -62,8 +62,9 @@ void WarnIfReadable(absl::string_view flag, const std::string& path,
 Door::Door(const DoorOptions& options)
     : options_(options),
       certificate_files_({options.tls_cert_file, options.tls_key_file,
-                          options.tls_client_ca_file}),
-      token_files_({options.token_file}) {}
+                          options.tls_client_ca_file},
+                         [this] { return TakeCertificate(); }),
+      token_files_({options.token_file}, [this] { return TakeTokens(); }) {}
 
 absl::StatusOr<std::unique_ptr<Door>> Door::Open(const DoorOptions& options) {
   auto door = absl::WrapUnique(new Door(options));
@@ -117,16 +118,13 @@ absl::Status Door::TakeTokens() {
 }
 
 void Door::Look() {
-  const auto look = [](FileWatch& files, absl::string_view goes_on,
-                       const auto& take) {
-    if (!files.Changed()) return;
-    const absl::Status status = take();
-    if (status.ok()) return;
-    Log(Severity::kWarning, absl::StrCat(status.message(), "; ", goes_on));
+  const auto look = [](FileWatch& files, absl::string_view goes_on) {
+    const absl::Status news = files.Look();
+    if (news.ok()) return;
+    Log(Severity::kWarning, absl::StrCat(news.message(), "; ", goes_on));
   };
-  look(certificate_files_, "new connections are shown the old certificate",
-       [this] { return TakeCertificate(); });
-  look(token_files_, "the old tokens stay", [this] { return TakeTokens(); });
+  look(certificate_files_, "new connections are shown the old certificate");
+  look(token_files_, "the old tokens stay");
 }
 
 std::shared_ptr<TokenBook> Door::tokens() const {

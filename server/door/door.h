@@ -41,7 +41,8 @@ class Door {
  public:
   // Reads and checks the files that the options name; an error names the flag.
   // From then on looks every second whether they were replaced: what is good is
-  // taken, what is not is told to the log, and the old goes on.
+  // taken, what is not is told to the log, and the old goes on until it is
+  // good.
   static absl::StatusOr<std::unique_ptr<Door>> Open(const DoorOptions& options);
 
   // To be called once at the start of every call, and for each request that is

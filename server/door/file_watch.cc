@@ -4,14 +4,16 @@
 
 namespace mre {
 
-FileWatch::FileWatch(std::vector<std::string> paths)
-    : paths_(std::move(paths)), stamps_(Stamps()) {}
+FileWatch::FileWatch(std::vector<std::string> paths,
+                     std::function<absl::Status()> take)
+    : paths_(std::move(paths)), take_(std::move(take)), stamps_(Stamps()) {}
 
-bool FileWatch::Changed() {
+absl::Status FileWatch::Look() {
   std::vector<FileStamp> now = Stamps();
-  const bool changed = now != stamps_;
+  if (now == stamps_ && last_.ok()) return absl::OkStatus();
   stamps_ = std::move(now);
-  return changed;
+  const absl::Status before = std::exchange(last_, take_());
+  return last_ == before ? absl::OkStatus() : last_;
 }
 
 std::vector<FileStamp> FileWatch::Stamps() const {
