@@ -10,6 +10,12 @@
 #include "server/metrics/tcp.h"
 
 namespace mre {
+namespace {
+
+constexpr char kThreads[] = "2";
+constexpr char kTimeoutMs[] = "2000";
+
+}  // namespace
 
 Exporter::Exporter(
     std::unique_ptr<prometheus::Exposer> exposer, std::string address, int port,
@@ -47,7 +53,11 @@ absl::StatusOr<std::unique_ptr<Exporter>> Exporter::Start(
     return CannotServe("metrics", "metrics_port", can);
   }
   try {
-    auto exposer = std::make_unique<prometheus::Exposer>(address, 1);
+    // A connection that says nothing holds a thread, but not for long.
+    auto exposer = std::make_unique<prometheus::Exposer>(
+        std::vector<std::string>{"listening_ports", address,  //
+                                 "num_threads", kThreads,     //
+                                 "request_timeout_ms", kTimeoutMs});
     const std::vector<int> ports = exposer->GetListeningPorts();
     if (ports.empty()) {
       return absl::UnavailableError(absl::StrCat("cannot listen on ", address));

@@ -119,6 +119,16 @@ def age_of_a_connection(context):
         assert server.value("mre_connections_refused_total") == 0
 
 
+def mute_scrapers(context):
+    """Who connects to the metrics page and says nothing does not hold it up."""
+    with Server(context) as server:
+        mute = [http2.connect(server.metrics) for _ in range(3)]
+        for _ in range(2):
+            assert "mre_connections" in server.page()
+        for connection in mute:
+            connection.close()
+
+
 def keepalive(context):
     with Server(context, "--keepalive_seconds=1",
                 "--keepalive_timeout_seconds=5") as server:
@@ -231,5 +241,5 @@ def slow_clients(context):
 
 if __name__ == "__main__":
     run([connection_limit, limits_of_a_connection, too_many_pings,
-         age_of_a_connection, keepalive, out_of_file_descriptors,
+         age_of_a_connection, mute_scrapers, keepalive, out_of_file_descriptors,
          slow_clients])
