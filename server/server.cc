@@ -93,16 +93,18 @@ const std::string& MetricsHost(const ServerConfig& config) {
   return config.metrics_host.empty() ? config.host : config.metrics_host;
 }
 
-// What gRPC would tell only its own log, and before the models take their time
-// to load.
-absl::Status CheckPorts(const ServerConfig& config) {
-  const absl::Status grpc =
-      CheckCanListen(Address(config.host, config.grpc_port));
-  if (!grpc.ok()) return CannotServe("gRPC", "grpc_port", grpc);
+// What cannot be had is told before the models take their time to load.
+absl::StatusOr<Listener> TakePort(const ServerConfig& config) {
   const absl::Status metrics =
       CheckCanListen(Address(MetricsHost(config), config.metrics_port));
   if (!metrics.ok()) return CannotServe("metrics", "metrics_port", metrics);
-  return absl::OkStatus();
+  auto listener =
+      Listener::Bind(config.host, config.grpc_port,
+                     absl::Seconds(config.door.keepalive_timeout_seconds));
+  if (!listener.ok()) {
+    return CannotServe("gRPC", "grpc_port", listener.status());
+  }
+  return listener;
 }
 
 // Linking the reflection library is enough to have it in every server.
@@ -164,7 +166,7 @@ class GrpcServer : public Server, private Repository::Observer {
     return absl::OkStatus();
   }
 
-  absl::Status Listen() {
+  absl::Status Listen(Listener listener) {
     load_.Measure();
     ticker_ = std::make_unique<Ticker>(kTick, [this] { Tick(); });
     if (connections_.limit() < config_.door.max_connections) {
@@ -174,7 +176,7 @@ class GrpcServer : public Server, private Repository::Observer {
                        ": the process may not open more files (ulimit -Hn)"));
     }
     RETURN_IF_ERROR(ListenForScrapes());
-    RETURN_IF_ERROR(ListenForCalls());
+    RETURN_IF_ERROR(ListenForCalls(std::move(listener)));
     for (const char* name : kServiceNames) {
       server_->GetHealthCheckService()->SetServingStatus(name, true);
     }
@@ -272,13 +274,7 @@ class GrpcServer : public Server, private Repository::Observer {
     return absl::OkStatus();
   }
 
-  absl::Status ListenForCalls() {
-    auto listener =
-        Listener::Open(config_.host, config_.grpc_port,
-                       absl::Seconds(config_.door.keepalive_timeout_seconds));
-    if (!listener.ok()) {
-      return CannotServe("gRPC", "grpc_port", listener.status());
-    }
+  absl::Status ListenForCalls(Listener listener) {
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     if (config_.channelz == "on") {
@@ -312,8 +308,10 @@ class GrpcServer : public Server, private Repository::Observer {
     if (server_ == nullptr) {
       return absl::UnavailableError("cannot serve gRPC: see the log");
     }
+    const absl::Status listens = listener.Listen();
+    if (!listens.ok()) return CannotServe("gRPC", "grpc_port", listens);
     acceptor_ = std::make_unique<Acceptor>(
-        *std::move(listener), &connections_,
+        std::move(listener), &connections_,
         [this](int listening, int connection) {
           grpc::experimental::ExternalConnectionAcceptor::
               NewConnectionParameters taken;
@@ -353,7 +351,7 @@ class GrpcServer : public Server, private Repository::Observer {
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     const ServerConfig& config) {
   TakeGrpcLog();
-  RETURN_IF_ERROR(CheckPorts(config));
+  ASSIGN_OR_RETURN(Listener listener, TakePort(config));
   // What is wrong with it is known at once, before models are loaded.
   RETURN_IF_ERROR(CheckExposure(config.door, config.host));
   ASSIGN_OR_RETURN(auto door, Door::Open(config.door));
@@ -366,7 +364,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   SetThreads(config.threads);
   auto server = std::make_unique<GrpcServer>(config, std::move(door));
   RETURN_IF_ERROR(server->LoadModels());
-  RETURN_IF_ERROR(server->Listen());
+  RETURN_IF_ERROR(server->Listen(std::move(listener)));
   return server;
 }
 

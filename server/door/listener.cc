@@ -60,7 +60,7 @@ absl::StatusOr<std::vector<Address>> Resolve(const std::string& host) {
   addrinfo* found = nullptr;
   const int error = getaddrinfo(host.c_str(), "0", &hints, &found);
   if (error != 0) {
-    return absl::UnavailableError(
+    return absl::InvalidArgumentError(
         absl::StrCat(host, ": ", gai_strerror(error)));
   }
   std::vector<Address> addresses;
@@ -84,9 +84,9 @@ void SetOption(int fd, int level, int name, int value) {
   setsockopt(fd, level, name, &value, sizeof(value));
 }
 
-// A socket that listens, or -1 with errno. What is set here its connections
+// A socket of this address, or -1 with errno. What is set here its connections
 // inherit.
-int ListenOn(const Address& address, absl::Duration user_timeout) {
+int BindTo(const Address& address, absl::Duration user_timeout) {
   const int fd = socket(address.storage.ss_family,
                         SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return -1;
@@ -101,8 +101,9 @@ int ListenOn(const Address& address, absl::Duration user_timeout) {
     // IPv4 too, where the address takes it in (::).
     SetOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
   }
-  if (bind(fd, address.get(), address.size) == 0 &&
-      listen(fd, SOMAXCONN) == 0) {
+  if (bind(fd, address.get(), address.size) == 0) {
+    // Nobody else may bind it too, as they might to one that does not listen.
+    SetOption(fd, SOL_SOCKET, SO_REUSEADDR, 0);
     return fd;
   }
   const int error = errno;
@@ -118,9 +119,38 @@ int PortOf(int fd) {
   return bound.port();
 }
 
+// A socket for each of `addresses` that this machine has, in `sockets`, all of
+// one port: *port, or if that is 0 a free one, put there. 0 or an errno, and
+// then no socket.
+int BindAll(std::vector<Address>& addresses, absl::Duration user_timeout,
+            int* port, std::vector<int>* sockets) {
+  int taken = *port;
+  int error = 0;
+  for (Address& address : addresses) {
+    address.set_port(taken);
+    const int fd = BindTo(address, user_timeout);
+    if (fd < 0) {
+      if (errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT) continue;
+      error = errno;
+      break;
+    }
+    sockets->push_back(fd);
+    if (taken == 0) taken = PortOf(fd);
+    if (address.any()) break;
+  }
+  if (error == 0 && sockets->empty()) error = EADDRNOTAVAIL;
+  if (error == 0) {
+    *port = taken;
+    return 0;
+  }
+  for (const int fd : *sockets) close(fd);
+  sockets->clear();
+  return error;
+}
+
 }  // namespace
 
-absl::StatusOr<Listener> Listener::Open(const std::string& host, int port,
+absl::StatusOr<Listener> Listener::Bind(const std::string& host, int port,
                                         absl::Duration user_timeout) {
   auto resolved = Resolve(host);
   if (!resolved.ok()) return resolved.status();
@@ -129,27 +159,42 @@ absl::StatusOr<Listener> Listener::Open(const std::string& host, int port,
   if (addresses.size() == 1 && addresses[0].any()) {
     addresses.insert(addresses.begin(), AnyV6());
   }
-  Listener listener;
-  listener.port_ = port;
-  int error = EADDRNOTAVAIL;
-  for (Address& address : addresses) {
-    address.set_port(listener.port_);
-    const int fd = ListenOn(address, user_timeout);
-    if (fd < 0) {
-      error = errno;
-      continue;
-    }
-    listener.sockets_.push_back(fd);
-    if (listener.port_ == 0) listener.port_ = PortOf(fd);
-    if (address.any()) break;
-  }
-  if (!listener.sockets_.empty()) return listener;
-  return absl::UnavailableError(
-      absl::StrCat(host, ":", port, ": ", std::strerror(error)));
+  Listener listener(host, port);
+  // A port that is free at the first address may be in use at the second.
+  int tries = port == 0 ? 16 : 1;
+  int error = 0;
+  do {
+    error =
+        BindAll(addresses, user_timeout, &listener.port_, &listener.sockets_);
+  } while (error == EADDRINUSE && --tries > 0);
+  if (error != 0) return listener.Error(error);
+  return listener;
 }
 
+absl::Status Listener::Listen() const {
+  for (const int fd : sockets_) {
+    SetOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (listen(fd, SOMAXCONN) != 0) return Error(errno);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Listener::Error(int error) const {
+  const absl::StatusCode code =
+      error == EADDRINUSE      ? absl::StatusCode::kAlreadyExists
+      : error == EADDRNOTAVAIL ? absl::StatusCode::kInvalidArgument
+                               : absl::StatusCode::kUnavailable;
+  return absl::Status(
+      code, absl::StrCat(host_, ":", port_, ": ", std::strerror(error)));
+}
+
+Listener::Listener(std::string host, int port)
+    : host_(std::move(host)), port_(port) {}
+
 Listener::Listener(Listener&& other) noexcept
-    : sockets_(std::exchange(other.sockets_, {})), port_(other.port_) {}
+    : host_(std::move(other.host_)),
+      port_(other.port_),
+      sockets_(std::exchange(other.sockets_, {})) {}
 
 Listener::~Listener() {
   for (const int fd : sockets_) close(fd);

@@ -13,14 +13,21 @@ namespace mre {
 // Closes its sockets when destroyed. Movable.
 class Listener {
  public:
-  // Listens on every address that `host` (a name, or an address of either kind
+  // Takes every address that `host` (a name, or an address of either kind
   // without brackets) stands for, on one port; 0 takes a free one. 0.0.0.0 and
-  // :: both mean every address of both kinds, where the machine has both. What
-  // is sent and not acknowledged for `user_timeout` ends a connection; zero:
-  // the system's own limit. UNAVAILABLE, with the system's reason, when no
-  // address can be had.
-  static absl::StatusOr<Listener> Open(const std::string& host, int port,
+  // :: both mean every address of both kinds, where the machine has both. Who
+  // connects is refused until Listen(). What is sent and not acknowledged for
+  // `user_timeout` ends a connection; zero: the system's own limit.
+  //
+  // An address that this machine does not have is left out where there is
+  // another; one that is in use is an error. ALREADY_EXISTS for that,
+  // INVALID_ARGUMENT when the machine has none of the addresses, else
+  // UNAVAILABLE; each with the address and the system's reason.
+  static absl::StatusOr<Listener> Bind(const std::string& host, int port,
                                        absl::Duration user_timeout);
+
+  // From now on connections come in.
+  absl::Status Listen() const;
 
   Listener(Listener&& other) noexcept;
   Listener& operator=(Listener&&) = delete;
@@ -31,10 +38,12 @@ class Listener {
   const std::vector<int>& sockets() const { return sockets_; }
 
  private:
-  Listener() = default;
+  Listener(std::string host, int port);
+  absl::Status Error(int error) const;
 
+  std::string host_;
+  int port_;
   std::vector<int> sockets_;
-  int port_ = 0;
 };
 
 }  // namespace mre
