@@ -40,6 +40,7 @@ struct ServerConfig {
   double max_queue_ms = 1000;  // 0: no limit
   int64_t max_rows_per_request = 256;
   double stall_seconds = 60;  // 0: no limit
+  double drain_delay_seconds = 0;
   double drain_seconds = 30;
 
   std::string brownout = "on";

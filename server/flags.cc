@@ -107,8 +107,14 @@ void AddLimitFlags(CLI::App& app, ServerConfig& config) {
                  "How long a client that wants every step may leave its full "
                  "outbox unread before its call is cancelled; 0: no limit")
       ->check(NumberUpTo(kDaySeconds));
+  app.add_option("--drain_delay_seconds", config.drain_delay_seconds,
+                 "How long new requests are still taken after SIGTERM, while "
+                 "health and readiness say no: as long as load balancers take "
+                 "to see that")
+      ->check(NumberUpTo(kDaySeconds));
   app.add_option("--drain_seconds", config.drain_seconds,
-                 "How long running rows may go on after SIGTERM")
+                 "How long running rows may go on, and their answers be read, "
+                 "once new requests are refused")
       ->check(NumberUpTo(kDaySeconds));
 }
 

@@ -1,16 +1,14 @@
 // mre-server: see --help.
-#include <pthread.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include <cstdio>
-#include <thread>
 
 #include "model/base/lock_order_checks.h"
 #include "model/base/log.h"
 #include "server/check.h"
 #include "server/config.h"
 #include "server/server.h"
+#include "server/stop_signals.h"
 
 int main(int argc, char** argv) {
   const mre::CommandLine line = mre::ParseCommandLine(argc, argv);
@@ -20,13 +18,7 @@ int main(int argc, char** argv) {
                                                      : mre::LogFormat::kText);
   mre::TurnOffLockOrderChecks();
   if (line.config.check) return mre::CheckModels(line.config);
-  // Blocked before any thread starts, so that all threads inherit it and
-  // sigwait below is the one place that sees these signals.
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  mre::TakeStopSignals();
   signal(SIGPIPE, SIG_IGN);
 
   auto server = mre::Server::Start(line.config);
@@ -34,18 +26,10 @@ int main(int argc, char** argv) {
     mre::Log(mre::Severity::kError, server.status().message());
     return 1;
   }
-  std::printf("%s\n", (*server)->ReadyLine().c_str());
-  std::fflush(stdout);
-
-  int signal_number = 0;
-  sigwait(&signals, &signal_number);
-  // A second signal means: now.
-  std::thread([signals] {
-    int second = 0;
-    sigwait(&signals, &second);
-    mre::Log(mre::Severity::kWarning, "second signal: exiting at once");
-    _exit(1);
-  }).detach();
+  mre::AwaitStop([&] {
+    std::printf("%s\n", (*server)->ReadyLine().c_str());
+    std::fflush(stdout);
+  });
   (*server)->Drain();
   return 0;
 }

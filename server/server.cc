@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "model/base/clock.h"
 #include "model/base/log.h"
 #include "model/base/status_macros.h"
@@ -44,8 +45,8 @@ namespace {
 constexpr const char* kServiceNames[] = {"mre.v1.AnytimeInference",
                                          "inference.GRPCInferenceService"};
 
-// After the drain, how long answers that are complete may take to be sent to
-// readers who are slow.
+// How long answers that are complete when the drain is over may take to be sent
+// to readers who are slow.
 constexpr absl::Duration kLastWrites = absl::Seconds(2);
 
 // What is measured and told once in a while, is so this often.
@@ -184,17 +185,25 @@ class GrpcServer : public Server, private Repository::Observer {
   }
 
   void Drain() override {
+    calls_.TellLeaving();
     // "" as well.
     server_->GetHealthCheckService()->SetServingStatus(false);
+    if (config_.drain_delay_seconds > 0) {
+      Log(Severity::kInfo, "leaving: not ready any more, but still serving",
+          {{"seconds", config_.drain_delay_seconds}});
+      absl::SleepFor(absl::Seconds(config_.drain_delay_seconds));
+    }
     Log(Severity::kInfo, "draining",
         {{"active_rows", scheduler_.active_rows()},
          {"queued_rows", scheduler_.queued_rows()},
          {"seconds", config_.drain_seconds}});
+    const absl::Time deadline =
+        absl::Now() + absl::Seconds(config_.drain_seconds);
     repository_->Stop();
     calls_.Drain();
-    scheduler_.Drain(absl::Seconds(config_.drain_seconds));
-    if (!calls_.AwaitNone(kLastWrites)) {
-      Log(Severity::kWarning, "cancelling calls whose clients do not read");
+    scheduler_.Drain(deadline - absl::Now());
+    if (!calls_.AwaitNone(std::max(kLastWrites, deadline - absl::Now()))) {
+      Log(Severity::kWarning, "cancelling the calls that are still open");
     }
     acceptor_->Stop();
     server_->Shutdown(std::chrono::system_clock::now());

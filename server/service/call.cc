@@ -33,6 +33,11 @@ void OpenCalls::Leave(DrainableCall* call) {
   if (call != nullptr) drainable_.erase(call);
 }
 
+void OpenCalls::TellLeaving() {
+  absl::MutexLock lock(&mu_);
+  leaving_ = true;
+}
+
 void OpenCalls::Drain() {
   // The lock is held so that no call leaves while it is told; calls never
   // enter or leave with a lock of their own held.
@@ -41,9 +46,9 @@ void OpenCalls::Drain() {
   for (DrainableCall* call : drainable_) call->Drain();
 }
 
-bool OpenCalls::draining() const {
+bool OpenCalls::leaving() const {
   absl::MutexLock lock(&mu_);
-  return draining_;
+  return leaving_;
 }
 
 bool OpenCalls::AwaitNone(absl::Duration limit) {

@@ -45,15 +45,18 @@ class OpenCalls {
  public:
   void Enter(DrainableCall* call);  // null: only counted
   void Leave(DrainableCall* call);
+  // The server is about to drain, and not ready for more.
+  void TellLeaving();
   // Tells every call, and every one that enters later, to drain.
   void Drain();
-  bool draining() const;
+  bool leaving() const;
   // False when calls were still open at the deadline.
   bool AwaitNone(absl::Duration limit);
 
  private:
   mutable absl::Mutex mu_;
   int64_t open_ ABSL_GUARDED_BY(mu_) = 0;
+  bool leaving_ ABSL_GUARDED_BY(mu_) = false;
   bool draining_ ABSL_GUARDED_BY(mu_) = false;
   absl::flat_hash_set<DrainableCall*> drainable_ ABSL_GUARDED_BY(mu_);
 };

@@ -143,7 +143,7 @@ ServerUnaryReactor* InferenceService::ServerReady(
     inference::ServerReadyResponse* response) {
   return Say(context_, rpc, Method::kServerReady, std::nullopt,
              [&](CallRecord&) {
-               response->set_ready(!context_.calls->draining());
+               response->set_ready(!context_.calls->leaving());
                return absl::OkStatus();
              });
 }
@@ -156,7 +156,7 @@ ServerUnaryReactor* InferenceService::ModelReady(
                const auto model =
                    FindModel(context_, request->name(), request->version());
                if (model.ok()) record.set_model(*model);
-               response->set_ready(model.ok() && !context_.calls->draining());
+               response->set_ready(model.ok() && !context_.calls->leaving());
                return absl::OkStatus();
              });
 }

@@ -3,12 +3,16 @@ import argparse
 import json
 import os
 import re
+import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import time
+import urllib.request
 
-from server_process import serving, small_repository
+from server_process import serving, small_repository, start_server
 
 try:
     import grpc
@@ -85,6 +89,85 @@ def check_ports(args, repository):
     foreign = run(args, f"--model_repository={repository}", "--grpc_port=0",
                   "--metrics_port=0", "--host=192.0.2.1")
     assert "--host must be an address of this machine" in foreign.stderr, foreign
+
+
+def leaves_to_one_thread(process, number):
+    """Whether the process has blocked a signal in its first thread."""
+    with open(f"/proc/{process.pid}/status", encoding="utf-8") as status:
+        blocked = re.search(r"^SigBlk:\s*(\w+)$", status.read(), re.M).group(1)
+    return bool(int(blocked, 16) >> (number - 1) & 1)
+
+
+def starts_and_ends(args, repository):
+    """The exit code and the log of a server that is told to end as it starts."""
+    with subprocess.Popen(
+            [args.server, f"--model_repository={repository}", "--grpc_port=0",
+             "--metrics_port=0", "--version_policy=all"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            text=True) as server:
+        deadline = time.monotonic() + 60
+        while not leaves_to_one_thread(server, signal.SIGTERM):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        server.terminate()
+        _, log = server.communicate(timeout=60)
+    return server.returncode, log
+
+
+def check_stop_before_ready(args, root):
+    """A start that takes its time ends when it is told to."""
+    repository = os.path.join(root, "many")
+    model = os.path.join(root, "model.safetensors")
+    shutil.copy(f"{args.source}/model/zoo/usps-mlp/1/model.safetensors", model)
+    versions = 0
+    for more in (50, 200, 800):
+        for _ in range(more):
+            versions += 1
+            os.makedirs(f"{repository}/usps/{versions}")
+            os.link(model, f"{repository}/usps/{versions}/model.safetensors")
+        code, log = starts_and_ends(args, repository)
+        if code == 1:
+            break
+    # Else it was ready before it was told, with so many versions to load.
+    assert code == 1 and "before the server is ready" in log, (versions, log)
+
+
+def check_drain_delay(args, pb, rpc, repository):
+    """It says that it leaves, and serves on until balancers have seen it."""
+    server, target, _ = start_server(args.server, repository,
+                                     ["--drain_delay_seconds=300"],
+                                     stderr=subprocess.PIPE)
+    with server, grpc.insecure_channel(target) as channel:
+        ready = channel.unary_unary("/inference.GRPCInferenceService/ServerReady")
+        health = channel.unary_unary("/grpc.health.v1.Health/Check")
+        assert ready(b"") == b"\x08\x01" and health(b"") == b"\x08\x01"
+        server.terminate()
+        deadline = time.monotonic() + 60
+        while ready(b"") != b"" or health(b"") != b"\x08\x02":
+            assert time.monotonic() < deadline
+        ask(pb, rpc.AnytimeInferenceStub(channel))
+        server.terminate()
+        _, log = server.communicate(timeout=60)
+    assert server.returncode == 1, server
+    assert "second signal" in log, log
+
+
+def check_metrics_are_named(args, pb, rpc, repository):
+    """server/README.md names every series, and none that there is not."""
+    server, target, metrics = start_server(args.server, repository)
+    with server:
+        with grpc.insecure_channel(target) as channel:
+            ask(pb, rpc.AnytimeInferenceStub(channel))
+        page = urllib.request.urlopen(f"http://{metrics}/metrics", timeout=60)
+        served = set(re.findall(r"^# HELP (mre_\w+)", page.read().decode(), re.M))
+        server.terminate()
+        assert server.wait(60) == 0
+    with open(f"{args.source}/server/README.md", encoding="utf-8") as readme:
+        section = readme.read().split("\n## Metrics\n")[1].split("\n## ")[0]
+    named = set(re.findall(r"`(mre_\w+)`", section))
+    # Only a server with TLS has this one.
+    assert named - served == {"mre_tls_certificate_expiry_seconds"}, named - served
+    assert served <= named, served - named
 
 
 def check_log(args, root, pb, rpc, repository):
@@ -184,6 +267,9 @@ def main():
         repository = small_repository(args.source, root)
         check_check(args, root)
         check_ports(args, repository)
+        check_stop_before_ready(args, root)
+        check_drain_delay(args, pb, rpc, repository)
+        check_metrics_are_named(args, pb, rpc, repository)
         check_log(args, root, pb, rpc, repository)
         check_errors_are_few(args, root, pb, rpc, repository)
     print("1 passed, 0 failed")
