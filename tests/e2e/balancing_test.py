@@ -210,6 +210,7 @@ def main():
     make_proto.make()
     import mre_serving
     import servers as start
+    from server_process import free_port
 
     image = np.random.default_rng(1).integers(0, 256, (28, 28, 1), np.uint8)
     with tempfile.TemporaryDirectory() as single, \
@@ -221,7 +222,7 @@ def main():
         try:
             check_round_robin(mre_serving, both, image)
             check_loadtest(args.server, both)
-            check_nginx(mre_serving, args.source, both, image, start.free_port())
+            check_nginx(mre_serving, args.source, both, image, free_port())
         finally:
             codes = [server.stop() for server in both]
         assert codes == [0, 0], codes

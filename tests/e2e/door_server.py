@@ -9,7 +9,7 @@ import time
 import urllib.request
 
 from certificates import Authority, read
-from server_process import start_server
+from server_process import small_repository, start_server
 
 try:
     import grpc
@@ -98,7 +98,7 @@ class Context:
         self.client = args.client
         self.loadtest = args.loadtest
         self.source = args.source
-        self.repository = f"{args.source}/model/zoo"
+        self.repository = small_repository(args.source, folder)
         self.folder = folder
         self.authority = Authority(folder, "authority")
         self.stranger = Authority(folder, "stranger")

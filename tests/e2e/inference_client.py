@@ -8,14 +8,13 @@ With it what the tests of this protocol share.
 """
 import argparse
 import queue
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 import urllib.request
 
-from server_process import start_server
+from server_process import small_repository, start_server
 
 try:
     import grpc
@@ -24,6 +23,8 @@ try:
 except ImportError:
     print("skipped: needs python3-grpcio, python3-grpc-tools, python3-numpy")
     sys.exit(77)
+
+from stubs import generate_stubs
 
 MODEL = "fashion-mnist"
 SHAPE = (28, 28, 1)
@@ -35,20 +36,10 @@ TYPES = {"BOOL": np.bool_, "UINT8": np.uint8, "INT32": np.int32,
          "UINT64": np.uint64, "FP32": np.float32}
 
 
-def generate_stubs(source, out):
+def make_stubs(source, out):
     """Modules of inference and of mre.v1: (pb, rpc, own_pb, own_rpc)."""
-    subprocess.check_call(
-        [sys.executable, "-m", "grpc_tools.protoc", f"-I{source}",
-         f"--python_out={out}", f"--grpc_python_out={out}"] +
-        [f"{source}/proto/{name}.proto"
-         for name in ("inference/model_config", "inference/grpc_service",
-                      "mre/v1/anytime")])
-    sys.path.insert(0, out)
-    from proto.inference import grpc_service_pb2 as pb
-    from proto.inference import grpc_service_pb2_grpc as rpc
-    from proto.mre.v1 import anytime_pb2 as own_pb
-    from proto.mre.v1 import anytime_pb2_grpc as own_rpc
-    return pb, rpc, own_pb, own_rpc
+    return generate_stubs(source, out, (
+        "inference/model_config", "inference/grpc_service", "mre/v1/anytime"))[2:]
 
 
 def set_parameters(message, parameters):
@@ -270,16 +261,16 @@ def steps_of(f, image, **parameters):
 
 
 def run(checks, alone=()):
-    """A test's main. `checks` share a server on the models in the tree; those
-    in `alone` start their own, from the stubs, the binary and the models.
+    """A test's main. `checks` share a server of fashion-mnist and one model more;
+    those in `alone` start their own, from the stubs, the binary and the models.
     """
     parser = argparse.ArgumentParser()
     parser.add_argument("--server", required=True)
     parser.add_argument("--source", required=True)
     args = parser.parse_args()
-    repository = f"{args.source}/model/zoo"
     with tempfile.TemporaryDirectory() as out:
-        stubs = generate_stubs(args.source, out)
+        stubs = make_stubs(args.source, out)
+        repository = small_repository(args.source, out, "mnist-mlp")
         server, target, metrics = start_server(args.server, repository)
         try:
             f = Fixture(stubs, target, metrics)

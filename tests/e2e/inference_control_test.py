@@ -12,9 +12,9 @@ import tempfile
 import threading
 import time
 
-from inference_client import (MODEL, Code, Fixture, generate_stubs, images,
+from inference_client import (MODEL, Code, Fixture, images, make_stubs,
                               refused)
-from server_process import start_server
+from server_process import small_repository, start_server
 
 ADMIN, INFER = "admin-0123456789abcdef", "infer-0123456789abcdef"
 
@@ -179,7 +179,7 @@ def main():
     parser.add_argument("--source", required=True)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as root:
-        stubs = generate_stubs(args.source, root)
+        stubs = make_stubs(args.source, root)
         repository = os.path.join(root, "models")
         for name in (MODEL, "other"):
             shutil.copytree(f"{args.source}/model/zoo/{MODEL}/1",
@@ -210,9 +210,10 @@ def main():
             code = server.wait(60)
         assert code == 0, f"the server ended with {code}"
         check_ends_while_loading(stubs, args.server, repository, config)
+        repository = small_repository(args.source, os.path.join(root, "small"))
         for mode in ("none", "poll"):
             server, target, metrics = start_server(
-                args.server, f"{args.source}/model/zoo",
+                args.server, repository,
                 [f"--token_file={tokens}", f"--model_control_mode={mode}"])
             try:
                 check_not_explicit(Control(stubs, target, metrics))

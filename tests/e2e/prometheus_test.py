@@ -10,7 +10,7 @@ import time
 import urllib.parse
 import urllib.request
 
-from server_process import start_server
+from server_process import free_port, small_repository, start_server
 
 CONFIG = """
 global: {{scrape_interval: 1s}}
@@ -18,13 +18,6 @@ scrape_configs:
   - job_name: mre
     static_configs: [{{targets: ["{target}"]}}]
 """
-
-
-def free_port():
-    import socket
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def query(port, expression):
@@ -48,6 +41,37 @@ def await_value(port, expression, wanted):
     raise AssertionError(f"{expression}: {result}")
 
 
+def check(work, cli, target, metrics):
+    config = work / "prometheus.yml"
+    config.write_text(CONFIG.format(target=metrics))
+    port = free_port()
+    prometheus = subprocess.Popen(
+        ["prometheus", f"--config.file={config}",
+         f"--storage.tsdb.path={work}/data",
+         f"--web.listen-address=127.0.0.1:{port}"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        await_value(port, "up", lambda v: v == 1)
+        raw = work / "image.raw"
+        raw.write_bytes(bytes(784))
+        for _ in range(5):
+            subprocess.check_call(
+                [cli, "predict", f"--server={target}", "--raw", raw,
+                 "--model=fashion-mnist", "--max_steps=7"],
+                stdout=subprocess.DEVNULL)
+        rows = await_value(port, "sum(mre_rows_total)", lambda v: v == 5)
+        steps = await_value(port, "sum(mre_expert_activations_total)",
+                            lambda v: v == 35)
+        p99 = await_value(
+            port, "histogram_quantile(0.99, "
+            "sum by (le) (mre_request_seconds_bucket))", lambda v: v > 0)
+        print(f"prometheus saw {rows:.0f} rows, {steps:.0f} steps, "
+              f"p99 {p99 * 1e3:.2f} ms")
+    finally:
+        prometheus.terminate()
+        prometheus.wait(60)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--server", required=True)
@@ -57,40 +81,16 @@ def main():
         print("skipped: needs Debian's prometheus")
         sys.exit(77)
     cli = pathlib.Path(args.server).parent.parent / "client" / "cli" / "mre"
-    server, target, metrics = start_server(args.server,
-                                           f"{args.source}/model/zoo")
-    prometheus = None
-    try:
-        with tempfile.TemporaryDirectory() as work:
-            config = pathlib.Path(work) / "prometheus.yml"
-            config.write_text(CONFIG.format(target=metrics))
-            port = free_port()
-            prometheus = subprocess.Popen(
-                ["prometheus", f"--config.file={config}",
-                 f"--storage.tsdb.path={work}/data",
-                 f"--web.listen-address=127.0.0.1:{port}"],
-                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            await_value(port, "up", lambda v: v == 1)
-            raw = pathlib.Path(work) / "image.raw"
-            raw.write_bytes(bytes(784))
-            for _ in range(5):
-                subprocess.check_call(
-                    [cli, "predict", f"--server={target}", "--raw", raw,
-                     "--model=fashion-mnist", "--max_steps=7"],
-                    stdout=subprocess.DEVNULL)
-            rows = await_value(port, "sum(mre_rows_total)", lambda v: v == 5)
-            steps = await_value(port, "sum(mre_expert_activations_total)",
-                                lambda v: v == 35)
-            p99 = await_value(
-                port, "histogram_quantile(0.99, "
-                "sum by (le) (mre_request_seconds_bucket))", lambda v: v > 0)
-            print(f"prometheus saw {rows:.0f} rows, {steps:.0f} steps, "
-                  f"p99 {p99 * 1e3:.2f} ms")
-    finally:
-        for process in (prometheus, server):
-            if process is not None:
-                process.terminate()
-                process.wait(60)
+    with tempfile.TemporaryDirectory() as work:
+        server, target, metrics = start_server(
+            args.server, small_repository(args.source, work))
+        try:
+            check(pathlib.Path(work), cli, target, metrics)
+            server.terminate()
+            assert server.wait(60) == 0
+        finally:
+            server.kill()
+            server.wait(60)
     print("1 passed, 0 failed")
 
 

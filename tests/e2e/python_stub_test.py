@@ -1,13 +1,13 @@
 """A Python client made from the published proto alone, against the server.
 
-What the README shows for Python is done here: `generate_stubs` (in stubs.py)
-makes the stubs, `check` asks for a stream of predictions, and for a single one.
+`generate_stubs` (in stubs.py) makes the stubs, `check` asks for a stream of
+predictions, and for a single one.
 """
 import argparse
 import sys
 import tempfile
 
-from server_process import start_server
+from server_process import serving, small_repository
 
 try:
     import grpc
@@ -26,14 +26,8 @@ def main():
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as out:
         pb, rpc = generate_stubs(args.source, out)
-        server, target, _ = start_server(args.server,
-                                      f"{args.source}/model/zoo")
-        try:
+        with serving(args.server, small_repository(args.source, out)) as target:
             check(pb, rpc.AnytimeInferenceStub(grpc.insecure_channel(target)))
-        finally:
-            server.terminate()
-            code = server.wait(60)
-    assert code == 0, f"the server ended with {code}"
     print("1 passed, 0 failed")
 
 

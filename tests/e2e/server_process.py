@@ -2,17 +2,25 @@
 import contextlib
 import os
 import shutil
+import socket
 import subprocess
 
 
-def start_server(binary, repository, flags=(), **popen):
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def start_server(binary, repository, flags=(), port=0, **popen):
     """The process, and its gRPC and metrics addresses, once it is ready."""
     server = subprocess.Popen(
-        [binary, f"--model_repository={repository}", "--grpc_port=0",
+        [binary, f"--model_repository={repository}", f"--grpc_port={port}",
          "--metrics_port=0", *flags], stdout=subprocess.PIPE, text=True,
         **popen)
-    fields = dict(word.split("=") for word in server.stdout.readline().split()
-                  if "=" in word)
+    line = server.stdout.readline()
+    assert "mre-server ready" in line, f"the server did not start: {line!r}"
+    fields = dict(word.split("=") for word in line.split() if "=" in word)
     return server, fields["grpc"], fields["metrics"]
 
 
@@ -29,9 +37,10 @@ def serving(binary, repository, flags=(), **popen):
         server.wait(60)
 
 
-def small_repository(source, root):
-    """A repository of fashion-mnist alone, below root: it is loaded sooner."""
+def small_repository(source, root, *more):
+    """A repository below root of fashion-mnist, and no more than is named of the
+    other models in the tree: it is loaded sooner."""
     repository = os.path.join(root, "models")
-    shutil.copytree(f"{source}/model/zoo/fashion-mnist/1",
-                    f"{repository}/fashion-mnist/1")
+    for name in ("fashion-mnist", *more):
+        shutil.copytree(f"{source}/model/zoo/{name}/1", f"{repository}/{name}/1")
     return repository

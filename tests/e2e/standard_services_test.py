@@ -5,9 +5,10 @@ these services is needed.
 """
 import argparse
 import sys
+import tempfile
 import time
 
-from server_process import start_server
+from server_process import small_repository, start_server
 
 try:
     import grpc
@@ -39,7 +40,9 @@ def main():
     parser.add_argument("--server", required=True)
     parser.add_argument("--source", required=True)
     args = parser.parse_args()
-    server, target, _ = start_server(args.server, f"{args.source}/model/zoo")
+    with tempfile.TemporaryDirectory() as root:
+        server, target, _ = start_server(args.server,
+                                         small_repository(args.source, root))
     try:
         channel = grpc.insecure_channel(target)
         check_reflection(channel)

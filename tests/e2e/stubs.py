@@ -1,17 +1,19 @@
-"""Python stubs of the service, made from the proto."""
+"""Python stubs of the services, made from their protos."""
+import importlib
 import subprocess
 import sys
 
 
-def generate_stubs(source, out):
-    """Makes the stubs in the folder out; returns messages and rpcs."""
+def generate_stubs(source, out, protos=("mre/v1/anytime",)):
+    """Makes the stubs in the folder out; of each proto two modules in the list that
+    it returns: messages and rpcs."""
     subprocess.check_call(
         [sys.executable, "-m", "grpc_tools.protoc", f"-I{source}",
-         f"--python_out={out}", f"--grpc_python_out={out}",
-         f"{source}/proto/mre/v1/anytime.proto"])
+         f"--python_out={out}", f"--grpc_python_out={out}"] +
+        [f"{source}/proto/{name}.proto" for name in protos])
     sys.path.insert(0, out)
-    from proto.mre.v1 import anytime_pb2, anytime_pb2_grpc
-    return anytime_pb2, anytime_pb2_grpc
+    return [importlib.import_module(f"proto.{name.replace('/', '.')}_{part}")
+            for name in protos for part in ("pb2", "pb2_grpc")]
 
 
 def image_request(pb, rows=1, **fields):

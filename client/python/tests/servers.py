@@ -4,9 +4,9 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import struct
 import subprocess
+import sys
 import time
 import urllib.request
 
@@ -17,33 +17,25 @@ ZOO = SOURCE / "model" / "zoo"
 BINARY = pathlib.Path(os.environ.get(
     "MRE_SERVER", SOURCE / "build" / "release" / "server" / "mre-server"))
 
+sys.path.insert(0, str(SOURCE / "tests" / "e2e"))
+from server_process import free_port, start_server  # noqa: E402
+
 SLOW_STEPS = 1536
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Server:
     """Started when made; `start` starts it again on the same ports."""
 
     def __init__(self, repository, *flags, log=None):
-        self._args = [str(BINARY), f"--model_repository={repository}", *flags]
+        self._repository = repository
+        self._flags = flags
         self._log = log or subprocess.DEVNULL
-        self.target = f"127.0.0.1:{free_port()}"
+        self._port = free_port()
         self.start()
 
     def start(self):
-        self.process = subprocess.Popen(
-            [*self._args, f"--grpc_port={self.target.split(':')[1]}",
-             "--metrics_port=0"],
-            stdout=subprocess.PIPE, stderr=self._log, text=True)
-        line = self.process.stdout.readline()
-        assert "mre-server ready" in line, f"the server did not start: {line!r}"
-        fields = dict(word.split("=") for word in line.split() if "=" in word)
-        self.metrics_target = fields["metrics"]
+        self.process, self.target, self.metrics_target = start_server(
+            BINARY, self._repository, self._flags, self._port, stderr=self._log)
 
     def signal(self, number):
         self.process.send_signal(number)
@@ -81,11 +73,20 @@ class Server:
         self.await_metric(lambda v: v == 0, "mre_queued_rows")
 
 
-def copy_model(repository, name):
-    """A model of the zoo as the only file of its version."""
-    version = pathlib.Path(repository) / name / "1"
-    version.mkdir(parents=True)
-    shutil.copy(ZOO / name / "1" / "model.safetensors", version)
+def await_true(holds):
+    """Waits until it holds."""
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline, "it never holds"
+        time.sleep(0.02)
+
+
+def copy_model(repository, name, version=1, source=None):
+    """A model of the zoo as the only file of its version; `source`: its name there.
+    """
+    folder = pathlib.Path(repository) / name / str(version)
+    folder.mkdir(parents=True)
+    shutil.copy(ZOO / (source or name) / "1" / "model.safetensors", folder)
 
 
 def write_slow_model(repository):
