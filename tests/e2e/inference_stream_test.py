@@ -158,10 +158,13 @@ def check_half_close_answers_what_is_open(f):
 
 
 def unread(f, requests):
-    """A call whose client reads nothing yet, once the server has stopped."""
+    """A call whose client reads nothing yet, once its rows pause for it."""
     call = f.stub.ModelStreamInfer(iter(requests))
     macs = [-1, -2]
-    while macs[-1] != macs[-2] or f.series("mre_queued_rows") > 0:
+    deadline = time.monotonic() + 60
+    while (macs[-1] != macs[-2] or f.series("mre_queued_rows") > 0 or
+           f.series("mre_active_rows") == 0):
+        assert time.monotonic() < deadline, "its rows never pause"
         time.sleep(0.2)
         macs.append(f.series("mre_macs_total"))
     return call
@@ -210,10 +213,17 @@ def check_requests_run_beside_each_other(f):
 
 def check_open_requests_are_bounded(f):
     """One that reads nothing is refused what would have to be remembered."""
+    def refusals():
+        return f.series("mre_requests_total", 'code="RESOURCE_EXHAUSTED"')
+    before = refusals()
     # Long names fill the transport's buffers.
-    call = unread(f, [f.request(images(1), request_id=f"{i:250}",
-                                parameters={"max_steps": 20})
-                      for i in range(1500)])
+    call = f.stub.ModelStreamInfer(iter([
+        f.request(images(1), request_id=f"{i:250}", parameters={"max_steps": 20})
+        for i in range(1500)]))
+    deadline = time.monotonic() + 60
+    while refusals() == before:
+        assert time.monotonic() < deadline, "none is refused"
+        time.sleep(0.01)
     steps, errors = {}, []
     for response in call:
         if response.error_message:
@@ -253,7 +263,8 @@ def queue_is_full(error):
 def check_full_queue(stubs, binary, repository):
     """RESOURCE_EXHAUSTED, in each of the ways in which it is told."""
     server, target, metrics = start_server(
-        binary, repository, ["--max_active_rows=1", "--max_queued_rows=4"])
+        binary, repository, ["--max_active_rows=1", "--max_queued_rows=4",
+                             "--brownout=off", "--max_queue_ms=0"])
     try:
         f = Fixture(stubs, target, metrics)
         refused(lambda: f.infer(images(5)), Code.INVALID_ARGUMENT, "1 to 4")
