@@ -156,6 +156,8 @@ def endpoint(options: ChannelOptions) -> Endpoint:
                 f"keepalive: expected seconds above 0, got {options.keepalive!r}")
         arguments.append(("grpc.keepalive_time_ms", round(options.keepalive * 1000)))
         arguments.append(("grpc.keepalive_permit_without_calls", 0))
+        # Otherwise gRPC stops after two probes that no message followed.
+        arguments.append(("grpc.http2.max_pings_without_data", 0))
     if tls is not None:
         name = tls.server_name
         if name is None and len(hosts) > 1:

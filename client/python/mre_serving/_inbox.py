@@ -1,7 +1,7 @@
 """Sorts the updates of an interactive session by request. Not thread-safe."""
 from __future__ import annotations
 
-from typing import Any, Dict, Optional
+from typing import Any, Callable, Dict, Optional
 
 from . import errors, types
 
@@ -52,9 +52,11 @@ class Box:
 
 
 class Inbox:
-    """The requests that are open."""
+    """The requests that are open. `failed` is told of each that the server ends with
+    an error, and gives the error that its handle raises."""
 
-    def __init__(self) -> None:
+    def __init__(self, failed: Callable[[errors.MreError], errors.MreError]) -> None:
+        self._failed = failed
         self._open: Dict[str, Box] = {}
         self._opened = 0
         self._failure: Optional[errors.MreError] = None
@@ -86,7 +88,7 @@ class Inbox:
         for prediction in types.predictions(update):
             box.put(prediction)
         if update.HasField("error"):
-            box.error = errors.from_message(update.error)
+            box.error = self._failed(errors.from_message(update.error))
         if box.ended:
             del self._open[update.request_id]
 

@@ -5,7 +5,7 @@ from typing import (Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Se
                     Tuple)
 
 from . import _channel, _proto, errors, options, types
-from ._input import to_rows
+from ._input import Rows, to_rows
 from .retry import NO_RETRY, RetryPolicy
 
 # How a call of the service is made: kind of call, message sent, message received.
@@ -47,9 +47,14 @@ def make_rpcs(channel: Any) -> Dict[str, Any]:
 
 
 def _health_request(service: str) -> bytes:
-    # HealthCheckRequest.service = 1; so short that its length is one byte.
+    # HealthCheckRequest.service = 1, with its length as a varint.
     name = service.encode()
-    return b"\x0a" + bytes([len(name)]) + name if name else b""
+    length, rest = bytearray(), len(name)
+    while rest > 127:
+        length.append(rest & 127 | 128)
+        rest >>= 7
+    length.append(rest)
+    return b"\x0a" + bytes(length) + name if name else b""
 
 
 def _health(data: bytes) -> types.Health:
@@ -78,7 +83,7 @@ class ClientBase:
 
     def _metadata(self, more: Metadata = ()) -> Tuple[Tuple[str, str], ...]:
         if self._closed:
-            raise errors.Cancelled("the client is closed")
+            raise closed()
         return _channel.metadata(self._token) + tuple(more)
 
     def _failed(self, error: errors.MreError) -> errors.MreError:
@@ -86,6 +91,10 @@ class ClientBase:
         if isinstance(error, (errors.InvalidArgument, errors.NotFound)):
             self._models = {}
         return error
+
+
+def closed() -> errors.Cancelled:
+    return errors.Cancelled("the client is closed")
 
 
 def model_key(given: Mapping[str, Any]) -> ModelKey:
@@ -115,9 +124,19 @@ def check_ready(model: types.ModelInfo) -> None:
                                  f"{model.state.name}: {model.error}")
 
 
-def prepare(value: Any, given: Mapping[str, Any], model: types.ModelInfo) -> Prepared:
+def fit(value: Any, model: Optional[types.ModelInfo]) -> Optional[Rows]:
+    """The rows for a model that was asked about before; None: ask (again), for
+    there is none, or the rows do not fit what may be another model by now."""
+    if model is None:
+        return None
+    try:
+        return to_rows(value, model.input_shape)
+    except errors.InvalidArgument:
+        return None
+
+
+def prepare(rows: Rows, given: Mapping[str, Any], model: types.ModelInfo) -> Prepared:
     """REQUIRES: options.check(given)."""
-    rows = to_rows(value, model.input_shape)
     return Prepared(options.request(given, rows, model.name), rows.batched)
 
 

@@ -9,9 +9,10 @@ A client belongs to the event loop in which it is first used.
 from __future__ import annotations
 
 import asyncio
+import weakref
 from types import TracebackType
 from typing import (TYPE_CHECKING, Any, AsyncIterator, Awaitable, Callable, Dict, List,
-                    Optional, Tuple, Type, Union)
+                    Optional, Tuple, Type, TypeVar, Union)
 
 import grpc
 import grpc.aio
@@ -19,10 +20,19 @@ import grpc.aio
 from . import _channel, _proto, _shared, errors, options, types
 from ._handle import HandleBase
 from ._inbox import Box, Inbox
+from ._input import to_rows
 from .retry import Attempts, RetryPolicy
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+T = TypeVar("T")
+
+
+def _cancellations() -> int:
+    """How often the running task was asked to end; 0 before Python 3.11."""
+    count = getattr(asyncio.current_task(), "cancelling", None)
+    return 0 if count is None else int(count())
 
 
 class AsyncClient(_shared.ClientBase):
@@ -44,6 +54,9 @@ class AsyncClient(_shared.ClientBase):
             retry, timeout)
         self._channel: Any = None
         self._made: Dict[str, Any] = {}
+        # Those that may run: gRPC does not know them all when its channel is closed.
+        self._calls: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._closing: Any = None  # an asyncio.Event
 
     def _rpc(self, name: str) -> Any:
         # Not before an event loop runs: the channel keeps it.
@@ -57,7 +70,33 @@ class AsyncClient(_shared.ClientBase):
                 self._channel = grpc.aio.secure_channel(
                     to.target, to.credentials, arguments, compression=to.compression)
             self._made = _shared.make_rpcs(self._channel)
+            self._closing = asyncio.Event()
         return self._made[name]
+
+    def _begin(self, name: str, timeout: Optional[float], more: _shared.Metadata,
+               *request: Any) -> Any:
+        """A call that close() ends."""
+        metadata = self._metadata(more)
+        call = self._rpc(name)(*request, timeout=timeout, metadata=metadata)
+        self._calls.add(call)
+        return call
+
+    async def _outcome(self, awaited: Awaitable[T]) -> T:
+        """What a call gives. Where close() cancelled the call, and nobody this task,
+        that is an error of this package (before Python 3.11 also if both did)."""
+        before = _cancellations()
+        try:
+            return await awaited
+        except asyncio.CancelledError:
+            if not self._closed or _cancellations() > before:
+                raise
+            raise _shared.closed() from None
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._closing.wait(), seconds)
+        except asyncio.TimeoutError:
+            pass
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -68,9 +107,12 @@ class AsyncClient(_shared.ClientBase):
         await self.close()
 
     async def close(self) -> None:
-        """Cancels what runs and closes the connection."""
+        """Cancels what runs, which gets Cancelled, and closes the connection."""
         self._closed = True
         if self._channel is not None:
+            self._closing.set()
+            for call in list(self._calls):
+                call.cancel()
             await self._channel.close()
 
     async def predict(self, input: Any, *, timeout: Optional[float] = None,
@@ -93,19 +135,24 @@ class AsyncClient(_shared.ClientBase):
                ) -> AsyncIterator[types.Prediction]:
         """Every step's prediction as soon as it exists.
 
-        Leaving the loop cancels the call, which frees its rows in the server.
+        Leaving the loop cancels the call, which frees its rows in the server. The
+        timeout counts from here.
         """
         options.check(given)
-        return self._stream(input, self._limit(timeout), metadata, given)
+        attempts = Attempts(self._retry, self._limit(timeout))
+        return self._stream(input, attempts, metadata, given)
 
     def interactive(self, *, timeout: Optional[float] = None,
                     metadata: _shared.Metadata = ()) -> AsyncSession:
         """A session on which many requests run and can be steered: use it with
         `async with`."""
-        return AsyncSession(
-            self._rpc("PredictInteractive")(
-                timeout=self._limit(timeout), metadata=self._metadata(metadata)),
-            self._prepare_open)
+        async def prepare(value: Any,
+                          given: options.PredictOptions) -> _shared.Prepared:
+            attempts = Attempts(self._retry, self._timeout)
+            return await self._prepare(value, given, attempts, metadata)
+
+        call = self._begin("PredictInteractive", self._limit(timeout), metadata)
+        return AsyncSession(call, prepare, self._failed)
 
     async def models(self, *,
                      timeout: Optional[float] = None) -> List[types.ModelInfo]:
@@ -130,60 +177,57 @@ class AsyncClient(_shared.ClientBase):
     async def _unary(self, name: str, request: Any, attempts: Attempts,
                      more: _shared.Metadata = ()) -> Any:
         while True:
-            metadata = self._metadata(more)
+            call = self._begin(name, attempts.remaining(), more, request)
             try:
-                return await self._rpc(name)(request, timeout=attempts.remaining(),
-                                             metadata=metadata)
+                return await self._outcome(call)
             except grpc.RpcError as raised:
                 error = self._failed(errors.from_rpc(raised))
-            await asyncio.sleep(attempts.wait_after(error))
+            await self._pause(attempts.wait_after(error))
 
-    async def _model(self, key: _shared.ModelKey,
-                     attempts: Attempts) -> types.ModelInfo:
+    async def _model(self, key: _shared.ModelKey, attempts: Attempts,
+                     metadata: _shared.Metadata = ()) -> types.ModelInfo:
         name, version, label = key
         if name is None:
             answer = await self._unary("ListModels", _proto.ListModelsRequest(),
-                                       attempts)
+                                       attempts, metadata)
             name = _shared.only_model(map(types.model_info, answer.models))
         request = _shared.get_model_request(name, version, label)
-        return types.model_info(await self._unary("GetModel", request, attempts))
+        return types.model_info(
+            await self._unary("GetModel", request, attempts, metadata))
 
     async def _prepare(self, value: Any, given: options.PredictOptions,
-                       attempts: Attempts) -> _shared.Prepared:
+                       attempts: Attempts,
+                       metadata: _shared.Metadata) -> _shared.Prepared:
         options.check(given)
         key = _shared.model_key(given)
         known = self._models.get(key)
-        if known is None:
-            known = await self._model(key, attempts)
+        rows = _shared.fit(value, known)
+        if known is None or rows is None:
+            known = await self._model(key, attempts, metadata)
             _shared.check_ready(known)
             self._models = {**self._models, key: known}
-        return _shared.prepare(value, given, known)
-
-    async def _prepare_open(self, value: Any,
-                            given: options.PredictOptions) -> _shared.Prepared:
-        return await self._prepare(value, given, Attempts(self._retry, self._timeout))
+            rows = to_rows(value, known.input_shape)
+        return _shared.prepare(rows, given, known)
 
     async def _predict(self, value: Any, timeout: Optional[float],
                        metadata: _shared.Metadata,
                        given: options.PredictOptions
                        ) -> Tuple[bool, List[types.Prediction]]:
         attempts = Attempts(self._retry, self._limit(timeout))
-        prepared = await self._prepare(value, given, attempts)
+        prepared = await self._prepare(value, given, attempts, metadata)
         update = await self._unary("Predict", prepared.request, attempts, metadata)
         return prepared.batched, _shared.finals(types.predictions(update))
 
-    async def _stream(self, value: Any, timeout: Optional[float],
+    async def _stream(self, value: Any, attempts: Attempts,
                       more: _shared.Metadata, given: options.PredictOptions
                       ) -> AsyncIterator[types.Prediction]:
-        attempts = Attempts(self._retry, timeout)
-        prepared = await self._prepare(value, given, attempts)
+        prepared = await self._prepare(value, given, attempts, more)
         received = False
         while True:
-            metadata = self._metadata(more)
-            call = self._rpc("PredictStream")(
-                prepared.request, timeout=attempts.remaining(), metadata=metadata)
+            call = self._begin("PredictStream", attempts.remaining(), more,
+                               prepared.request)
             try:
-                while (update := await call.read()) is not grpc.aio.EOF:
+                while (update := await self._outcome(call.read())) is not grpc.aio.EOF:
                     received = True
                     for found in types.predictions(update):
                         yield found
@@ -194,7 +238,7 @@ class AsyncClient(_shared.ClientBase):
                 call.cancel()  # does nothing when it has ended
             if received:
                 raise error
-            await asyncio.sleep(attempts.wait_after(error))
+            await self._pause(attempts.wait_after(error))
 
 
 class AsyncSession:
@@ -209,10 +253,11 @@ class AsyncSession:
 
     def __init__(self, call: Any,
                  prepare: Callable[[Any, options.PredictOptions],
-                                   Awaitable[_shared.Prepared]]):
+                                   Awaitable[_shared.Prepared]],
+                 failed: Callable[[errors.MreError], errors.MreError]):
         self._call = call
         self._prepare = prepare
-        self._inbox = Inbox()
+        self._inbox = Inbox(failed)
         self._sending = asyncio.Lock()
         self._reading: Optional[asyncio.Task[None]] = None
 

@@ -1,13 +1,16 @@
 """The client whose calls block."""
 from __future__ import annotations
 
+import contextlib
 import threading
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Iterator, List, Optional, Tuple, Type, Union
+from typing import (TYPE_CHECKING, Any, Callable, Iterator, List, Optional, Tuple, Type,
+                    Union)
 
 import grpc
 
 from . import _channel, _proto, _shared, errors, options, types
+from ._input import to_rows
 from .retry import Attempts, RetryPolicy
 from .session import Session
 
@@ -69,6 +72,9 @@ class Client(_shared.ClientBase):
             self._channel = grpc.secure_channel(
                 to.target, to.credentials, arguments, compression=to.compression)
         self._rpcs = _shared.make_rpcs(self._channel)
+        # Told when the client is closed or a stream cancelled: some call may wait to
+        # be made again.
+        self._changed = threading.Condition()
 
     def __enter__(self) -> Client:
         return self
@@ -79,8 +85,10 @@ class Client(_shared.ClientBase):
         self.close()
 
     def close(self) -> None:
-        """Cancels what runs and closes the connection."""
-        self._closed = True
+        """Cancels what runs, which gets Cancelled, and closes the connection."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
         self._channel.close()
 
     def predict(self, input: Any, *, timeout: Optional[float] = None,
@@ -112,11 +120,12 @@ class Client(_shared.ClientBase):
                **given: Unpack[options.PredictOptions]) -> PredictionStream:
         """Every step's prediction as soon as it exists; arguments as of `predict`.
 
-        Leaving the loop cancels the call, which frees its rows in the server.
+        Leaving the loop cancels the call, which frees its rows in the server. The
+        timeout counts from here.
         """
-        prepared = self._prepare(input, given, Attempts(self._retry,
-                                                        self._limit(timeout)))
-        return PredictionStream(self, prepared.request, self._limit(timeout), metadata)
+        attempts = Attempts(self._retry, self._limit(timeout))
+        prepared = self._prepare(input, given, attempts, metadata)
+        return PredictionStream(self, prepared.request, attempts, metadata)
 
     def interactive(self, *, timeout: Optional[float] = None,
                     metadata: _shared.Metadata = ()) -> Session:
@@ -124,8 +133,13 @@ class Client(_shared.ClientBase):
 
         timeout: of the whole session.
         """
-        return Session(self._rpcs["PredictInteractive"], self._metadata(metadata),
-                       self._limit(timeout), self._prepare_open)
+        def prepare(value: Any, given: options.PredictOptions) -> _shared.Prepared:
+            attempts = Attempts(self._retry, self._timeout)
+            return self._prepare(value, given, attempts, metadata)
+
+        with self._unless_closed():
+            return Session(self._rpcs["PredictInteractive"], self._metadata(metadata),
+                           self._limit(timeout), prepare, self._failed)
 
     def models(self, *, timeout: Optional[float] = None) -> List[types.ModelInfo]:
         """All models and versions, those that are not ready too."""
@@ -150,50 +164,64 @@ class Client(_shared.ClientBase):
                metadata: _shared.Metadata = ()) -> Any:
         while True:
             try:
-                return self._rpcs[name](request, timeout=attempts.remaining(),
-                                        metadata=self._metadata(metadata))
+                with self._unless_closed():
+                    return self._rpcs[name](request, timeout=attempts.remaining(),
+                                            metadata=self._metadata(metadata))
             except grpc.RpcError as raised:
                 error = self._failed(errors.from_rpc(raised))
-            self._pause(attempts.wait_after(error), threading.Event())
+            self._pause(attempts.wait_after(error))
 
-    def _pause(self, seconds: float, cancelled: threading.Event) -> None:
+    @contextlib.contextmanager
+    def _unless_closed(self) -> Iterator[None]:
+        """Around the beginning of a call: gRPC has a ValueError for a channel that
+        was closed."""
+        try:
+            yield
+        except ValueError:
+            if not self._closed:
+                raise
+            raise _shared.closed() from None
+
+    def _pause(self, seconds: float,
+               cancelled: Callable[[], bool] = lambda: False) -> None:
         """Waits, while gRPC goes on to connect: it does only while some call waits
         for a connection, so one does."""
-        if self._closed:
-            return
-        call = self._rpcs["Health"].future("", timeout=seconds, wait_for_ready=True)
-        cancelled.wait(seconds)
+        with self._unless_closed():
+            call = self._rpcs["Health"].future("", timeout=seconds,
+                                               wait_for_ready=True)
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or cancelled(), seconds)
         call.cancel()
 
-    def _model(self, key: _shared.ModelKey, attempts: Attempts) -> types.ModelInfo:
+    def _model(self, key: _shared.ModelKey, attempts: Attempts,
+               metadata: _shared.Metadata = ()) -> types.ModelInfo:
         name, version, label = key
         if name is None:
-            answer = self._unary("ListModels", _proto.ListModelsRequest(), attempts)
+            answer = self._unary("ListModels", _proto.ListModelsRequest(), attempts,
+                                 metadata)
             name = _shared.only_model(map(types.model_info, answer.models))
         request = _shared.get_model_request(name, version, label)
-        return types.model_info(self._unary("GetModel", request, attempts))
+        return types.model_info(self._unary("GetModel", request, attempts, metadata))
 
-    def _prepare(self, value: Any, given: options.PredictOptions,
-                 attempts: Attempts) -> _shared.Prepared:
+    def _prepare(self, value: Any, given: options.PredictOptions, attempts: Attempts,
+                 metadata: _shared.Metadata) -> _shared.Prepared:
         options.check(given)
         key = _shared.model_key(given)
         known = self._models.get(key)
-        if known is None:
-            known = self._model(key, attempts)
+        rows = _shared.fit(value, known)
+        if known is None or rows is None:
+            known = self._model(key, attempts, metadata)
             _shared.check_ready(known)
             self._models = {**self._models, key: known}
-        return _shared.prepare(value, given, known)
-
-    def _prepare_open(self, value: Any,
-                      given: options.PredictOptions) -> _shared.Prepared:
-        return self._prepare(value, given, Attempts(self._retry, self._timeout))
+            rows = to_rows(value, known.input_shape)
+        return _shared.prepare(rows, given, known)
 
     def _predict(self, value: Any, timeout: Optional[float],
                  metadata: _shared.Metadata,
                  given: options.PredictOptions
                  ) -> Tuple[bool, List[types.Prediction]]:
         attempts = Attempts(self._retry, self._limit(timeout))
-        prepared = self._prepare(value, given, attempts)
+        prepared = self._prepare(value, given, attempts, metadata)
         update = self._unary("Predict", prepared.request, attempts, metadata)
         return prepared.batched, _shared.finals(types.predictions(update))
 
@@ -202,13 +230,13 @@ class PredictionStream:
     """The predictions of one call, to be iterated once. The call begins with the
     first `next`, and is cancelled when the loop over it is left."""
 
-    def __init__(self, client: Client, request: Any, timeout: Optional[float],
+    def __init__(self, client: Client, request: Any, attempts: Attempts,
                  metadata: _shared.Metadata):
         self._client = client
         self._request = request
-        self._timeout = timeout
+        self._attempts = attempts
         self._metadata = metadata
-        self._cancelled = threading.Event()
+        self._cancelled = False
         self._call: Any = None
         self._steps: Optional[Iterator[types.Prediction]] = self._run()
 
@@ -221,20 +249,22 @@ class PredictionStream:
 
     def cancel(self) -> None:
         """Ends the call from another thread; the loop gets Cancelled."""
-        self._cancelled.set()
+        with self._client._changed:
+            self._cancelled = True
+            self._client._changed.notify_all()
         if self._call is not None:
             self._call.cancel()
 
     def _run(self) -> Iterator[types.Prediction]:
         client = self._client
-        attempts = Attempts(client._retry, self._timeout)
         received = False
-        while not self._cancelled.is_set():
-            self._call = call = client._rpcs["PredictStream"](
-                self._request, timeout=attempts.remaining(),
-                metadata=client._metadata(self._metadata))
+        while not self._cancelled:
+            with client._unless_closed():
+                self._call = call = client._rpcs["PredictStream"](
+                    self._request, timeout=self._attempts.remaining(),
+                    metadata=client._metadata(self._metadata))
             try:
-                if self._cancelled.is_set():
+                if self._cancelled:
                     break
                 for update in call:
                     received = True
@@ -246,5 +276,5 @@ class PredictionStream:
                 call.cancel()  # does nothing when it has ended
             if received:
                 raise error
-            client._pause(attempts.wait_after(error), self._cancelled)
+            client._pause(self._attempts.wait_after(error), lambda: self._cancelled)
         raise errors.Cancelled("the call was cancelled")

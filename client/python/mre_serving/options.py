@@ -46,6 +46,8 @@ class PredictOptions(BudgetOptions, total=False):
     #: Names the request in the server's logs. Of an interactive one also on its
     #: session, where it must differ from all that are open; there a number if empty.
     request_id: str
+    #: Who goes first while rows wait for a place: 1 (first) to 9 (last); 0: 5.
+    priority: int
     #: Draw the next expert by its rate, with `seed`, instead of taking the largest.
     sampled: bool
     seed: int
@@ -133,6 +135,7 @@ def request(given: Mapping[str, Any], rows: Rows, model: str) -> Any:
     message.model_version = _count("version", given.get("version", 0), 63)
     message.model_label = given.get("label") or ""
     message.request_id = given.get("request_id", "")
+    message.priority = _count("priority", given.get("priority", 0))
     message.input.datatype = rows.datatype
     message.input.shape.extend(rows.shape)
     message.input.data = rows.data

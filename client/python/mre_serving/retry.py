@@ -24,7 +24,7 @@ class RetryPolicy:
     """How often and for how long. All times in seconds.
 
     attempts: calls made at most, the first included; 1: no retry.
-    max_time: no retry begins later than this after the first call began.
+    max_time: no retry begins later than this after the client's method was called.
     initial_backoff, max_backoff: the wait after the first failure, doubled after each
         further one up to the last. A server's own wish replaces it when it is longer.
     jitter: each wait is this share longer at most, at random, so that many clients do

@@ -37,11 +37,12 @@ class Session:
     """
 
     def __init__(self, rpc: Any, metadata: Any, timeout: Optional[float],
-                 prepare: Callable[[Any, options.PredictOptions], _shared.Prepared]):
+                 prepare: Callable[[Any, options.PredictOptions], _shared.Prepared],
+                 failed: Callable[[errors.MreError], errors.MreError]):
         self._prepare = prepare
         # Guards all below but the call; told of every change.
         self._changed = threading.Condition()
-        self._inbox = Inbox()
+        self._inbox = Inbox(failed)
         self._outgoing: Deque[Any] = collections.deque()
         self._reading = False  # some thread waits for the server
         self._over = False

@@ -1,6 +1,7 @@
 """What the tests share. See servers.py for the server binary's place."""
 import gzip
 import pathlib
+import subprocess
 import sys
 
 import numpy as np
@@ -82,3 +83,26 @@ def slow_server(slow):
     made = servers.Server(slow)
     yield made
     assert made.stop() == 0
+
+
+@pytest.fixture(scope="session")
+def pki(tmp_path_factory):
+    """A directory: ca.pem, and server and client certificates that it signed."""
+    out = tmp_path_factory.mktemp("pki")
+
+    def openssl(*args):
+        subprocess.run(["openssl", *args], cwd=out, check=True, capture_output=True)
+
+    for ca in ("ca", "foreign"):
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt",
+                "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1", "-subj",
+                f"/CN={ca}", "-keyout", f"{ca}.key", "-out", f"{ca}.pem")
+    for name in ("server", "client"):
+        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+                "-nodes", "-subj", f"/CN={name}", "-keyout", f"{name}.key",
+                "-out", f"{name}.csr")
+        (out / f"{name}.ext").write_text("subjectAltName=DNS:mre.test\n")
+        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey",
+                "ca.key", "-CAcreateserial", "-days", "1", "-extfile",
+                f"{name}.ext", "-out", f"{name}.pem")
+    return out

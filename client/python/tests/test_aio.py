@@ -7,7 +7,7 @@ import pytest
 
 import mre_serving
 import servers
-from fake_server import FakeServer
+from fake_server import HELD, FakeServer
 
 CODE = grpc.StatusCode
 STOP = mre_serving.StopReason
@@ -71,6 +71,70 @@ def test_errors(server, images):
         with pytest.raises(mre_serving.Cancelled):
             await client.models()
     with_client(server, body)
+
+
+async def until(holds):
+    while not holds():  # with_client has a deadline
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("kind", ["predict", "stream", "session"])
+def test_closing_the_client_cancels_what_runs(kind):
+    async def ask(client):
+        if kind == "predict":
+            return await client.predict(SMALL, model="fake")
+        if kind == "stream":
+            return [p async for p in client.stream(SMALL, model="fake")]
+        session = client.interactive()
+        return await (await session.open(SMALL, model="fake")).result()
+
+    async def body(client):
+        tasks = [asyncio.ensure_future(ask(client)) for _ in range(3)]
+        await until(lambda: server.held == 3)
+        # This one is cancelled, which must not look like an error of the call.
+        tasks[0].cancel()
+        await client.close()
+        with pytest.raises(asyncio.CancelledError):
+            await tasks[0]
+        for task in tasks[1:]:
+            with pytest.raises(mre_serving.Cancelled):
+                await task
+
+    with FakeServer([HELD] * 3) as server:
+        with_client(server, body)
+
+
+def test_closing_the_client_ends_a_wait_for_the_next_attempt():
+    patient = mre_serving.RetryPolicy(max_time=10_000)
+    busy = (0, CODE.RESOURCE_EXHAUSTED, (("grpc-retry-pushback-ms", "3600000"),))
+
+    async def body(client):
+        task = asyncio.ensure_future(client.predict(SMALL, model="fake"))
+        await until(lambda: len(server.calls) == 1)
+        await asyncio.wait({task}, timeout=0.1)  # until it waits
+        await client.close()
+        with pytest.raises(mre_serving.Cancelled):
+            await task
+
+    with FakeServer([busy]) as server:
+        with_client(server, body, retry=patient)
+
+
+def test_a_model_of_another_shape_is_asked_about_again():
+    async def body(client):
+        await client.predict(SMALL, model="fake")
+        server.shape = (3, 3, 1)
+        assert (await client.predict(np.zeros((3, 3)), model="fake")).final
+        assert len(server.models) == 2
+        async with client.interactive() as session:
+            server.shape = (4, 4, 1)
+            handle = await session.open(np.zeros((4, 4)), model="fake")
+            with pytest.raises(mre_serving.NotFound):
+                await handle.result()
+            assert client._models == {}
+
+    with FakeServer() as server:
+        with_client(server, body)
 
 
 def cancelled(server):

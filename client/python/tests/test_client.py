@@ -4,6 +4,7 @@ import json
 import subprocess
 import threading
 import time
+import types
 
 import grpc
 import numpy as np
@@ -153,6 +154,22 @@ def test_a_model_is_asked_about_again_after_it_was_not_found():
         assert len(server.models) == 2
 
 
+def test_a_model_of_another_shape_is_asked_about_again(start, tmp_path, images):
+    servers.copy_model(tmp_path, "fashion-mnist")
+    server = start(tmp_path, "--model_control_mode=poll",
+                   "--repository_poll_seconds=0.05")
+    smaller = images[0][:16, :16]
+    with mre_serving.Client(server.target) as client:
+        assert client.predict(images[0]).version == 1
+        with pytest.raises(mre_serving.InvalidArgument, match=r"\[28, 28, 1\]"):
+            client.predict(smaller)
+        servers.copy_model(tmp_path, "fashion-mnist", version=2, source="usps-mlp")
+        servers.await_true(lambda: client.model().version == 2)
+        assert client.predict(smaller).version == 2
+        with pytest.raises(mre_serving.InvalidArgument, match=r"\[16, 16, 1\]"):
+            client.predict(images[0])
+
+
 def test_with_several_models_one_must_be_named(start, single, tmp_path, images):
     for name in ("fashion-mnist", "mnist-mlp"):
         servers.copy_model(tmp_path, name)
@@ -189,6 +206,38 @@ def test_an_unknown_option_is_a_type_error(client, images):
         client.predict(images[0], max_step=3)
     with pytest.raises(TypeError, match="max_step"):
         client.stream(images[0], max_step=3)
+
+
+def test_how_urgent_a_request_is_goes_with_it(client, images):
+    with FakeServer() as server, mre_serving.Client(server.target) as other:
+        other.predict(np.zeros((2, 2)), model="fake", priority=2)
+        assert server.requests[0].priority == 2
+    assert client.predict(images[0], priority=9, max_steps=1).final
+    with pytest.raises(mre_serving.InvalidArgument, match="priority"):
+        client.predict(images[0], priority=10)
+
+
+def test_a_service_may_have_a_long_name(client):
+    for length in (127, 128, 200):
+        with pytest.raises(mre_serving.NotFound):
+            client.health("x" * length)
+    with pytest.raises(mre_serving.InvalidArgument):  # more than gRPC's service takes
+        client.health("x" * 300)
+
+
+def test_a_stream_has_one_timeout_for_all_that_it_asks(monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(mre_serving.retry, "time",
+                        types.SimpleNamespace(monotonic=lambda: now))
+
+    def pass_time():
+        nonlocal now
+        now += 50
+
+    with FakeServer() as server, mre_serving.Client(server.target) as client:
+        server.before_model = pass_time
+        list(client.stream(np.zeros((2, 2)), model="fake", timeout=60))
+        assert server.limits[0] < 20
 
 
 def test_a_call_ends_with_its_timeout(slow_server):
@@ -266,18 +315,68 @@ def test_closing_the_client_cancels_what_runs(slow_server):
     slow_server.await_no_rows()
 
 
+@pytest.mark.parametrize("ask", [
+    lambda client: client.predict(np.zeros((2, 2)), model="fake"),
+    lambda client: list(client.stream(np.zeros((2, 2)), model="fake"))])
+def test_closing_the_client_ends_a_wait_for_the_next_attempt(ask):
+    busy = (0, grpc.StatusCode.RESOURCE_EXHAUSTED,
+            (("grpc-retry-pushback-ms", "3600000"),))
+    patient = mre_serving.RetryPolicy(max_time=10_000)
+    found = []
+
+    def run():
+        try:
+            ask(client)
+        except mre_serving.MreError as error:
+            found.append(error)
+
+    with FakeServer([busy]) as server:
+        client = mre_serving.Client(server.target, retry=patient)
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        servers.await_true(lambda: server.calls)
+        thread.join(0.1)  # until it waits
+        client.close()
+        thread.join(30)
+        assert [type(error) for error in found] == [mre_serving.Cancelled]
+
+
+@pytest.mark.parametrize("ask", [
+    lambda client: client.models(),
+    lambda client: list(client.stream(np.zeros((2, 2)), model="fake")),
+    lambda client: client.interactive()])
+def test_a_client_that_is_closed_as_a_call_begins(ask):
+    with FakeServer() as server:
+        closing = False
+
+        def token():
+            if closing:
+                client.close()
+            return "secret"
+
+        client = mre_serving.Client(server.target, token=token)
+        client.predict(np.zeros((2, 2)), model="fake")
+        closing = True
+        with pytest.raises(mre_serving.Cancelled, match="closed"):
+            ask(client)
+
+
 def test_a_slow_reader_holds_the_server_up(slow_server):
     with mre_serving.Client(slow_server.target) as client:
         stream = iter(long_stream(client))
         next(stream)
         # It would end if it could: wait until its rows pause.
         before = -1.0
-        while (now := slow_server.metric("mre_expert_activations_total")) != before:
+        deadline = time.monotonic() + 60
+        while ((now := slow_server.metric("mre_expert_activations_total")) != before
+               or slow_server.metric("mre_active_rows") < ROWS):
+            assert time.monotonic() < deadline, "they never pause"
             before = now
             time.sleep(0.2)
         assert slow_server.metric("mre_active_rows") == ROWS
         # Reading makes them go on.
         while slow_server.metric("mre_expert_activations_total") == before:
+            assert time.monotonic() < deadline, "they never go on"
             for _ in range(100):
                 next(stream)
 

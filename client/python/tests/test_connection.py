@@ -1,14 +1,18 @@
 """Addresses, encryption, tokens, and the errors that come of them."""
 import asyncio
-import subprocess
+import contextlib
+import socket
+import threading
+import time
 
 import grpc
 import numpy as np
 import pytest
 
 import mre_serving
-from fake_server import FakeServer
+from fake_server import HELD, FakeServer
 from mre_serving import _channel
+from servers import await_true
 
 SMALL = np.zeros((2, 2, 1), np.uint8)
 
@@ -42,7 +46,9 @@ def test_several_addresses_are_used_in_turn():
     with FakeServer() as one, FakeServer() as other:
         both = f"{one.target}, localhost:{other.target.split(':')[1]}"
         with mre_serving.Client(both) as client:
+            deadline = time.monotonic() + 30
             while not (one.calls and other.calls):
+                assert time.monotonic() < deadline, "one is never asked"
                 ask(client)
 
 
@@ -96,6 +102,8 @@ def test_metadata_and_ids_go_with_their_call():
             ("00-1", "Bearer secret", "mine"), ("00-1", "Bearer secret", "mine"),
             (None, "Bearer secret", ""), ("00-1", "Bearer t", "mine"),
             ("00-1", "Bearer t", "mine")]
+        # The first call of each client asks about the model before.
+        assert [c.get("traceparent") for c in server.asked] == ["00-1", "00-1"]
 
 
 @pytest.mark.parametrize("target, refused", [
@@ -112,29 +120,6 @@ def test_a_token_is_not_sent_in_the_clear_to_another_machine(target, refused):
     mre_serving.Client(target, token="secret", insecure_token=True).close()
     mre_serving.Client(target, token="secret",
                        tls=mre_serving.Tls(server_name="x")).close()
-
-
-@pytest.fixture(scope="module")
-def pki(tmp_path_factory):
-    """A directory: ca.pem, and server and client certificates that it signed."""
-    out = tmp_path_factory.mktemp("pki")
-
-    def openssl(*args):
-        subprocess.run(["openssl", *args], cwd=out, check=True, capture_output=True)
-
-    for ca in ("ca", "foreign"):
-        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt",
-                "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1", "-subj",
-                f"/CN={ca}", "-keyout", f"{ca}.key", "-out", f"{ca}.pem")
-    for name in ("server", "client"):
-        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-                "-nodes", "-subj", f"/CN={name}", "-keyout", f"{name}.key",
-                "-out", f"{name}.csr")
-        (out / f"{name}.ext").write_text("subjectAltName=DNS:mre.test\n")
-        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey",
-                "ca.key", "-CAcreateserial", "-days", "1", "-extfile",
-                f"{name}.ext", "-out", f"{name}.pem")
-    return out
 
 
 def secure_server(pki, mutual=False):
@@ -217,5 +202,45 @@ def test_the_arguments_of_a_channel():
     assert "grpc.service_config" in dict(arguments("dns:///x:1").arguments)
     assert "grpc.service_config" not in dict(
         arguments("dns:///x:1", round_robin=False).arguments)
-    assert dict(arguments("x:1", keepalive=2.5).arguments)[
-        "grpc.keepalive_time_ms"] == 2500
+    probing = dict(arguments("x:1", keepalive=2.5).arguments)
+    assert probing["grpc.keepalive_time_ms"] == 2500
+    assert probing["grpc.http2.max_pings_without_data"] == 0  # no limit
+
+
+class Pings:
+    """A proxy of one connection that counts the client's HTTP/2 pings."""
+
+    def __init__(self, target):
+        self.count = 0
+        host, port = target.split(":")
+        self._server = socket.create_connection((host, int(port)))
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.target = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._forward, daemon=True).start()
+
+    def _forward(self):
+        client, _ = self._listener.accept()
+        threading.Thread(target=self._answer, args=(client,), daemon=True).start()
+        frames = client.makefile("rb")
+        self._server.sendall(frames.read(24))  # "PRI * HTTP/2.0..."
+        while head := frames.read(9):
+            self._server.sendall(head + frames.read(int.from_bytes(head[:3], "big")))
+            self.count += head[3] == 6 and not head[4] & 1  # no acknowledgement
+        self._server.close()
+
+    def _answer(self, client):
+        with contextlib.suppress(OSError):
+            while data := self._server.recv(1 << 16):
+                client.sendall(data)
+
+
+def test_a_connection_is_probed_for_as_long_as_a_call_runs():
+    # gRPC stops after two by itself, and sends no more than one a second.
+    patient = [("grpc.http2.min_ping_interval_without_data_ms", 1),
+               ("grpc.http2.max_ping_strikes", 0)]
+    with FakeServer([HELD], options=patient) as server:
+        pings = Pings(server.target)
+        with mre_serving.Client(pings.target, keepalive=0.1) as client:
+            held = iter(client.stream(SMALL, model="fake"))
+            next(held)
+            await_true(lambda: pings.count >= 5)

@@ -6,6 +6,7 @@ import pytest
 
 import mre_serving
 import servers
+from fake_server import FakeServer
 from mre_serving import _proto
 from mre_serving._inbox import MAX_OPEN, Inbox
 
@@ -79,6 +80,17 @@ def test_a_refused_request_leaves_the_others_alone(session, images):
     assert session.open(images[2], max_steps=1, request_id="bad").result().final
 
 
+def test_a_refusal_has_the_model_asked_about_again(images):
+    with FakeServer() as server, mre_serving.Client(server.target) as client:
+        more = {"metadata": [("traceparent", "00-1")]}
+        with client.interactive(**more) as session:
+            for count in (1, 2):
+                with pytest.raises(mre_serving.NotFound):
+                    session.open(np.zeros((2, 2)), model="fake").result()
+                assert len(server.models) == count
+        assert server.asked[0]["traceparent"] == "00-1"
+
+
 def test_a_refusal_says_when_to_come_back(start, slow):
     server = start(slow, "--max_active_rows=1", "--max_queued_rows=512",
                    "--max_rows_per_request=512", "--max_queue_ms=0",
@@ -116,7 +128,7 @@ def test_as_many_as_the_server_takes_may_be_open(slow_server, slow_session):
 
 def unread(latest):
     """Steps 0 to 9 of both rows of a request that nobody reads meanwhile."""
-    inbox = Inbox()
+    inbox = Inbox(failed=lambda error: error)
     box = inbox.open("", rows=2, latest=latest)
     for step in range(10):
         update = _proto.PredictUpdate(request_id=box.request_id)
