@@ -22,6 +22,10 @@ namespace {
 constexpr int kFirstRetryMs = 100;
 constexpr int kLastRetryMs = 2000;
 
+// How long a connection may take to be made, TLS and greetings included. gRPC
+// calls this its least backoff.
+constexpr int kConnectMs = 5000;
+
 // How long a call may take that only asks why there is no connection. The
 // channel knows already, so it fails at once.
 constexpr absl::Duration kAskWhy = absl::Milliseconds(100);
@@ -60,7 +64,7 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Connect(
   // Otherwise gRPC gives channels to one target one connection.
   args.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   args.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kFirstRetryMs);
-  args.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kFirstRetryMs);
+  args.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectMs);
   args.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kLastRetryMs);
   if (target.several) args.SetServiceConfigJSON(kInTurn);
   ASSIGN_OR_RETURN(const auto credentials, MakeCredentials(options, args));

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -22,21 +23,28 @@ struct HostPort {
   std::string port;
 };
 
-// gRPC would take a name without a port, and try port 443 (https).
+absl::Status NoAddress(const std::string& text) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("\"", text,
+                   "\" is not a server's address: expected HOST:PORT, such as "
+                   "127.0.0.1:8001 or [::1]:8001"));
+}
+
+// gRPC would take a name without a port, and try port 443 (https); and ::1:8001
+// as an address whose last part that is, port 443 too.
 absl::StatusOr<HostPort> Split(const std::string& address) {
   const size_t colon = address.rfind(':');
   int port = 0;
   if (colon == std::string::npos || colon == 0 ||
       !absl::SimpleAtoi(address.substr(colon + 1), &port) || port <= 0 ||
       port > 65535) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("\"", address,
-                     "\" is not a server's address: expected "
-                     "HOST:PORT, such as 127.0.0.1:8001"));
+    return NoAddress(address);
   }
   std::string host = address.substr(0, colon);
   if (host.front() == '[' && host.back() == ']') {
     host = host.substr(1, host.size() - 2);
+  } else if (absl::StrContains(host, ':')) {
+    return NoAddress(address);
   }
   return HostPort{std::move(host), absl::StrCat(port)};
 }

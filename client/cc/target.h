@@ -13,7 +13,8 @@ struct Target {
   bool several = false;  // addresses, to be used in turn
 };
 
-// Of HOST:PORT, or several with commas between. Hosts among several are looked
+// Of HOST:PORT, or several with commas between; an IPv6 address is in brackets,
+// as in [::1]:8001. Hosts among several are looked
 // up here, which may take a while; all must have an address of one kind, IPv4
 // or IPv6. INVALID_ARGUMENT for a text that is neither, or hosts that are not
 // found.

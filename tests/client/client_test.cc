@@ -3,10 +3,14 @@
 #include <gmock/gmock.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "tests/client/fake_server.h"
 
 namespace mre {
@@ -150,6 +154,30 @@ TEST(ClientConnectTest, GivesUpAfterTheTimeout) {
                     HasSubstr("is mre-server running there?")));
 }
 
+// One that takes connections and says nothing, as one far away does at first.
+TEST(ClientConnectTest, WaitsForASlowGreetingOnOneConnection) {
+  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  auto* const any = reinterpret_cast<sockaddr*>(&address);
+  ASSERT_EQ(bind(listener, any, size), 0);
+  ASSERT_EQ(listen(listener, 100), 0);
+  ASSERT_EQ(getsockname(listener, any, &size), 0);
+  ClientOptions options;
+  options.target = absl::StrCat("127.0.0.1:", ntohs(address.sin_port));
+  options.connect_timeout = absl::Seconds(1);
+  EXPECT_EQ(Client::Connect(options).status().code(),
+            absl::StatusCode::kUnavailable);
+  int connections = 0;
+  for (int fd; (fd = accept(listener, nullptr, nullptr)) >= 0; close(fd)) {
+    ++connections;
+  }
+  EXPECT_EQ(connections, 1);
+  close(listener);
+}
+
 TEST(ClientConnectTest, KeepsATokenFromGoingOutInTheClear) {
   ClientOptions options;
   options.connect_timeout = absl::Milliseconds(1);
@@ -199,7 +227,7 @@ TEST(ClientConnectTest, RefusesOptionsThatCannotWork) {
   ClientOptions options;
   for (const char* target :
        {"", "localhost", ":8001", "localhost:", "localhost:http", "localhost:0",
-        "localhost:65536", "[::1]"}) {
+        "localhost:65536", "[::1]", "::1:8001"}) {
     options.target = target;
     EXPECT_EQ(Client::Connect(options).status().code(),
               absl::StatusCode::kInvalidArgument)

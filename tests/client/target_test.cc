@@ -42,6 +42,12 @@ TEST(ParseTargetTest, RefusesWhatIsNoAddress) {
               absl::StatusCode::kInvalidArgument)
         << text;
   }
+  for (const char* text : {"::1:8001", "[::1:8001", "::1]:8001", ":::1"}) {
+    EXPECT_THAT(std::string(ParseTarget(text).status().message()),
+                HasSubstr("[::1]:8001"))
+        << text;
+  }
+  EXPECT_EQ(ParseTarget("[::1]:8001")->uri, "[::1]:8001");
   EXPECT_THAT(
       std::string(ParseTarget("127.0.0.1:1,[::1]:2").status().message()),
       HasSubstr("all have an IPv4 address, or all an IPv6 address"));
