@@ -20,7 +20,17 @@ using testing::HasSubstr;
 class InteractiveTest : public testing::Test {
  protected:
   void SetUp() override {
-    ASSERT_OK_AND_ASSIGN(server_, ServerProcess::Start());
+    ASSERT_THAT(WriteToRepository(root_.path(), kQuick, 1,
+                                  RandomModel(FashionConfig(), 1)),
+                IsOk());
+    ModelConfig slow = SlowConfig();
+    slow.classes.clear();
+    for (int i = 0; i < 1000; ++i) slow.classes.push_back(absl::StrCat(i));
+    ASSERT_THAT(WriteToRepository(root_.path(), kSlow, 1, RandomModel(slow, 1)),
+                IsOk());
+    ASSERT_OK_AND_ASSIGN(
+        server_, ServerProcess::StartOn(
+                     root_.path(), {"--brownout=off", "--max_queue_ms=0"}));
     client_ = server_->Connect();
     ASSERT_NE(client_, nullptr);
     session_ = client_->OpenSession();
@@ -30,6 +40,16 @@ class InteractiveTest : public testing::Test {
                                   const std::string& model) {
     v1::PredictRequest request = MakeRequest(model);
     request.set_request_id(id);
+    return request;
+  }
+
+  // One whose rows pause until they are read: each of their 1,536 steps is 4
+  // kB, and all of them are more than any transport takes unread.
+  static v1::PredictRequest Waiting(const std::string& id, int64_t rows) {
+    v1::PredictRequest request = MakeRequest(kSlow, rows);
+    request.set_request_id(id);
+    request.mutable_output()->set_delivery(v1::DELIVERY_ALL);
+    request.mutable_output()->set_probabilities(true);
     return request;
   }
 
@@ -57,6 +77,7 @@ class InteractiveTest : public testing::Test {
     return update.predictions(update.predictions_size() - 1).stop_reason();
   }
 
+  const TempDir root_;
   std::unique_ptr<ServerProcess> server_;
   std::unique_ptr<Client> client_;
   std::unique_ptr<InteractiveSession> session_;
@@ -64,8 +85,8 @@ class InteractiveTest : public testing::Test {
 
 TEST_F(InteractiveTest, EachRequestIsSteeredByItsName) {
   ASSERT_THAT(session_->Open(Named("runs", kQuick)), IsOk());
-  ASSERT_THAT(session_->Open(Named("stopped", kSlow)), IsOk());
-  ASSERT_THAT(session_->Open(Named("shortened", kSlow)), IsOk());
+  ASSERT_THAT(session_->Open(Waiting("stopped", 16)), IsOk());
+  ASSERT_THAT(session_->Open(Waiting("shortened", 16)), IsOk());
   ASSERT_THAT(session_->Stop("stopped"), IsOk());
   v1::Budget budget;
   budget.set_max_steps(3);
@@ -113,12 +134,12 @@ TEST_F(InteractiveTest, ANameCanBeUsedAgainOnceItsRequestHasEnded) {
 }
 
 TEST_F(InteractiveTest, BreakingTheProtocolEndsTheStream) {
-  ASSERT_THAT(session_->Open(Named("twice", kSlow)), IsOk());
-  ASSERT_THAT(session_->Open(Named("twice", kSlow)), IsOk());
+  ASSERT_THAT(session_->Open(Waiting("twice", 16)), IsOk());
+  ASSERT_THAT(session_->Open(Waiting("twice", 16)), IsOk());
   std::map<std::string, v1::PredictUpdate> last;
   EXPECT_THAT(ReadAll(last), StatusIs(absl::StatusCode::kInvalidArgument,
                                       HasSubstr("still open")));
-  EXPECT_TRUE(server_->AwaitNoRows(absl::Seconds(5)));
+  EXPECT_TRUE(server_->AwaitNoRows(absl::Seconds(30)));
 }
 
 TEST_F(InteractiveTest, ManyRequestsShareTheStream) {
@@ -140,9 +161,7 @@ TEST_F(InteractiveTest, ManyRequestsShareTheStream) {
 TEST_F(InteractiveTest, AFullStreamRefusesOneMoreAndStillTakesStops) {
   constexpr int kLimit = 1024;
   for (int i = 0; i <= kLimit; ++i) {
-    v1::PredictRequest request = Named(absl::StrCat("r", i), kSlow);
-    request.mutable_output()->set_every(1'000'000);  // step 0 and the last
-    ASSERT_THAT(session_->Open(request), IsOk());
+    ASSERT_THAT(session_->Open(Waiting(absl::StrCat("r", i), 1)), IsOk());
   }
   ASSERT_OK_AND_ASSIGN(const v1::PredictUpdate refused,
                        ReadUntil([](const v1::PredictUpdate& update) {
@@ -160,7 +179,7 @@ TEST_F(InteractiveTest, AFullStreamRefusesOneMoreAndStillTakesStops) {
                        }));
   EXPECT_EQ(Reason(stopped), v1::STOP_REASON_CLIENT_STOP);
   session_->Cancel();
-  EXPECT_TRUE(server_->AwaitNoRows(absl::Seconds(5)));
+  EXPECT_TRUE(server_->AwaitNoRows(absl::Seconds(30)));
 }
 
 // Short requests end while their answers are being written, from both sides at
@@ -202,11 +221,11 @@ TEST_F(InteractiveTest, ManySessionsOfShortRequestsGetEachAnswerOnce) {
 
 TEST_F(InteractiveTest, ASessionThatVanishesFreesItsRows) {
   for (int i = 0; i < 20; ++i) {
-    ASSERT_THAT(session_->Open(Named(absl::StrCat("r", i), kSlow)), IsOk());
+    ASSERT_THAT(session_->Open(Waiting(absl::StrCat("r", i), 1)), IsOk());
   }
   ASSERT_THAT(session_->Read(), IsOk());
   session_->Cancel();
-  EXPECT_TRUE(server_->AwaitNoRows(absl::Seconds(5)));
+  EXPECT_TRUE(server_->AwaitNoRows(absl::Seconds(30)));
   EXPECT_LT(server_->Metrics().Sum("mre_expert_activations_total"),
             20 * kSlowSteps);
 }

@@ -27,16 +27,6 @@
 namespace mre {
 namespace {
 
-ModelConfig SlowConfig() {
-  ModelConfig config = FashionConfig();
-  config.width = 16;
-  config.hidden = 16;
-  config.context = 8;
-  config.layers = 16;
-  config.experts = 96;
-  return config;
-}
-
 // One line from the descriptor, or what came before `deadline` or its end.
 std::string ReadLine(int fd, absl::Time deadline) {
   std::string line;
@@ -87,6 +77,16 @@ std::string HttpGet(const std::string& address, absl::string_view path) {
 }
 
 }  // namespace
+
+ModelConfig SlowConfig() {
+  ModelConfig config = FashionConfig();
+  config.width = 16;
+  config.hidden = 16;
+  config.context = 8;
+  config.layers = 16;
+  config.experts = 96;
+  return config;
+}
 
 MetricsPage::MetricsPage(std::string text) : text_(std::move(text)) {
   for (const absl::string_view line : absl::StrSplit(text_, '\n')) {

@@ -26,6 +26,9 @@ inline constexpr char kSlow[] = "slow";
 inline constexpr uint32_t kQuickSteps = 32;
 inline constexpr uint32_t kSlowSteps = 1536;
 
+// What the slow one is.
+ModelConfig SlowConfig();
+
 // Series of a metrics page: "name{labels}" -> value.
 class MetricsPage {
  public:
