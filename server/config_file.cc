@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -12,6 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "model/base/file.h"
+#include "model/base/json_keys.h"
 #include "model/base/status_macros.h"
 
 namespace mre {
@@ -52,18 +52,14 @@ bool HasControl(absl::string_view text) {
   return std::any_of(text.begin(), text.end(), absl::ascii_iscntrl);
 }
 
-// Parses, noting keys that are there twice (JSON lets one of them win, which
-// hides a mistake) and what nests too deeply, which is not even built.
+// Parses, noting keys that are there twice and what nests too deeply, which is
+// not even built.
 Json Parse(absl::string_view text, Problems& problems) {
-  std::map<int, std::set<std::string>> keys;  // of the object open at a depth
+  RepeatedKeys keys;
   bool too_deep = false;
   const auto note = [&](int depth, Json::parse_event_t event, Json& value) {
-    if (event == Json::parse_event_t::object_start) keys[depth + 1].clear();
-    if (event == Json::parse_event_t::key) {
-      const auto key = value.get<std::string>();
-      if (!too_deep && !keys[depth].insert(key).second) {
-        problems.Add(Quoted(key), "is there twice");
-      }
+    if (!too_deep && keys.Repeats(depth, event, value)) {
+      problems.Add(Quoted(value.get<std::string>()), "is there twice");
     }
     too_deep |= depth >= kMaxConfigDepth;
     return !too_deep;

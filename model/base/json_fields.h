@@ -15,24 +15,52 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "model/base/json_depth.h"
+#include "model/base/json_keys.h"
 
 namespace mre {
 
-// INVALID_ARGUMENT, beginning with `where`, for what is no JSON or nests too
-// deeply to be copied and written.
+// A key as it may stand in a message: of a long one the beginning, for in a
+// file of secrets it may be one in the wrong place.
+inline std::string QuotedKey(absl::string_view key) {
+  constexpr size_t kLong = 16;  // as the shortest token
+  return key.size() < kLong
+             ? absl::StrCat("\"", absl::CHexEscape(key), "\"")
+             : absl::StrCat("\"", absl::CHexEscape(key.substr(0, kLong / 2)),
+                            "...\"");
+}
+
+// INVALID_ARGUMENT, beginning with `where`, for what is no JSON, nests too
+// deeply to be copied and written, or has a key twice in one object.
 inline absl::StatusOr<nlohmann::ordered_json> ParseJson(
     absl::string_view text, absl::string_view where) {
   if (JsonDepth(text) > kMaxJsonDepth) {
     return absl::InvalidArgumentError(absl::StrCat(
         where, ": expected JSON that nests at most ", kMaxJsonDepth, " deep"));
   }
-  auto json = nlohmann::ordered_json::parse(text.begin(), text.end(), nullptr,
-                                            /*allow_exceptions=*/false);
-  if (!json.is_discarded()) return json;
-  return absl::InvalidArgumentError(absl::StrCat(where, ": expected JSON"));
+  using Json = nlohmann::ordered_json;
+  RepeatedKeys keys;
+  std::string repeated;  // the first, quoted
+  auto json = Json::parse(
+      text.begin(), text.end(),
+      [&](int depth, Json::parse_event_t event, const Json& value) {
+        if (keys.Repeats(depth, event, value) && repeated.empty()) {
+          repeated = QuotedKey(value.get<std::string>());
+        }
+        return true;
+      },
+      /*allow_exceptions=*/false);
+  if (json.is_discarded()) {
+    return absl::InvalidArgumentError(absl::StrCat(where, ": expected JSON"));
+  }
+  if (!repeated.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(where, ": ", repeated, " is there twice"));
+  }
+  return json;
 }
 
 // On one line; bytes that are no UTF-8 are replaced.

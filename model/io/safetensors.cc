@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cstring>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "model/base/json_keys.h"
 #include "model/base/status_macros.h"
 
 namespace mre {
@@ -45,22 +45,16 @@ uint64_t ElementBytes(absl::string_view dtype) {
   return 0;
 }
 
-// The header as JSON, with the depth bounded and duplicate names refused:
-// the library would keep the last of them silently.
+// The header as JSON, with the depth bounded and duplicate names refused.
 absl::StatusOr<json> ParseHeader(absl::string_view text) {
   constexpr int kMaxDepth = 4;
-  std::vector<std::set<std::string>> names;
+  RepeatedKeys names;
   std::string problem;
   const auto check = [&](int depth, json::parse_event_t event, json& parsed) {
     if (depth > kMaxDepth && problem.empty()) {
       problem = "header is nested too deeply";
     }
-    if (event == json::parse_event_t::object_start) names.emplace_back();
-    if (event == json::parse_event_t::object_end && !names.empty())
-      names.pop_back();
-    if (event == json::parse_event_t::key && !names.empty() &&
-        !names.back().insert(parsed.get<std::string>()).second &&
-        problem.empty()) {
+    if (problem.empty() && names.Repeats(depth, event, parsed)) {
       problem = absl::StrCat("header names \"", parsed.get<std::string>(),
                              "\" twice");
     }
