@@ -5,13 +5,13 @@
 #include <functional>
 #include <thread>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "model/base/bell.h"
 
 namespace mre {
 
-// Calls a function on a thread of its own, `period` after it has returned.
+// Calls a function on a thread of its own, `period` after it has returned;
+// by the monotonic clock.
 class Ticker {
  public:
   Ticker(absl::Duration period, std::function<void()> tick);
@@ -19,10 +19,7 @@ class Ticker {
   ~Ticker();
 
  private:
-  void Run(absl::Duration period, const std::function<void()>& tick);
-
-  absl::Mutex mu_;
-  bool ending_ ABSL_GUARDED_BY(mu_) = false;
+  Bell ending_;
   std::thread thread_;
 };
 

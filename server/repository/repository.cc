@@ -8,7 +8,7 @@
 #include <tuple>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
+#include "model/base/clock.h"
 #include "model/base/log.h"
 #include "model/base/status_macros.h"
 #include "model/math/parallel.h"
@@ -78,9 +78,9 @@ void Repository::Stop() {
   {
     absl::MutexLock lock(&mu_);
     shutdown_ = true;
-    work_.Signal();
     left.swap(commands_);
   }
+  work_.Ring();
   for (const Command& command : left) {
     command.done(absl::UnavailableError("the server is shutting down"));
   }
@@ -149,7 +149,7 @@ void Repository::Enqueue(Command command) {
       refusal = absl::ResourceExhaustedError("too many commands wait");
     } else {
       commands_.push_back(std::move(command));
-      work_.Signal();
+      work_.Ring();
       return;
     }
   }
@@ -197,39 +197,35 @@ void Repository::Run() {
   // Of this thread, which is how Linux takes it. It may not be allowed.
   (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kLoadingNice);
   SetThreads(1);
-  absl::Time next_poll = absl::Now() + options_.poll;
-  Command command;
-  while (AwaitWork(next_poll, command)) {
-    if (command.done != nullptr) {
+  const Clock& clock = *Clock::Real();
+  absl::Time next_poll = clock.Now() + options_.poll;
+  while (!stopped()) {
+    if (const Command command = NextCommand(); command.done != nullptr) {
       command.done(command.load ? LoadNow(command.name)
                                 : UnloadNow(command.name));
-      command = {};
+    } else {
+      absl::Duration limit = next_poll - clock.Now();
+      if (!retired_.empty()) limit = std::min(limit, kReapPoll);
+      work_.Wait(limit);
     }
-    if (absl::Now() >= next_poll) {
+    if (clock.Now() >= next_poll) {
       if (options_.control == Control::kPoll) {
         Poll();
       } else {
         (void)Scan();  // for the index
       }
-      next_poll = absl::Now() + options_.poll;
+      next_poll = clock.Now() + options_.poll;
     }
     Reap();
   }
 }
 
-bool Repository::AwaitWork(absl::Time next_poll, Command& command) {
+Repository::Command Repository::NextCommand() {
   absl::MutexLock lock(&mu_);
-  if (!shutdown_ && commands_.empty()) {
-    absl::Time until = next_poll;
-    if (!retired_.empty()) until = std::min(until, absl::Now() + kReapPoll);
-    work_.WaitWithDeadline(&mu_, until);
-  }
-  if (shutdown_) return false;
-  if (!commands_.empty()) {
-    command = std::move(commands_.front());
-    commands_.pop_front();
-  }
-  return true;
+  if (commands_.empty()) return {};
+  Command command = std::move(commands_.front());
+  commands_.pop_front();
+  return command;
 }
 
 void Repository::Poll() {

@@ -25,6 +25,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "model/base/bell.h"
 #include "server/repository/files.h"
 #include "server/repository/model_settings.h"
 #include "server/repository/model_table.h"
@@ -131,8 +132,8 @@ class Repository {
 
   // Of the loading thread.
   void Run();
-  // The next command, or none when it is time to look; false: shut down.
-  bool AwaitWork(absl::Time next_poll, Command& command);
+  // One without `done` when none waits.
+  Command NextCommand();
   bool stopped() const;
   void Poll();
   absl::Status LoadNow(const std::string& name);
@@ -161,7 +162,7 @@ class Repository {
   ModelTable table_;
 
   mutable absl::Mutex mu_;
-  absl::CondVar work_;
+  Bell work_;
   std::deque<Command> commands_ ABSL_GUARDED_BY(mu_);
   bool shutdown_ ABSL_GUARDED_BY(mu_) = false;
   // Names and versions of retired_, for the index.
