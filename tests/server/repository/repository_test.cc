@@ -4,18 +4,14 @@
 
 #include <atomic>
 #include <filesystem>
-#include <map>
-#include <memory>
 #include <string>
 #include <thread>
-#include <vector>
 
-#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "model/base/file.h"
-#include "tests/support/random_model.h"
+#include "tests/server/repository/repository_fixture.h"
 #include "tests/support/status_matchers.h"
 
 namespace mre {
@@ -27,88 +23,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 using testing::SizeIs;
-
-// Follows what the repository tells.
-class Follower : public Repository::Observer {
- public:
-  void Added(const ServedModel&) override { ++added; }
-  void Retired(const ServedModel&) override { ++retired; }
-  void Removed(const ServedModel*) override { ++removed; }
-
-  std::atomic<int> added = 0;
-  std::atomic<int> retired = 0;  // calls
-  std::atomic<int> removed = 0;
-};
-
-class RepositoryTest : public testing::Test {
- protected:
-  RepositoryTest() {
-    options_.load.root = root_.path();
-    options_.versions.kind = VersionPolicy::Kind::kAll;
-    options_.observer = &follower_;
-    options_.poll = absl::Milliseconds(10);
-  }
-
-  std::string Path(const std::string& name, int64_t version) const {
-    return ModelFilePath(root_.path(), name, version);
-  }
-  void Add(const std::string& name, int64_t version, uint64_t seed = 0) {
-    ASSERT_THAT(WriteToRepository(
-                    root_.path(), name, version,
-                    RandomModel(RandomConfig(1), seed > 0 ? seed : version)),
-                IsOk());
-  }
-  void AddDamaged(const std::string& name, int64_t version) {
-    fs::create_directories(fs::path(Path(name, version)).parent_path());
-    ASSERT_THAT(WriteFileAtomically(Path(name, version), "damaged"), IsOk());
-  }
-  absl::StatusOr<std::unique_ptr<Repository>> Open() {
-    return Repository::Open(options_);
-  }
-
-  // Whether it comes to hold, within a time that is long for all of this.
-  template <typename Condition>
-  static bool Await(Condition holds) {
-    for (int i = 0; i < 3000 && !holds(); ++i) {
-      absl::SleepFor(absl::Milliseconds(10));
-    }
-    return holds();
-  }
-  static absl::Status Load(Repository& repository, const std::string& name) {
-    return Command([&](auto done) { repository.Load(name, done); });
-  }
-  static absl::Status Unload(Repository& repository, const std::string& name) {
-    return Command([&](auto done) { repository.Unload(name, done); });
-  }
-  // The versions of a model that can be asked for.
-  static std::vector<int64_t> Ready(const Repository& repository,
-                                    const std::string& name) {
-    std::vector<int64_t> versions;
-    for (const VersionStatus& status : repository.Index()) {
-      if (status.name == name && status.state == VersionState::kReady) {
-        versions.push_back(status.version);
-      }
-    }
-    return versions;
-  }
-
-  TempDir root_;
-  Follower follower_;
-  Repository::Options options_;
-
- private:
-  template <typename Call>
-  static absl::Status Command(Call call) {
-    absl::Notification ended;
-    absl::Status result;
-    call([&](absl::Status status) {
-      result = std::move(status);
-      ended.Notify();
-    });
-    ended.WaitForNotification();
-    return result;
-  }
-};
 
 TEST_F(RepositoryTest, FindsVersionsAndTheNewestByDefault) {
   Add("a", 1);
@@ -205,7 +119,7 @@ TEST_F(RepositoryTest, SettingsGiveAModelItsOwnPolicyAndLabels) {
     Add("b", version);
   }
   options_.versions.kind = VersionPolicy::Kind::kLatest;
-  options_.settings = [] {
+  settings_ = [] {
     ModelSettings settings;
     settings.versions = ParseVersionPolicy("1,3").value();
     settings.labels = {{"stable", 1}, {"canary", 3}, {"gone", 9}};
@@ -228,7 +142,7 @@ TEST_F(RepositoryTest, ALabelMovesWhenItsVersionIsServed) {
   options_.control = Repository::Control::kPoll;
   options_.versions.kind = VersionPolicy::Kind::kLatest;
   std::atomic<int64_t> stable = 1;
-  options_.settings = [&] {
+  settings_ = [&] {
     ModelSettings settings;
     settings.labels = {{"stable", stable.load()}};
     return Repository::Settings{{"a", settings}};
@@ -240,7 +154,7 @@ TEST_F(RepositoryTest, ALabelMovesWhenItsVersionIsServed) {
   stable = 2;
   AddDamaged("a", 2);
   ASSERT_TRUE(Await([&] { return repository->load_counts()[0].refused == 1; }));
-  absl::SleepFor(absl::Milliseconds(50));
+  AwaitPolls();
   EXPECT_EQ((*repository->Find("a", 0, "stable"))->version, 1);
   // At no moment is there none.
   std::atomic<bool> always = true;
@@ -260,7 +174,7 @@ TEST_F(RepositoryTest, WhatIsServedStaysWhereNothingWantedCanBe) {
   options_.control = Repository::Control::kPoll;
   Add("a", 1);
   std::atomic<bool> second = false;
-  options_.settings = [&] {
+  settings_ = [&] {
     ModelSettings settings;
     settings.versions = ParseVersionPolicy(second ? "2" : "1").value();
     return Repository::Settings{{"a", settings}};
@@ -269,7 +183,7 @@ TEST_F(RepositoryTest, WhatIsServedStaysWhereNothingWantedCanBe) {
   AddDamaged("a", 2);
   second = true;
   ASSERT_TRUE(Await([&] { return repository->load_counts()[0].refused == 1; }));
-  absl::SleepFor(absl::Milliseconds(50));
+  AwaitPolls();
   EXPECT_THAT(Ready(*repository, "a"), ElementsAre(1));
   Add("a", 2);
   EXPECT_TRUE(Await([&] { return repository->Find("a", 2).ok(); }));
@@ -366,7 +280,7 @@ TEST_F(RepositoryTest, ADamagedFileLeavesWhatIsServedAndSaysWhy) {
   EXPECT_EQ(status.state, VersionState::kReady);
   EXPECT_THAT(status.reason, HasSubstr("refused"));
   // It is not tried again until it changes.
-  absl::SleepFor(absl::Milliseconds(100));
+  AwaitPolls();
   EXPECT_EQ(repository->load_counts()[0].refused, 1);
   Add("a", 1, 7);
   ASSERT_TRUE(Await([&] { return *repository->Find("a", 1) != before; }));
