@@ -4,12 +4,16 @@
 
 #include "absl/strings/str_cat.h"
 #include "model/base/status_macros.h"
+#include "model/base/utf8.h"
 
 namespace mre {
 namespace {
 
-// Of what a client sends, so much is repeated to it.
-constexpr size_t kMostRepeated = 128;
+// What a client sent, as an error repeats it.
+absl::string_view Repeated(absl::string_view text) {
+  constexpr size_t kMost = 128;
+  return Utf8Prefix(text, kMost);
+}
 
 // The first keys of a map, for messages that must stay short.
 template <typename Map>
@@ -75,7 +79,7 @@ absl::StatusOr<const ModelTable::Model*> ModelTable::FindModel(
     if (!entry.versions.empty()) there[other] = 0;
   }
   return absl::NotFoundError(
-      absl::StrCat("model_name: no model \"", name.substr(0, kMostRepeated),
+      absl::StrCat("model_name: no model \"", Repeated(name),
                    "\"; there are: ", FirstNames(there)));
 }
 
@@ -96,10 +100,9 @@ absl::StatusOr<VersionStatus> ModelTable::Get(absl::string_view name,
   if (!label.empty()) {
     const auto labelled = model->labels.find(std::string(label));
     if (labelled == model->labels.end()) {
-      return absl::NotFoundError(
-          absl::StrCat("model_label: model \"", name, "\" has no label \"",
-                       label.substr(0, kMostRepeated),
-                       "\"; there are: ", FirstNames(model->labels)));
+      return absl::NotFoundError(absl::StrCat(
+          "model_label: model \"", name, "\" has no label \"", Repeated(label),
+          "\"; there are: ", FirstNames(model->labels)));
     }
     version = labelled->second;
   }

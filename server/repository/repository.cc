@@ -11,6 +11,7 @@
 #include "model/base/clock.h"
 #include "model/base/log.h"
 #include "model/base/status_macros.h"
+#include "model/base/utf8.h"
 #include "model/math/parallel.h"
 
 namespace mre {
@@ -26,6 +27,17 @@ constexpr int kLoadingNice = 10;
 
 std::string Label(absl::string_view name, int64_t version) {
   return absl::StrCat(name, " version ", version);
+}
+
+// An error as it is logged, listed, and told to clients: a file may give its
+// reason any length, and answers have room for so much.
+absl::Status Shortened(absl::Status status) {
+  constexpr size_t kMost = 512;
+  constexpr absl::string_view kCut = "...";
+  const absl::string_view text = status.message();
+  if (text.size() <= kMost) return status;
+  return absl::Status(
+      status.code(), absl::StrCat(Utf8Prefix(text, kMost - kCut.size()), kCut));
 }
 
 // The files that a poll acts on: what is being written, and what is gone, is
@@ -201,8 +213,8 @@ void Repository::Run() {
   absl::Time next_poll = clock.Now() + options_.poll;
   while (!stopped()) {
     if (const Command command = NextCommand(); command.done != nullptr) {
-      command.done(command.load ? LoadNow(command.name)
-                                : UnloadNow(command.name));
+      command.done(Shortened(command.load ? LoadNow(command.name)
+                                          : UnloadNow(command.name)));
     } else {
       absl::Duration limit = next_poll - clock.Now();
       if (!retired_.empty()) limit = std::min(limit, kReapPoll);
@@ -391,11 +403,12 @@ absl::Status Repository::LoadVersion(const std::string& name, int64_t version) {
   FileStamp stamp;
   auto served = LoadServedModel(options_.load, name, version, &stamp);
   if (!served.ok()) {
-    const std::string reason(served.status().message());
+    const absl::Status refusal = Shortened(served.status());
+    const std::string reason(refusal.message());
     table_.Refuse(name, version, stamp, reason);
     Log(Severity::kError,
         absl::StrCat("refused ", Label(name, version), ": ", reason));
-    return served.status();
+    return refusal;
   }
   const uint64_t parameters = (*served)->parameters;
   const absl::string_view precision =

@@ -7,6 +7,8 @@
 #include <string>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -23,6 +25,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 using testing::SizeIs;
+using testing::StartsWith;
 
 TEST_F(RepositoryTest, FindsVersionsAndTheNewestByDefault) {
   Add("a", 1);
@@ -188,6 +191,30 @@ TEST_F(RepositoryTest, WhatIsServedStaysWhereNothingWantedCanBe) {
   Add("a", 2);
   EXPECT_TRUE(Await([&] { return repository->Find("a", 2).ok(); }));
   EXPECT_TRUE(Await([&] { return !repository->Find("a", 1).ok(); }));
+}
+
+TEST_F(RepositoryTest, AReasonIsCutToWhatAnAnswerHasRoomFor) {
+  options_.control = Repository::Control::kExplicit;
+  std::string name;
+  while (name.size() < 1'000'000) name += "\u00e9";
+  // In one of these two the cut would be within a letter.
+  for (const std::string& tensor : {name, "x" + name}) {
+    const std::string header = absl::StrCat("{\"", tensor, "\":1}");
+    std::string file(8, '\0');
+    for (int i = 0; i < 4; ++i) {
+      file[i] = static_cast<char>(header.size() >> (8 * i));
+    }
+    AddDirectory("a", 1);
+    ASSERT_THAT(WriteFileAtomically(Path("a", 1), file + header), IsOk());
+    ASSERT_OK_AND_ASSIGN(const auto repository, Open());
+    const absl::Status refusal = Load(*repository, "a");
+    const std::string reason = repository->Get("a", 1)->reason;
+    EXPECT_EQ(std::string(refusal.message()), reason);
+    EXPECT_THAT(reason, StartsWith(Path("a", 1)));
+    EXPECT_THAT(reason, testing::EndsWith("\u00e9..."));
+    EXPECT_LE(reason.size(), 512u);
+    EXPECT_LE(repository->Find("a", 1).status().message().size(), 600u);
+  }
 }
 
 TEST_F(RepositoryTest, WhatCannotBeReadIsNotUnloaded) {
