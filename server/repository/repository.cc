@@ -29,6 +29,10 @@ std::string Label(absl::string_view name, int64_t version) {
   return absl::StrCat(name, " version ", version);
 }
 
+absl::Status ShuttingDown() {
+  return absl::UnavailableError("the server is shutting down");
+}
+
 // An error as it is logged, listed, and told to clients: a file may give its
 // reason any length, and answers have room for so much.
 absl::Status Shortened(absl::Status status) {
@@ -94,7 +98,7 @@ void Repository::Stop() {
   }
   work_.Ring();
   for (const Command& command : left) {
-    command.done(absl::UnavailableError("the server is shutting down"));
+    command.done(ShuttingDown());
   }
 }
 
@@ -135,6 +139,21 @@ std::vector<VersionStatus> Repository::Index() const {
   return index;
 }
 
+absl::StatusOr<VersionStatus> Repository::Get(absl::string_view name,
+                                              int64_t version,
+                                              absl::string_view label) const {
+  auto found = table_.Get(name, version, label);
+  if (!absl::IsNotFound(found.status()) || !label.empty()) return found;
+  const std::vector<VersionStatus> index = Index();
+  const auto other =
+      std::find_if(index.rbegin(), index.rend(), [&](const auto& status) {
+        return status.name == name &&
+               (version == 0 || status.version == version);
+      });
+  if (other != index.rend()) return *other;
+  return found;
+}
+
 void Repository::Load(absl::string_view name, Done done) {
   Enqueue({.name = std::string(name), .load = true, .done = std::move(done)});
 }
@@ -156,7 +175,7 @@ void Repository::Enqueue(Command command) {
   } else {
     absl::MutexLock lock(&mu_);
     if (shutdown_) {
-      refusal = absl::UnavailableError("the server is shutting down");
+      refusal = ShuttingDown();
     } else if (commands_.size() >= kMostCommands) {
       refusal = absl::ResourceExhaustedError("too many commands wait");
     } else {
@@ -338,7 +357,8 @@ absl::Status Repository::Reconcile(const std::string& name,
     if (first.ok()) first = std::move(status);
   }
   MoveLabels(name);  // which lets go of the versions that they named
-  if (!stopped()) Retire(name, files, plan().serve);
+  if (stopped()) return ShuttingDown();
+  Retire(name, files, plan().serve);
   return first;
 }
 

@@ -92,10 +92,6 @@ class Repository {
       absl::string_view label = {}) const {
     return table_.Find(name, version, label);
   }
-  absl::StatusOr<VersionStatus> Get(absl::string_view name, int64_t version,
-                                    absl::string_view label = {}) const {
-    return table_.Get(name, version, label);
-  }
   std::vector<VersionStatus> List() const { return table_.List(); }
   std::vector<ModelTable::LoadCounts> load_counts() const {
     return table_.load_counts();
@@ -105,13 +101,18 @@ class Repository {
   // kExplicit those that could be loaded, as they were when the loading thread
   // looked last (every `poll`).
   std::vector<VersionStatus> Index() const;
+  // As that of ModelTable, of all that Index says; with 0 and no label the
+  // newest of those when none is ready or was refused.
+  absl::StatusOr<VersionStatus> Get(absl::string_view name, int64_t version,
+                                    absl::string_view label = {}) const;
 
   using Done = std::function<void(absl::Status)>;
   // With kExplicit: serves the versions of the model that its policy wants, as
   // their files are now. `done` is called once, on the loading thread or at
   // once: with an error when a version that was to be loaded was refused
   // (what was served before is served on), NOT_FOUND, UNAVAILABLE with another
-  // control, RESOURCE_EXHAUSTED when too many commands wait.
+  // control and when Stop came first, RESOURCE_EXHAUSTED when too many commands
+  // wait.
   void Load(absl::string_view name, Done done);
   // Nobody finds the model any more when `done` is called; rows of it end as
   // they would have.
@@ -142,7 +143,8 @@ class Repository {
   absl::StatusOr<RepositoryScan> Scan();
   // Brings what is served of a model in line with the files that are there.
   // Those that were refused before are tried again when they have changed, or
-  // with `retry`. The first refusal of this call.
+  // with `retry`. The first refusal of this call; UNAVAILABLE when Stop cut it
+  // short.
   absl::Status Reconcile(const std::string& name, const FileStamps& files,
                          bool retry);
   absl::Status LoadVersion(const std::string& name, int64_t version);

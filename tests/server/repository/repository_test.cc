@@ -217,6 +217,35 @@ TEST_F(RepositoryTest, AReasonIsCutToWhatAnAnswerHasRoomFor) {
   }
 }
 
+TEST_F(RepositoryTest, StopCutsALoadShortAndSaysSo) {
+  // Stays in the middle of a load.
+  struct : Follower {
+    void Added(const ServedModel&) override {
+      begun.Notify();
+      go_on.WaitForNotification();
+    }
+    absl::Notification begun, go_on;
+  } observer;
+  options_.control = Repository::Control::kExplicit;
+  options_.observer = &observer;
+  Add("a", 1);
+  Add("a", 2);
+  ASSERT_OK_AND_ASSIGN(const auto repository, Open());
+  absl::Notification ended;
+  absl::Status result;
+  repository->Load("a", [&](absl::Status status) {
+    result = std::move(status);
+    ended.Notify();
+  });
+  observer.begun.WaitForNotification();
+  repository->Stop();
+  observer.go_on.Notify();
+  ended.WaitForNotification();
+  EXPECT_THAT(result, StatusIs(absl::StatusCode::kUnavailable,
+                               HasSubstr("shutting down")));
+  EXPECT_FALSE(repository->Find("a", 1).ok());
+}
+
 TEST_F(RepositoryTest, WhatCannotBeReadIsNotUnloaded) {
   options_.control = Repository::Control::kPoll;
   Add("a", 1);
@@ -272,6 +301,8 @@ TEST_F(RepositoryTest, PollFollowsTheDirectory) {
     const auto index = repository->Index();
     return index.size() == 2 && index[0].state == VersionState::kUnloading;
   }));
+  EXPECT_EQ(repository->Get("a", 1)->state, VersionState::kUnloading);
+  EXPECT_EQ(repository->Get("a", 0)->version, 2);
   EXPECT_EQ(follower_.removed, 0);
   held = nullptr;
   EXPECT_TRUE(Await([&] { return follower_.removed == 1; }));
@@ -326,6 +357,9 @@ TEST_F(RepositoryTest, ExplicitLoadsAndUnloadsByName) {
   // What could be loaded is in the index.
   ASSERT_THAT(repository->Index(), SizeIs(2));
   EXPECT_EQ(repository->Index()[0].state, VersionState::kUnloaded);
+  EXPECT_EQ(repository->Get("a", 0)->state, VersionState::kUnloaded);
+  EXPECT_EQ(repository->Get("a", 1)->state, VersionState::kUnloaded);
+  EXPECT_THAT(repository->Get("a", 2), StatusIs(absl::StatusCode::kNotFound));
 
   EXPECT_THAT(Load(*repository, "a"), IsOk());
   EXPECT_TRUE(repository->Find("a", 0).ok());
