@@ -1,11 +1,9 @@
 #include "server/check.h"
 
-#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -31,14 +29,7 @@ bool CheckSettings(const ServerConfig& config, const Repository& repository) {
     Log(Severity::kError, absl::StrCat(config.config_file, ": models.", name,
                                        place, ": ", status.message()));
   };
-  const std::vector<VersionStatus> index = repository.Index();
   for (const auto& [name, settings] : config.models) {
-    // With the explicit control what is there need not be loaded yet.
-    const bool can_be_loaded =
-        std::any_of(index.begin(), index.end(), [&, &name = name](auto& one) {
-          return one.name == name && one.state == VersionState::kUnloaded;
-        });
-    if (can_be_loaded) continue;
     check("", name, 0);
     for (const auto& [label, version] : settings.labels) {
       check(absl::StrCat(".labels.", label), name, version);
@@ -76,6 +67,10 @@ int CheckModels(const ServerConfig& config) {
       ++refused;
       std::printf("refused %s: %s\n", version.c_str(), status.reason.c_str());
     }
+  }
+  for (const auto& [name, reason] : (*repository)->unreadable()) {
+    ++refused;
+    std::printf("refused %s: %s\n", name.c_str(), reason.c_str());
   }
   return CheckSettings(config, **repository) && refused == 0 && good ? 0 : 1;
 }

@@ -20,11 +20,6 @@
 namespace mre {
 namespace {
 
-absl::Status ErrnoError(absl::string_view what, const std::string& path) {
-  const int error = errno;
-  return absl::ErrnoToStatus(error, absl::StrCat(what, " ", path));
-}
-
 // O_NONBLOCK: opening a pipe must not wait for its writer.
 int OpenToRead(const std::string& path) {
   return open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -150,6 +145,11 @@ absl::Status MakeDirectories(const std::string& path) {
   if (!error) return absl::OkStatus();
   return absl::FailedPreconditionError(
       absl::StrCat("make the directory ", path, ": ", error.message()));
+}
+
+absl::Status ErrnoError(absl::string_view what, absl::string_view path) {
+  const int error = errno;
+  return absl::ErrnoToStatus(error, absl::StrCat(what, " ", path));
 }
 
 absl::Status AtPath(const std::string& path, const absl::Status& status) {

@@ -60,6 +60,9 @@ absl::Status MakeDirectories(const std::string& path);
 // An error about a file's content, with the file in front.
 absl::Status AtPath(const std::string& path, const absl::Status& status);
 
+// The error that errno tells of: "WHAT PATH: No such file or directory".
+absl::Status ErrnoError(absl::string_view what, absl::string_view path);
+
 // Makes and removes the temporary file that WriteFileAtomically(path, ...)
 // would write: an error when it could not do so.
 absl::Status TryWriting(const std::string& path);

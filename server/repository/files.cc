@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <memory>
 #include <utility>
 
@@ -35,12 +34,16 @@ int OpenRoot(const std::string& root) {
   return open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-enum class EntryKind { kDirectory, kLink, kOther };
-
-absl::Status ErrnoError(absl::string_view what, absl::string_view path) {
-  const int error = errno;
-  return absl::ErrnoToStatus(error, absl::StrCat(what, " ", path));
+// What could not be read just now, as errno has it. NOT_FOUND, else
+// UNAVAILABLE: the codes of the system's errors mean other things to who asks a
+// server.
+absl::Status CannotRead(absl::string_view what, absl::string_view path) {
+  const absl::Status status = ErrnoError(what, path);
+  return absl::IsNotFound(status) ? status
+                                  : absl::UnavailableError(status.message());
 }
+
+enum class EntryKind { kDirectory, kLink, kOther };
 
 using EntryList = std::vector<std::pair<std::string, EntryKind>>;
 
@@ -48,10 +51,10 @@ using EntryList = std::vector<std::pair<std::string, EntryKind>>;
 absl::StatusOr<EntryList> Entries(int directory, absl::string_view path) {
   EntryList entries;
   const int copy = fcntl(directory, F_DUPFD_CLOEXEC, 0);
-  if (copy < 0) return ErrnoError("read the directory", path);
+  if (copy < 0) return CannotRead("read the directory", path);
   DIR* const opened = fdopendir(copy);
   if (opened == nullptr) {
-    absl::Status status = ErrnoError("read the directory", path);
+    absl::Status status = CannotRead("read the directory", path);
     close(copy);
     return status;
   }
@@ -61,22 +64,26 @@ absl::StatusOr<EntryList> Entries(int directory, absl::string_view path) {
     const std::string name = entry->d_name;
     if (name == "." || name == "..") continue;
     struct stat info;
-    if (fstatat(directory, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
-      if (errno != ENOENT) return ErrnoError("look at", name);
+    // What cannot be looked at may be a directory: who opens it is told why.
+    EntryKind kind = EntryKind::kDirectory;
+    if (fstatat(directory, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) {
+      kind = S_ISDIR(info.st_mode)   ? EntryKind::kDirectory
+             : S_ISLNK(info.st_mode) ? EntryKind::kLink
+                                     : EntryKind::kOther;
+    } else if (errno == ENOENT) {
       errno = 0;
       continue;  // gone
     }
-    const EntryKind kind = S_ISDIR(info.st_mode)   ? EntryKind::kDirectory
-                           : S_ISLNK(info.st_mode) ? EntryKind::kLink
-                                                   : EntryKind::kOther;
     entries.emplace_back(name, kind);
+    errno = 0;
   }
-  if (errno != 0) return ErrnoError("read the directory", path);
+  if (errno != 0) return CannotRead("read the directory", path);
   std::sort(entries.begin(), entries.end());
   return entries;
 }
 
 // The stamp of the file in the directory of a version, a link's if it is one.
+// All zero, with errno set, when it cannot be looked at.
 FileStamp StampIn(int version_directory) {
   struct stat info;
   if (fstatat(version_directory, kFileName, &info, AT_SYMLINK_NOFOLLOW) != 0) {
@@ -85,14 +92,28 @@ FileStamp StampIn(int version_directory) {
   return StampOf(info);
 }
 
+// Adds a version of an open model to the scan, unless it is gone. Where its
+// directory cannot be read its stamp is not known: loading it will say why, and
+// other versions are not to suffer for it.
+void ScanVersion(int model, const std::string& name, int64_t version,
+                 RepositoryScan& scan) {
+  const Descriptor directory(OpenDirectory(model, absl::StrCat(version)));
+  if (!directory.ok() && errno == ENOENT) return;
+  FileStamp& stamp = scan.models[name][version];
+  if (!directory.ok()) return;
+  stamp = StampIn(directory.get());
+  if (stamp == FileStamp() && errno == ENOENT) {
+    scan.empty[name].insert(version);
+  }
+}
+
 // Adds a model to the scan. An error other than NOT_FOUND: what it holds is not
 // known.
 absl::Status ScanModel(int at, const std::string& name, const std::string& path,
                        RepositoryScan& scan) {
   const Descriptor directory(OpenDirectory(at, name));
-  if (!directory.ok()) return ErrnoError("open", path);
+  if (!directory.ok()) return CannotRead("open", path);
   ASSIGN_OR_RETURN(const EntryList entries, Entries(directory.get(), path));
-  std::map<int64_t, FileStamp> versions;
   std::vector<std::string> skipped;
   for (const auto& [entry, kind] : entries) {
     const int64_t version = ParseVersion(entry);
@@ -101,17 +122,11 @@ absl::Status ScanModel(int at, const std::string& name, const std::string& path,
     } else if (kind == EntryKind::kDirectory && version == 0) {
       skipped.push_back(absl::StrCat(path, "/", entry, ": no version number"));
     } else if (kind == EntryKind::kDirectory) {
-      const Descriptor inner(OpenDirectory(directory.get(), entry));
-      if (inner.ok()) {
-        versions[version] = StampIn(inner.get());
-      } else if (errno != ENOENT) {
-        return ErrnoError("open", absl::StrCat(path, "/", entry));
-      }
+      ScanVersion(directory.get(), name, version, scan);
     }
   }
   // A directory without any version is something else.
-  if (versions.empty()) return absl::OkStatus();
-  scan.models[name] = std::move(versions);
+  if (!scan.models.contains(name)) return absl::OkStatus();
   std::move(skipped.begin(), skipped.end(), std::back_inserter(scan.skipped));
   return absl::OkStatus();
 }
@@ -131,11 +146,7 @@ int64_t ParseVersion(absl::string_view directory) {
 
 absl::StatusOr<RepositoryScan> ScanRepository(const std::string& root) {
   const Descriptor directory(OpenRoot(root));
-  if (!directory.ok()) {
-    return absl::NotFoundError(
-        absl::StrCat("cannot read the directory ", root, ": ",
-                     std::strerror(errno)));  // NOLINT(concurrency-mt-unsafe)
-  }
+  if (!directory.ok()) return CannotRead("cannot read the directory", root);
   ASSIGN_OR_RETURN(const EntryList entries, Entries(directory.get(), root));
   RepositoryScan scan;
   for (const auto& [name, kind] : entries) {
@@ -148,7 +159,6 @@ absl::StatusOr<RepositoryScan> ScanRepository(const std::string& root) {
       const absl::Status status = ScanModel(directory.get(), name, path, scan);
       if (!status.ok() && !absl::IsNotFound(status)) {
         scan.unreadable[name] = std::string(status.message());
-        scan.skipped.push_back(absl::StrCat(path, ": ", status.message()));
       }
     } else {
       scan.skipped.push_back(absl::StrCat(path, ": not a model name"));
@@ -171,25 +181,25 @@ absl::StatusOr<std::string> ReadModelFile(const std::string& root,
   const Descriptor model(top.ok() ? OpenDirectory(top.get(), name) : -1);
   const Descriptor directory(
       model.ok() ? OpenDirectory(model.get(), absl::StrCat(version)) : -1);
-  if (!directory.ok()) return ErrnoError("open the directory of", path);
-  *stamp = StampIn(directory.get());
+  if (!directory.ok()) return CannotRead("open the directory of", path);
   // O_NONBLOCK: opening a pipe must not wait for its writer.
   const Descriptor file(openat(directory.get(), kFileName,
                                O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (!file.ok()) {
     if (errno == ELOOP) {
+      *stamp = StampIn(directory.get());
       return absl::InvalidArgumentError(
           absl::StrCat(path, " is a link; expected a regular file"));
     }
-    return ErrnoError("open", path);
+    return CannotRead("open", path);
   }
   struct stat info;
-  if (fstat(file.get(), &info) != 0) return ErrnoError("stat", path);
+  if (fstat(file.get(), &info) != 0) return CannotRead("stat", path);
+  *stamp = StampOf(info);
   if (!S_ISREG(info.st_mode)) {
     return absl::InvalidArgumentError(
         absl::StrCat(path, " is not a regular file"));
   }
-  *stamp = StampOf(info);
   // A file may claim any size without taking it on the disk.
   const int64_t most =
       int64_t{sysconf(_SC_PHYS_PAGES)} * int64_t{sysconf(_SC_PAGE_SIZE)} / 2;
@@ -198,7 +208,10 @@ absl::StatusOr<std::string> ReadModelFile(const std::string& root,
         absl::StrCat(path, " has ", info.st_size, " bytes, and half of this ",
                      "machine's memory is ", most));
   }
-  return ReadOpenFile(file.get(), info.st_size, path);
+  auto bytes = ReadOpenFile(file.get(), info.st_size, path);
+  if (bytes.ok()) return bytes;
+  *stamp = {};
+  return absl::UnavailableError(bytes.status().message());
 }
 
 bool LooksLikeAModel(const std::string& root) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,17 +20,19 @@ namespace mre {
 int64_t ParseVersion(absl::string_view directory);
 
 struct RepositoryScan {
-  // Models that have at least one directory named by a version. The file need
-  // not be there.
+  // Models that have at least one directory named by a version. The stamp is
+  // all zero where the file is not there, or cannot be looked at just now.
   std::map<std::string, std::map<int64_t, FileStamp>> models;
-  // Models of which something could not be read just now: what they hold is not
-  // known. By name, with the reason; not in `models`.
+  // Of those, versions whose file is not there for sure.
+  std::map<std::string, std::set<int64_t>> empty;
+  // Models that could not be read just now: what they hold is not known. By
+  // name, with the reason; not in `models`.
   std::map<std::string, std::string> unreadable;
   // A line for each entry that was passed over and looks like a mistake.
   std::vector<std::string> skipped;
 };
 
-// NOT_FOUND when `root` cannot be read.
+// NOT_FOUND when `root` is not there, UNAVAILABLE when it cannot be read.
 absl::StatusOr<RepositoryScan> ScanRepository(const std::string& root);
 
 std::string ModelFilePath(absl::string_view root, absl::string_view name,
@@ -37,9 +40,10 @@ std::string ModelFilePath(absl::string_view root, absl::string_view name,
 
 // The file's bytes; `stamp` is of the file that was read. Read, not mapped: if
 // somebody writes into the file meanwhile, a map could end under its reader.
-// NOT_FOUND, INVALID_ARGUMENT when it is a link or no regular file,
-// FAILED_PRECONDITION when it would fill half of the memory. REQUIRES:
-// IsModelName(name), version > 0.
+// INVALID_ARGUMENT when it is a link or no regular file, FAILED_PRECONDITION
+// when it would fill half of the memory; NOT_FOUND, or UNAVAILABLE when it
+// cannot be read, which says nothing about the file: the stamp is all zero
+// then. REQUIRES: IsModelName(name), version > 0.
 absl::StatusOr<std::string> ReadModelFile(const std::string& root,
                                           const std::string& name,
                                           int64_t version, FileStamp* stamp);

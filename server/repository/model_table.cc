@@ -58,8 +58,8 @@ VersionStatus ModelTable::StatusOf(absl::string_view name, int64_t version,
     status.state = VersionState::kReady;
     if (entry.failed) {
       status.reason = absl::StrCat(
-          "what was loaded before is served; its file "
-          "has changed and was refused: ",
+          "what was loaded before is served; what is "
+          "there now was refused: ",
           entry.reason);
     }
   } else if (entry.failed) {
@@ -174,15 +174,19 @@ std::shared_ptr<const ServedModel> ModelTable::Serve(
   return std::move(before.served);
 }
 
-void ModelTable::Refuse(const std::string& name, int64_t version,
+bool ModelTable::Refuse(const std::string& name, int64_t version,
                         const FileStamp& stamp, const std::string& reason) {
   absl::MutexLock lock(&mu_);
   Model& model = models_[name];
-  ++model.refusals;
   Version& entry = model.versions[version];
+  const bool known = entry.failed && entry.refused == stamp &&
+                     stamp == FileStamp() && entry.reason == reason;
+  if (known) return false;
+  ++model.refusals;
   entry.failed = true;
   entry.refused = stamp;
   entry.reason = reason;
+  return true;
 }
 
 std::shared_ptr<const ServedModel> ModelTable::Withdraw(const std::string& name,

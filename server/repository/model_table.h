@@ -74,8 +74,10 @@ class ModelTable {
   // this name and version, or null.
   std::shared_ptr<const ServedModel> Serve(
       std::shared_ptr<const ServedModel> served, const FileStamp& stamp);
-  // Its file cannot be served; what is served of it stays.
-  void Refuse(const std::string& name, int64_t version, const FileStamp& stamp,
+  // Its file cannot be served; what is served of it stays. False, and not
+  // counted again, when this is known: a file that still cannot be read (it has
+  // no stamp) for the same reason.
+  bool Refuse(const std::string& name, int64_t version, const FileStamp& stamp,
               const std::string& reason);
   // Forgets the version. What was served of it, or null.
   std::shared_ptr<const ServedModel> Withdraw(const std::string& name,

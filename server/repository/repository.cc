@@ -44,31 +44,6 @@ absl::Status Shortened(absl::Status status) {
       status.code(), absl::StrCat(Utf8Prefix(text, kMost - kCut.size()), kCut));
 }
 
-// The files that a poll acts on: what is being written, and what is gone, is
-// left until it has been the same for two polls; meanwhile what was loaded
-// before counts as unchanged.
-std::map<int64_t, FileStamp> Settled(
-    const std::map<int64_t, FileStamp>& now,
-    const std::map<int64_t, FileStamp>& before,
-    const std::map<int64_t, FileStamp>& loaded) {
-  std::map<int64_t, FileStamp> settled;
-  for (const auto& [version, stamp] : now) {
-    const auto seen = before.find(version);
-    const auto old = loaded.find(version);
-    if (seen != before.end() && seen->second == stamp) {
-      settled[version] = stamp;
-    } else if (old != loaded.end()) {
-      settled[version] = old->second;
-    }
-  }
-  for (const auto& [version, stamp] : loaded) {
-    if (!now.contains(version) && before.contains(version)) {
-      settled[version] = stamp;
-    }
-  }
-  return settled;
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Repository>> Repository::Open(Options options) {
@@ -154,6 +129,11 @@ absl::StatusOr<VersionStatus> Repository::Get(absl::string_view name,
   return found;
 }
 
+std::map<std::string, std::string> Repository::unreadable() const {
+  absl::MutexLock lock(&mu_);
+  return unreadable_;
+}
+
 void Repository::Load(absl::string_view name, Done done) {
   Enqueue({.name = std::string(name), .load = true, .done = std::move(done)});
 }
@@ -192,7 +172,10 @@ absl::Status Repository::LoadAtStart() {
   ASSIGN_OR_RETURN(last_scan_, Scan());
   const std::string& root = options_.load.root;
   for (const std::string& name : options_.load_models) {
-    if (name == "*" || last_scan_.models.contains(name)) continue;
+    if (name == "*" || last_scan_.models.contains(name) ||
+        last_scan_.unreadable.contains(name)) {
+      continue;
+    }
     return absl::NotFoundError(
         absl::StrCat("--load_model: no model \"", name, "\" below ", root));
   }
@@ -203,12 +186,18 @@ absl::Status Repository::LoadAtStart() {
         [&](const std::string& load) { return load == "*" || load == name; });
   };
   for (const auto& [name, files] : last_scan_.models) {
+    if (!wanted(name)) continue;
+    VersionSnapshot now = {.files = files};
+    // Only who polls will see that the file has come.
+    if (options_.control == Control::kPoll)
+      now.awaited = last_scan_.empty[name];
     // What is refused is logged and listed.
-    if (wanted(name)) (void)Reconcile(name, files, /*retry=*/false);
+    (void)Reconcile(name, std::move(now));
   }
   if (options_.control != Control::kNone) return absl::OkStatus();
   const std::vector<VersionStatus> index = table_.List();
-  if (index.empty()) {
+  const size_t unreadable = last_scan_.unreadable.size();
+  if (index.empty() && unreadable == 0) {
     return absl::NotFoundError(absl::StrCat(
         "no model below ", root, ": expected ", ModelFilePath("", "<name>", 1),
         LooksLikeAModel(root)
@@ -218,8 +207,9 @@ absl::Status Repository::LoadAtStart() {
   if (std::none_of(index.begin(), index.end(), [](const auto& status) {
         return status.state == VersionState::kReady;
       })) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "all ", index.size(), " models below ", root, " were refused"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("all ", index.size() + unreadable, " models below ", root,
+                     " were refused"));
   }
   return absl::OkStatus();
 }
@@ -279,16 +269,21 @@ void Repository::Poll() {
       scan->models[name] = last_scan_.models[name];
       continue;
     }
-    (void)Reconcile(name,
-                    Settled(scan->models[name], last_scan_.models[name],
-                            table_.FilesOf(name).loaded),
-                    /*retry=*/false);
+    (void)Reconcile(
+        name,
+        {.files = SettledFiles(scan->models[name], last_scan_.models[name],
+                               table_.FilesOf(name).loaded),
+         // Somebody has made the directory and is about to write.
+         .awaited = scan->empty[name]});
   }
   last_scan_ = *std::move(scan);
 }
 
 absl::Status Repository::LoadNow(const std::string& name) {
-  RETURN_IF_ERROR(ReadSettings());
+  // Whatever is wrong with the file of settings, it is not the caller's doing.
+  if (const absl::Status status = ReadSettings(); !status.ok()) {
+    return absl::UnavailableError(status.message());
+  }
   ASSIGN_OR_RETURN(const RepositoryScan scan, Scan());
   if (const auto why = scan.unreadable.find(name);
       why != scan.unreadable.end()) {
@@ -299,7 +294,7 @@ absl::Status Repository::LoadNow(const std::string& name) {
     return absl::NotFoundError(
         absl::StrCat("model_name: no model \"", name, "\" in the repository"));
   }
-  return Reconcile(name, files->second, /*retry=*/true);
+  return Reconcile(name, {.files = files->second, .retry = true});
 }
 
 absl::Status Repository::UnloadNow(const std::string& name) {
@@ -307,7 +302,7 @@ absl::Status Repository::UnloadNow(const std::string& name) {
     return absl::NotFoundError(
         absl::StrCat("model_name: model \"", name, "\" is not loaded"));
   }
-  return Reconcile(name, {}, /*retry=*/false);
+  return Reconcile(name, {});
 }
 
 absl::Status Repository::ReadSettings() {
@@ -319,14 +314,19 @@ absl::Status Repository::ReadSettings() {
 absl::StatusOr<RepositoryScan> Repository::Scan() {
   ASSIGN_OR_RETURN(RepositoryScan scan, ScanRepository(options_.load.root));
   std::set<std::string> told;
+  const auto tell = [&](Severity severity, std::string line) {
+    if (!told_.contains(line)) Log(severity, line);
+    told.insert(std::move(line));
+  };
   for (const std::string& line : scan.skipped) {
-    if (!told_.contains(line)) {
-      Log(Severity::kWarning, absl::StrCat("skipping ", line));
-    }
-    told.insert(line);
+    tell(Severity::kWarning, absl::StrCat("skipping ", line));
+  }
+  for (const auto& [name, reason] : scan.unreadable) {
+    tell(Severity::kError, absl::StrCat("refused ", name, ": ", reason));
   }
   told_ = std::move(told);
   absl::MutexLock lock(&mu_);
+  unreadable_ = scan.unreadable;
   on_disk_.clear();
   for (const auto& [name, files] : scan.models) {
     for (const auto& [version, stamp] : files) {
@@ -337,14 +337,11 @@ absl::StatusOr<RepositoryScan> Repository::Scan() {
 }
 
 absl::Status Repository::Reconcile(const std::string& name,
-                                   const FileStamps& files, bool retry) {
-  VersionSnapshot now;
+                                   VersionSnapshot now) {
   const auto settings = settings_.find(name);
   now.policy = settings != settings_.end()
                    ? settings->second.versions.value_or(options_.versions)
                    : options_.versions;
-  now.files = files;
-  now.retry = retry;
   const auto plan = [&] {
     now.labelled = LabelledVersions(name);
     now.known = table_.FilesOf(name);
@@ -358,23 +355,26 @@ absl::Status Repository::Reconcile(const std::string& name,
   }
   MoveLabels(name);  // which lets go of the versions that they named
   if (stopped()) return ShuttingDown();
-  Retire(name, files, plan().serve);
+  Retire(name, now, plan().serve);
   return first;
 }
 
-void Repository::Retire(const std::string& name, const FileStamps& files,
+void Repository::Retire(const std::string& name, const VersionSnapshot& now,
                         const std::vector<int64_t>& keep) {
-  // Where none of those that are wanted can be served, what is served stays.
-  if (keep.empty() && !files.empty()) return;
   const ModelTable::Files known = table_.FilesOf(name);
+  // What was refused stays listed while its file is there.
+  for (const auto& [version, stamp] : known.refused) {
+    if (known.loaded.contains(version)) continue;
+    if (!now.files.contains(version) || now.awaited.contains(version)) {
+      Retire(table_.Withdraw(name, version));
+    }
+  }
+  // Where none of those that are wanted can be served, what is served stays.
+  if (keep.empty() && !now.files.empty()) return;
   for (const auto& [version, stamp] : known.loaded) {
     if (std::find(keep.begin(), keep.end(), version) == keep.end()) {
       Retire(table_.Withdraw(name, version));
     }
-  }
-  // What was refused stays listed while its file is there.
-  for (const auto& [version, stamp] : known.refused) {
-    if (!files.contains(version)) Retire(table_.Withdraw(name, version));
   }
 }
 
@@ -423,11 +423,12 @@ absl::Status Repository::LoadVersion(const std::string& name, int64_t version) {
   FileStamp stamp;
   auto served = LoadServedModel(options_.load, name, version, &stamp);
   if (!served.ok()) {
-    const absl::Status refusal = Shortened(served.status());
+    absl::Status refusal = Shortened(served.status());
     const std::string reason(refusal.message());
-    table_.Refuse(name, version, stamp, reason);
-    Log(Severity::kError,
-        absl::StrCat("refused ", Label(name, version), ": ", reason));
+    if (table_.Refuse(name, version, stamp, reason)) {
+      Log(Severity::kError,
+          absl::StrCat("refused ", Label(name, version), ": ", reason));
+    }
     return refusal;
   }
   const uint64_t parameters = (*served)->parameters;

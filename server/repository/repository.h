@@ -74,8 +74,9 @@ class Repository {
 
   // Loads what is to be served at the start. A checkpoint that is refused is
   // logged and listed as kFailed; the others are served. Errors: NOT_FOUND when
-  // the root cannot be read, lacks one of load_models, or, with kNone, holds no
-  // model at all; FAILED_PRECONDITION when, with kNone, every one was refused;
+  // the root is not there, lacks one of load_models, or, with kNone, holds no
+  // model at all; UNAVAILABLE when it cannot be read; FAILED_PRECONDITION when,
+  // with kNone, every one was refused or could not be read;
   // UNIMPLEMENTED when the CPU lacks the precision; and what `settings` says.
   static absl::StatusOr<std::unique_ptr<Repository>> Open(Options options);
   // As Stop, and waits for a version that is being loaded. Rows that still run
@@ -105,21 +106,23 @@ class Repository {
   // newest of those when none is ready or was refused.
   absl::StatusOr<VersionStatus> Get(absl::string_view name, int64_t version,
                                     absl::string_view label = {}) const;
+  // Models whose directories could not be read when it looked last, with the
+  // reason. What was served of them before is served on.
+  std::map<std::string, std::string> unreadable() const;
 
   using Done = std::function<void(absl::Status)>;
   // With kExplicit: serves the versions of the model that its policy wants, as
   // their files are now. `done` is called once, on the loading thread or at
   // once: with an error when a version that was to be loaded was refused
   // (what was served before is served on), NOT_FOUND, UNAVAILABLE with another
-  // control and when Stop came first, RESOURCE_EXHAUSTED when too many commands
-  // wait.
+  // control, when a file cannot be read, and when Stop came first,
+  // RESOURCE_EXHAUSTED when too many commands wait.
   void Load(absl::string_view name, Done done);
   // Nobody finds the model any more when `done` is called; rows of it end as
   // they would have.
   void Unload(absl::string_view name, Done done);
 
  private:
-  using FileStamps = std::map<int64_t, FileStamp>;
   struct Command {
     std::string name;
     bool load = false;
@@ -141,19 +144,17 @@ class Repository {
   absl::Status UnloadNow(const std::string& name);
   absl::Status ReadSettings();
   absl::StatusOr<RepositoryScan> Scan();
-  // Brings what is served of a model in line with the files that are there.
-  // Those that were refused before are tried again when they have changed, or
-  // with `retry`. The first refusal of this call; UNAVAILABLE when Stop cut it
-  // short.
-  absl::Status Reconcile(const std::string& name, const FileStamps& files,
-                         bool retry);
+  // Brings what is served of a model in line with the files that are there: the
+  // snapshot's `files`, `awaited` and `retry`. The first refusal of this call;
+  // UNAVAILABLE when Stop cut it short.
+  absl::Status Reconcile(const std::string& name, VersionSnapshot now);
   absl::Status LoadVersion(const std::string& name, int64_t version);
   // Labels follow the settings once the versions that they name are served.
   void MoveLabels(const std::string& name);
   // Those that a label names, or will.
   std::set<int64_t> LabelledVersions(const std::string& name) const;
   // Lets versions that are not among `keep` go.
-  void Retire(const std::string& name, const FileStamps& files,
+  void Retire(const std::string& name, const VersionSnapshot& now,
               const std::vector<int64_t>& keep);
   void Retire(std::shared_ptr<const ServedModel> served);
   // Frees what nobody uses any more.
@@ -171,6 +172,7 @@ class Repository {
   std::vector<std::pair<std::string, int64_t>> leaving_ ABSL_GUARDED_BY(mu_);
   // What the last scan found.
   std::vector<std::pair<std::string, int64_t>> on_disk_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, std::string> unreadable_ ABSL_GUARDED_BY(mu_);
 
   // Of the loading thread; before it starts of the one that opens.
   Settings settings_;

@@ -10,6 +10,7 @@
 namespace mre {
 namespace {
 
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -32,6 +33,31 @@ TEST(ModelTableTest, RepeatsNoHalfLetterOfWhatWasSent) {
                                  HasSubstr(std::string(127, 'x') + "\"")));
     EXPECT_THAT(std::string(status.message()), Not(HasSubstr("\xc3")));
   }
+}
+
+TEST(ModelTableTest, CountsAFileThatStillCannotBeReadOnce) {
+  ModelTable table;
+  EXPECT_TRUE(table.Refuse("a", 1, FileStamp(), "no descriptors"));
+  EXPECT_FALSE(table.Refuse("a", 1, FileStamp(), "no descriptors"));
+  EXPECT_EQ(table.load_counts()[0].refused, 1);
+  EXPECT_TRUE(table.Refuse("a", 1, FileStamp(), "no permission"));
+  EXPECT_EQ(table.load_counts()[0].refused, 2);
+  // One that was read is refused each time.
+  FileStamp stamp;
+  stamp.size = 1;
+  EXPECT_TRUE(table.Refuse("a", 1, stamp, "damaged"));
+  EXPECT_TRUE(table.Refuse("a", 1, stamp, "damaged"));
+  EXPECT_EQ(table.load_counts()[0].refused, 4);
+  EXPECT_EQ(table.Get("a", 1, "")->reason, "damaged");
+}
+
+TEST(ModelTableTest, WhatIsServedStaysAndSaysWhatWasRefused) {
+  ModelTable table;
+  table.Serve(Served("a", 1), FileStamp());
+  table.Refuse("a", 1, FileStamp(), "no permission");
+  const VersionStatus status = *table.Get("a", 1, "");
+  EXPECT_EQ(status.state, VersionState::kReady);
+  EXPECT_THAT(status.reason, EndsWith("refused: no permission"));
 }
 
 }  // namespace

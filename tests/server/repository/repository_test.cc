@@ -1,7 +1,5 @@
 #include "server/repository/repository.h"
 
-#include <sys/resource.h>
-
 #include <atomic>
 #include <filesystem>
 #include <string>
@@ -9,7 +7,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
-#include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "model/base/file.h"
@@ -193,6 +190,42 @@ TEST_F(RepositoryTest, WhatIsServedStaysWhereNothingWantedCanBe) {
   EXPECT_TRUE(Await([&] { return !repository->Find("a", 1).ok(); }));
 }
 
+TEST_F(RepositoryTest, AVersionWithoutItsFileIsAwaited) {
+  options_.control = Repository::Control::kPoll;
+  options_.versions.kind = VersionPolicy::Kind::kLatest;
+  Add("a", 1);
+  AddDirectory("a", 3);  // there from the start
+  ASSERT_OK_AND_ASSIGN(const auto repository, Open());
+  AddDirectory("a", 2);
+  AwaitPolls();
+  for (const int64_t version : {2, 3}) {
+    EXPECT_THAT(repository->Get("a", version),
+                StatusIs(absl::StatusCode::kNotFound, testing::_));
+  }
+  EXPECT_THAT(Ready(*repository, "a"), ElementsAre(1));
+  // Nor is the file of one that is served missed.
+  fs::remove(Path("a", 1));
+  AwaitPolls();
+  EXPECT_THAT(Ready(*repository, "a"), ElementsAre(1));
+  Add("a", 2);
+  EXPECT_TRUE(Await([&] { return repository->Find("a", 2).ok(); }));
+  EXPECT_EQ(repository->load_counts()[0].refused, 0);
+}
+
+TEST_F(RepositoryTest, AVersionWithoutItsFileIsRefusedWhereNobodyLooksAgain) {
+  options_.versions.kind = VersionPolicy::Kind::kLatest;
+  Add("a", 1);
+  AddDirectory("a", 2);
+  ASSERT_OK_AND_ASSIGN(const auto repository, Open());
+  EXPECT_THAT(Ready(*repository, "a"), ElementsAre(1));
+  EXPECT_EQ(repository->Get("a", 2)->state, VersionState::kFailed);
+  EXPECT_THAT(repository->Get("a", 2)->reason, HasSubstr("a/2/model"));
+  options_.control = Repository::Control::kExplicit;
+  ASSERT_OK_AND_ASSIGN(const auto explicitly, Open());
+  EXPECT_THAT(Load(*explicitly, "a"),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr("a/2/model")));
+}
+
 TEST_F(RepositoryTest, AReasonIsCutToWhatAnAnswerHasRoomFor) {
   options_.control = Repository::Control::kExplicit;
   std::string name;
@@ -244,29 +277,6 @@ TEST_F(RepositoryTest, StopCutsALoadShortAndSaysSo) {
   EXPECT_THAT(result, StatusIs(absl::StatusCode::kUnavailable,
                                HasSubstr("shutting down")));
   EXPECT_FALSE(repository->Find("a", 1).ok());
-}
-
-TEST_F(RepositoryTest, WhatCannotBeReadIsNotUnloaded) {
-  options_.control = Repository::Control::kPoll;
-  Add("a", 1);
-  Add("b", 1);
-  ASSERT_OK_AND_ASSIGN(const auto repository, Open());
-  // No descriptors are left for the loading thread to read directories with.
-  rlimit limit = {};
-  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
-  const rlim_t before = limit.rlim_cur;
-  // Those that are open already stay so: one more is enough for the root only.
-  for (rlim_t files = 3; files < 40; ++files) {
-    limit.rlim_cur = files;
-    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    absl::SleepFor(absl::Milliseconds(25));
-    EXPECT_TRUE(repository->Find("a", 1).ok()) << files;
-    EXPECT_TRUE(repository->Find("b", 1).ok()) << files;
-  }
-  limit.rlim_cur = before;
-  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
-  fs::remove_all(root_.File("a"));
-  EXPECT_TRUE(Await([&] { return !repository->Find("a", 1).ok(); }));
 }
 
 TEST_F(RepositoryTest, StopEndsCommands) {

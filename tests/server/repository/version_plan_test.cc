@@ -71,6 +71,54 @@ TEST(PlanVersionsTest, WhatIsLoadedIsServedThoughItsNewFileWasRefused) {
   EXPECT_EQ(PlanVersions(now).load, 0);
 }
 
+TEST(PlanVersionsTest, WhatCouldNotBeReadIsTriedAgainOnceItCan) {
+  VersionSnapshot now;
+  now.files = {{1, File(1)}, {2, FileStamp()}};
+  now.known.loaded = {{1, File(1)}};
+  EXPECT_EQ(PlanVersions(now).load, 2);
+  now.known.refused = {{2, FileStamp()}};
+  EXPECT_THAT(PlanVersions(now).serve, ElementsAre(1));
+  EXPECT_EQ(PlanVersions(now).load, 0);
+  // The file is what it was, and can be read now.
+  now.files[2] = File(1);
+  EXPECT_EQ(PlanVersions(now).load, 2);
+}
+
+TEST(PlanVersionsTest, AVersionWhoseFileIsAwaitedDoesNotCount) {
+  VersionSnapshot now;
+  now.files = {{1, File(1)}, {2, FileStamp()}};
+  now.awaited = {2};
+  EXPECT_THAT(PlanVersions(now).serve, ElementsAre(1));
+  EXPECT_EQ(PlanVersions(now).load, 1);
+}
+
+TEST(PlanVersionsTest, WhoAsksAgainIsRidOfWhatWasRefusedMeanwhile) {
+  VersionSnapshot now;
+  now.files = {{1, File(1)}};
+  now.known.loaded = {{1, File(1)}};
+  now.known.refused = {{1, FileStamp()}};
+  EXPECT_EQ(PlanVersions(now).load, 0);
+  now.retry = true;
+  EXPECT_EQ(PlanVersions(now).load, 1);
+}
+
+TEST(SettledFilesTest, WhatChangesIsLeftUntilItIsTheSameForTwoLooks) {
+  const Files loaded = {{1, File(1)}};
+  EXPECT_EQ(SettledFiles({{1, File(2)}, {2, File(1)}}, {{1, File(1)}}, loaded),
+            (Files{{1, File(1)}}));
+  const Files now = {{1, File(2)}, {2, File(1)}};
+  EXPECT_EQ(SettledFiles(now, now, loaded), now);
+  // What goes.
+  EXPECT_EQ(SettledFiles({}, now, loaded), loaded);
+  EXPECT_THAT(SettledFiles({}, {}, loaded), IsEmpty());
+}
+
+TEST(SettledFilesTest, WhatCannotBeLookedAtCountsAsUnchanged) {
+  const Files now = {{1, FileStamp()}, {2, FileStamp()}};
+  EXPECT_EQ(SettledFiles(now, now, {{1, File(1)}}),
+            (Files{{1, File(1)}, {2, FileStamp()}}));
+}
+
 TEST(PlanVersionsTest, WithoutFilesNothingIsServed) {
   VersionSnapshot now;
   now.known.loaded = {{1, File(1)}};
