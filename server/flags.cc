@@ -104,8 +104,8 @@ void AddLimitFlags(CLI::App& app, ServerConfig& config) {
                  "Rows that one request may carry; at most --max_queued_rows")
       ->check(WholeNumber(1, 1 << 20));
   app.add_option("--stall_seconds", config.stall_seconds,
-                 "How long a client that wants every step may leave its full "
-                 "outbox unread before its call is cancelled; 0: no limit")
+                 "How long a message may take to be sent: a call whose client "
+                 "does not read is then cancelled; 0: no limit")
       ->check(NumberUpTo(kDaySeconds));
   app.add_option("--drain_delay_seconds", config.drain_delay_seconds,
                  "How long new requests are still taken after SIGTERM, while "

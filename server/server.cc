@@ -129,14 +129,13 @@ class GrpcServer : public Server, private Repository::Observer {
         connections_(
             ConnectionLimit(config.door.max_connections, RaiseFileLimit())),
         metrics_(kVersion),
+        calls_(config.stall_seconds == 0 ? absl::InfiniteDuration()
+                                         : absl::Seconds(config.stall_seconds)),
         scheduler_({.max_active_rows = config.max_active_rows,
                     .max_queued_rows = config.max_queued_rows,
                     .max_wait = config.max_queue_ms == 0
                                     ? absl::InfiniteDuration()
                                     : absl::Milliseconds(config.max_queue_ms),
-                    .stall_limit = config.stall_seconds == 0
-                                       ? absl::InfiniteDuration()
-                                       : absl::Seconds(config.stall_seconds),
                     .brownout = Brownout(config),
                     .threads = config.threads}),
         log_(Logged(config)),
@@ -233,6 +232,7 @@ class GrpcServer : public Server, private Repository::Observer {
   void Tick() {
     log_.TellLeftOut();
     load_.Measure();
+    calls_.CutOffStalled();
     for (const OverloadNews& news :
          overload_.Look(scheduler_.overload(), Clock::Real()->Now())) {
       LogOverload(news);

@@ -86,9 +86,6 @@ bool Lane::Sweep(const Pass& pass, News& news) {
       case RowAction::kFinish:
         Deliver(row, decision.reason, now);
         break;
-      case RowAction::kAbandon:
-        row.request->Abandon();
-        break;
       case RowAction::kDrop:
         break;
     }
@@ -230,9 +227,6 @@ RowSnapshot Lane::Look(Row& row, absl::Time now) const {
   snapshot.step_cap = step_cap_;
   if (row.begun) {
     snapshot.outbox_full = request.OutboxFull(row.row);
-    row.paused_since = snapshot.outbox_full ? std::min(row.paused_since, now)
-                                            : absl::InfiniteFuture();
-    snapshot.stalled = now - row.paused_since >= options_.stall_limit;
     snapshot.progress = engine_->progress(row.handle);
     snapshot.progress.elapsed = now - request.admitted();
   }

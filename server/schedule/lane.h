@@ -23,7 +23,6 @@ namespace mre {
 class Lane {
  public:
   struct Options {
-    absl::Duration stall_limit = absl::InfiniteDuration();  // of Scheduler
     uint32_t step_floor = 1;  // of BrownoutOptions
     const Clock* clock = Clock::Real();
   };
@@ -72,7 +71,6 @@ class Lane {
     uint32_t next_step = 0;  // to be reported
     uint32_t budget_version = 0;
     Budget budget;
-    absl::Time paused_since = absl::InfiniteFuture();
   };
   RowSnapshot Look(Row& row, absl::Time now) const;
   // One step of the rows stepping_[first..end).

@@ -136,10 +136,4 @@ void Request::Notify() {
   if (listener_ != nullptr) listener_->OnReady();
 }
 
-void Request::Abandon() {
-  if (cancelled_.exchange(true, std::memory_order_acq_rel)) return;
-  absl::MutexLock lock(&listener_mu_);
-  if (listener_ != nullptr) listener_->OnStalled();
-}
-
 }  // namespace mre

@@ -60,10 +60,6 @@ class Request {
     virtual ~Listener() = default;
     // Must not block, may call Take.
     virtual void OnReady() = 0;
-    // On an engine thread, perhaps beside OnReady: a row paused for longer
-    // than the scheduler allows. The request is cancelled by now; the call is
-    // to be ended.
-    virtual void OnStalled() = 0;
   };
 
   // Tells the engine threads that there is something new; see Scheduler.
@@ -148,9 +144,8 @@ class Request {
   // and has not been told since. (What was put is seen by who tells, for both
   // hold mu_.)
   bool Touch() { return !touched_.exchange(true, std::memory_order_acq_rel); }
-  // Call the listener. REQUIRES: no lock of the listener's is held.
+  // Calls the listener. REQUIRES: no lock of the listener's is held.
   void Notify();
-  void Abandon();
 
  private:
   void PutInOutbox(Prediction prediction) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

@@ -255,8 +255,7 @@ void Scheduler::Begin(Worker& worker, const RowQueue::Row& row,
   if (lane == nullptr) {
     lane = std::make_unique<Lane>(
         spec.model, spec.telemetry,
-        Lane::Options{.stall_limit = options_.stall_limit,
-                      .step_floor = options_.brownout.floor,
+        Lane::Options{.step_floor = options_.brownout.floor,
                       .clock = options_.clock});
   }
   lane->Begin(row.request, row.row, now);

@@ -45,9 +45,6 @@ class Scheduler : public Request::Waker {
     // While a row of a client has waited for longer, the client's requests are
     // refused.
     absl::Duration max_wait = absl::InfiniteDuration();
-    // How long a row may pause because nobody takes its predictions; then its
-    // request is abandoned.
-    absl::Duration stall_limit = absl::InfiniteDuration();
     // How what rows are granted shrinks while others wait in the queue.
     BrownoutOptions brownout = {};
     // Engine threads. The places are shared out among them.

@@ -76,10 +76,7 @@ RowDecision DecideRow(const RowSnapshot& row) {
     return {RowAction::kFinish, StopReason::kOverload};
   }
   if (row.drain_expired) return {RowAction::kFinish, StopReason::kDraining};
-  if (row.outbox_full) {
-    return {row.stalled ? RowAction::kAbandon : RowAction::kPause,
-            StopReason::kNone};
-  }
+  if (row.outbox_full) return {RowAction::kPause, StopReason::kNone};
   return {RowAction::kStep, StopReason::kNone};
 }
 

@@ -16,7 +16,6 @@ struct RowSnapshot {
   bool stop_requested = false;  // its client asked for the best so far
   bool drain_expired = false;   // the server must end now
   bool outbox_full = false;     // its reader is behind and wants every step
-  bool stalled = false;         // and has been for too long
   bool watched = false;         // somebody takes predictions before the last
   bool quiet = false;           // nothing looks at them (Engine::Begin)
   int64_t rows = 1;             // that step with it, itself included
@@ -27,11 +26,10 @@ struct RowSnapshot {
 };
 
 enum class RowAction {
-  kStep,     // run its next step
-  kPause,    // leave it be until its reader has caught up
-  kFinish,   // send its last prediction again, as final
-  kDrop,     // forget it
-  kAbandon,  // and end its client's call
+  kStep,    // run its next step
+  kPause,   // leave it be until its reader has caught up
+  kFinish,  // send its last prediction again, as final
+  kDrop,    // forget it
 };
 
 struct RowDecision {

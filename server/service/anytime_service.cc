@@ -34,7 +34,7 @@ grpc::ServerUnaryReactor* AnytimeService::ListModels(
       FillModelInfo(version, response->add_models());
     }
   }
-  return Answer(context_, rpc, status, record, rpc->DefaultReactor());
+  return Answer(context_, rpc, status, record);
 }
 
 grpc::ServerUnaryReactor* AnytimeService::GetModel(
@@ -51,7 +51,7 @@ grpc::ServerUnaryReactor* AnytimeService::GetModel(
     FillModelInfo(found, response);
     return absl::OkStatus();
   };
-  return Answer(context_, rpc, get(), record, rpc->DefaultReactor());
+  return Answer(context_, rpc, get(), record);
 }
 
 }  // namespace mre

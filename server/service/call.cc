@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "model/base/log.h"
 #include "model/base/status_macros.h"
 
 namespace mre {
@@ -14,50 +13,6 @@ namespace mre {
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   return grpc::Status(static_cast<grpc::StatusCode>(status.code()),
                       std::string(status.message()));
-}
-
-void OpenCalls::Enter(DrainableCall* call) {
-  bool drain = false;
-  {
-    absl::MutexLock lock(&mu_);
-    ++open_;
-    if (call != nullptr) drainable_.insert(call);
-    drain = draining_ && call != nullptr;
-  }
-  if (drain) call->Drain();
-}
-
-void OpenCalls::Leave(DrainableCall* call) {
-  absl::MutexLock lock(&mu_);
-  --open_;
-  if (call != nullptr) drainable_.erase(call);
-}
-
-void OpenCalls::TellLeaving() {
-  absl::MutexLock lock(&mu_);
-  leaving_ = true;
-}
-
-void OpenCalls::Drain() {
-  // The lock is held so that no call leaves while it is told; calls never
-  // enter or leave with a lock of their own held.
-  absl::MutexLock lock(&mu_);
-  draining_ = true;
-  for (DrainableCall* call : drainable_) call->Drain();
-}
-
-bool OpenCalls::leaving() const {
-  absl::MutexLock lock(&mu_);
-  return leaving_;
-}
-
-bool OpenCalls::AwaitNone(absl::Duration limit) {
-  const auto none = [this] {
-    mu_.AssertHeld();
-    return open_ == 0;
-  };
-  absl::MutexLock lock(&mu_);
-  return mu_.AwaitWithTimeout(absl::Condition(&none), limit);
 }
 
 void CallRecord::set_model(std::shared_ptr<const ServedModel> model) {
@@ -168,21 +123,21 @@ void AddPushback(const CallContext& context, const absl::Status& status,
       absl::StrCat(RetryAfterMillis(status, *context.scheduler)));
 }
 
-grpc::ServerUnaryReactor* Answer(const CallContext& context,
-                                 grpc::CallbackServerContext* rpc,
-                                 const absl::Status& status, CallRecord& record,
-                                 grpc::ServerUnaryReactor* reactor) {
-  AddPushback(context, status, rpc);
+void PlainCall::Answer(const absl::Status& status, CallRecord& record) {
+  AddPushback(context_, status, rpc_);
   const grpc::Status wire = ToGrpcStatus(status);
   record.End(wire.error_code(), wire.error_message());
-  reactor->Finish(wire);
-  return reactor;
+  SendBegins();
+  Finish(wire);
 }
 
-void CancelStalled(grpc::CallbackServerContext* rpc) {
-  Log(Severity::kWarning, "cancelling a call: nobody takes its predictions",
-      {{"peer", rpc->peer()}});
-  rpc->TryCancel();
+grpc::ServerUnaryReactor* Answer(const CallContext& context,
+                                 grpc::CallbackServerContext* rpc,
+                                 const absl::Status& status,
+                                 CallRecord& record) {
+  auto* call = new PlainCall(context, rpc);
+  call->Answer(status, record);
+  return call;
 }
 
 grpc::Status CancelStatus(const grpc::CallbackServerContext& context) {

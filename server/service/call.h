@@ -9,11 +9,8 @@
 #include <string>
 #include <utility>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "model/base/clock.h"
 #include "proto/inference/grpc_service.pb.h"
 #include "proto/mre/v1/anytime.pb.h"
@@ -24,42 +21,13 @@
 #include "server/service/convert.h"
 #include "server/service/load_report.h"
 #include "server/service/message_pool.h"
+#include "server/service/open_calls.h"
 #include "server/service/request_log.h"
 
 namespace mre {
 
 // The same code and message.
 grpc::Status ToGrpcStatus(const absl::Status& status);
-
-// A call that the server can be asked to bring to an end.
-class DrainableCall {
- public:
-  virtual ~DrainableCall() = default;
-  // Ends the call as soon as nothing it was asked for still runs.
-  virtual void Drain() = 0;
-};
-
-// The open calls of the service: counted so that a drain can wait for them.
-// Thread-safe.
-class OpenCalls {
- public:
-  void Enter(DrainableCall* call);  // null: only counted
-  void Leave(DrainableCall* call);
-  // The server is about to drain, and not ready for more.
-  void TellLeaving();
-  // Tells every call, and every one that enters later, to drain.
-  void Drain();
-  bool leaving() const;
-  // False when calls were still open at the deadline.
-  bool AwaitNone(absl::Duration limit);
-
- private:
-  mutable absl::Mutex mu_;
-  int64_t open_ ABSL_GUARDED_BY(mu_) = 0;
-  bool leaving_ ABSL_GUARDED_BY(mu_) = false;
-  bool draining_ ABSL_GUARDED_BY(mu_) = false;
-  absl::flat_hash_set<DrainableCall*> drainable_ ABSL_GUARDED_BY(mu_);
-};
 
 // What calls work on. All outlive every call.
 struct CallContext {
@@ -163,15 +131,30 @@ absl::Status SubmitRequest(const CallContext& context, const Checked& checked,
 void AddPushback(const CallContext& context, const absl::Status& status,
                  grpc::CallbackServerContext* rpc);
 
-// Ends an unary rpc without rows, and counts it. Returns the reactor, which is
-// its default one; that may be asked for once only.
+// An unary call without rows. Deletes itself.
+class PlainCall final : public grpc::ServerUnaryReactor, public OpenCall {
+ public:
+  PlainCall(const CallContext& context, grpc::CallbackServerContext* rpc)
+      : OpenCall(rpc, *context.clock), context_(context), rpc_(rpc) {
+    context_.calls->Enter(this);
+  }
+  // Ends the call, and counts it. Once.
+  void Answer(const absl::Status& status, CallRecord& record);
+  void OnDone() override {
+    context_.calls->Leave(this);
+    delete this;
+  }
+
+ private:
+  const CallContext& context_;
+  grpc::CallbackServerContext* const rpc_;
+};
+
+// Such a call, answered at once.
 grpc::ServerUnaryReactor* Answer(const CallContext& context,
                                  grpc::CallbackServerContext* rpc,
-                                 const absl::Status& status, CallRecord& record,
-                                 grpc::ServerUnaryReactor* reactor);
-
-// Cancels a call whose client has stopped reading; OnCancel does the rest.
-void CancelStalled(grpc::CallbackServerContext* rpc);
+                                 const absl::Status& status,
+                                 CallRecord& record);
 
 // The code of a call that gRPC cancelled: its deadline's or its client's doing.
 grpc::Status CancelStatus(const grpc::CallbackServerContext& context);

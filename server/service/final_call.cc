@@ -8,8 +8,11 @@ namespace mre {
 
 FinalCall::FinalCall(const CallContext& context,
                      grpc::CallbackServerContext* rpc, Method method)
-    : context_(context), rpc_(rpc), record_(context, method, rpc) {
-  context_.calls->Enter(nullptr);
+    : OpenCall(rpc, *context.clock),
+      context_(context),
+      rpc_(rpc),
+      record_(context, method, rpc) {
+  context_.calls->Enter(this);
 }
 
 void FinalCall::Begin(const absl::StatusOr<Checked>& checked) {
@@ -47,13 +50,14 @@ void FinalCall::OnCancel() {
 
 void FinalCall::OnDone() {
   if (request_ != nullptr) request_->Detach();
-  context_.calls->Leave(nullptr);
+  context_.calls->Leave(this);
   delete this;
 }
 
 void FinalCall::End(const grpc::Status& status) {
   finished_ = true;
   record_.End(status.error_code(), status.error_message());
+  SendBegins();
   Finish(status);
 }
 

@@ -19,10 +19,11 @@ namespace mre {
 // then calls Begin; the scheduler then calls OnReady, gRPC's threads call the
 // other reactions. Deletes itself. Locks are taken in the order: the request's
 // listener lock, mu_, the scheduler's lock, the request's outbox.
-class FinalCall : public grpc::ServerUnaryReactor, public Request::Listener {
+class FinalCall : public grpc::ServerUnaryReactor,
+                  public OpenCall,
+                  public Request::Listener {
  public:
   void OnReady() override;
-  void OnStalled() override { CancelStalled(rpc_); }  // its rows do not pause
   void OnCancel() override;
   void OnDone() override;
 

@@ -37,7 +37,7 @@ ServerUnaryReactor* Say(
   if (scope.has_value())
     status = Enter(context, *scope, *rpc, &record).status();
   if (status.ok()) status = say(record);
-  return Answer(context, rpc, status, record, rpc->DefaultReactor());
+  return Answer(context, rpc, status, record);
 }
 
 // Answers an rpc about one model, with what `fill` says of it.
@@ -99,16 +99,18 @@ ServerUnaryReactor* Control(
     const std::function<void(Repository&, Repository::Done)>& command) {
   auto record = std::make_shared<CallRecord>(context, method, rpc);
   record->set_model_name(name);
-  ServerUnaryReactor* reactor = rpc->DefaultReactor();
+  auto* call = new PlainCall(context, rpc);
   absl::Status status =
       Enter(context, Scope::kAdmin, *rpc, record.get()).status();
   if (status.ok()) status = std::move(checked);
-  if (!status.ok()) return Answer(context, rpc, status, *record, reactor);
-  command(*context.repository,
-          [&context, rpc, record, reactor](const absl::Status& done) {
-            Answer(context, rpc, done, *record, reactor);
-          });
-  return reactor;
+  if (!status.ok()) {
+    call->Answer(status, *record);
+  } else {
+    command(*context.repository, [record, call](const absl::Status& done) {
+      call->Answer(done, *record);
+    });
+  }
+  return call;
 }
 
 // Versions of the model that are ready, or the one that was asked for.

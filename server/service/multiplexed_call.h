@@ -42,7 +42,7 @@ inline constexpr size_t kMaxOpenRequests = 1024;
 template <typename Wire>
 class MultiplexedCall : public grpc::ServerBidiReactor<typename Wire::Message,
                                                        typename Wire::Update>,
-                        public DrainableCall {
+                        public OpenCall {
  public:
   using Message = typename Wire::Message;
   using Update = typename Wire::Update;
@@ -82,6 +82,7 @@ class MultiplexedCall : public grpc::ServerBidiReactor<typename Wire::Message,
     BuryEnded();
     absl::MutexLock lock(&mu_);
     writing_ = false;
+    SendEnds();
     pool_->Give(std::move(update_));
     if (!ok && !ending_) {
       EndWith(CancelStatus(*rpc_));
@@ -131,8 +132,6 @@ class MultiplexedCall : public grpc::ServerBidiReactor<typename Wire::Message,
       record.set_request_id(this->id);
     }
     void OnReady() override { call->Ready(this); }
-    // Nothing on the stream is read: no request of it can go on.
-    void OnStalled() override { CancelStalled(call->rpc_); }
 
     MultiplexedCall* const call;
     const std::string id;
@@ -153,7 +152,10 @@ class MultiplexedCall : public grpc::ServerBidiReactor<typename Wire::Message,
 
   MultiplexedCall(const CallContext& context, grpc::CallbackServerContext* rpc,
                   MessagePool<Update>* pool)
-      : context_(context), rpc_(rpc), pool_(pool) {
+      : OpenCall(rpc, *context.clock, AtDrain::kIsTold),
+        context_(context),
+        rpc_(rpc),
+        pool_(pool) {
     context_.metrics->StreamOpened();
   }
 
@@ -269,6 +271,7 @@ class MultiplexedCall : public grpc::ServerBidiReactor<typename Wire::Message,
         if (!GiveTurn()) continue;
       }
       writing_ = true;
+      SendBegins();
       this->StartWrite(update_.get());
     }
   }
@@ -311,6 +314,7 @@ class MultiplexedCall : public grpc::ServerBidiReactor<typename Wire::Message,
 
   void FinishOnce() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     if (std::exchange(finished_, true)) return;
+    SendBegins();
     this->Finish(status_);
   }
 

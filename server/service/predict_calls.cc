@@ -38,15 +38,17 @@ class PredictCall final : public FinalCall {
 // As FinalCall: the constructor admits the request, the scheduler then calls
 // OnReady, gRPC's threads call the other reactions. `finished_` is set with the
 // one Finish. Locks are taken in the same order.
-class StreamCall : public grpc::ServerWriteReactor<v1::PredictUpdate>,
-                   public Request::Listener {
+class StreamCall final : public grpc::ServerWriteReactor<v1::PredictUpdate>,
+                         public OpenCall,
+                         public Request::Listener {
  public:
   StreamCall(const CallContext& context, grpc::CallbackServerContext* rpc,
              const v1::PredictRequest* message)
-      : context_(context),
+      : OpenCall(rpc, *context.clock),
+        context_(context),
         rpc_(rpc),
         record_(context, Method::kPredictStream, rpc) {
-    context_.calls->Enter(nullptr);
+    context_.calls->Enter(this);
     context_.metrics->StreamOpened();
     const absl::Status status = Admit(*message);
     if (status.ok()) return;
@@ -60,11 +62,10 @@ class StreamCall : public grpc::ServerWriteReactor<v1::PredictUpdate>,
     if (!writing_ && !finished_) WriteNext();
   }
 
-  void OnStalled() override { CancelStalled(rpc_); }
-
   void OnWriteDone(bool ok) override {
     absl::MutexLock lock(&mu_);
     writing_ = false;
+    SendEnds();
     context_.updates->Give(std::move(update_));
     if (finished_) return;
     if (cancelled_ || !ok) {
@@ -92,7 +93,7 @@ class StreamCall : public grpc::ServerWriteReactor<v1::PredictUpdate>,
       context_.updates->Give(std::move(update_));
     }
     context_.metrics->StreamClosed();
-    context_.calls->Leave(nullptr);
+    context_.calls->Leave(this);
     delete this;
   }
 
@@ -114,6 +115,7 @@ class StreamCall : public grpc::ServerWriteReactor<v1::PredictUpdate>,
     FillUpdate(batch, admitted_.request_id, *admitted_.model, admitted_.output,
                update_.get());
     writing_ = true;
+    SendBegins();
     if (last) {
       finished_ = true;
       record_.End(grpc::StatusCode::OK);
@@ -127,6 +129,7 @@ class StreamCall : public grpc::ServerWriteReactor<v1::PredictUpdate>,
   void End(const grpc::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     finished_ = true;
     record_.End(status.error_code(), status.error_message());
+    SendBegins();
     Finish(status);
   }
 

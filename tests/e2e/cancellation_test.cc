@@ -174,5 +174,33 @@ TEST(CancellationTest, AReaderThatStopsForEverIsCutOff) {
   EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
 }
 
+// It takes longer than the limit, but no message of it does.
+TEST(CancellationTest, AReaderThatIsSlowButSteadyIsServed) {
+  ASSERT_OK_AND_ASSIGN(const auto server,
+                       ServerProcess::Start({"--stall_seconds=3"}));
+  const auto stub = ConnectWithSmallWindow(*server);
+  constexpr int kRows = 16;
+  v1::PredictRequest request = MakeRequest(kSlow, kRows);
+  request.mutable_output()->set_delivery(v1::DELIVERY_ALL);
+  request.mutable_output()->set_probabilities(true);
+  grpc::ClientContext context;
+  const auto reader = stub->PredictStream(&context, request);
+  v1::PredictUpdate update;
+  int exhausted = 0;
+  const absl::Time start = absl::Now();
+  // Slow for so long that the whole of it is beyond the limit.
+  absl::Duration slow;
+  while (reader->Read(&update)) {
+    for (const v1::Prediction& prediction : update.predictions()) {
+      if (prediction.stop_reason() == v1::STOP_REASON_EXHAUSTED) ++exhausted;
+    }
+    slow = absl::Now() - start;
+    if (slow < absl::Seconds(5)) absl::SleepFor(absl::Milliseconds(100));
+  }
+  EXPECT_GE(slow, absl::Seconds(5)) << "too few messages to be slow with";
+  EXPECT_TRUE(reader->Finish().ok());
+  EXPECT_EQ(exhausted, kRows);
+}
+
 }  // namespace
 }  // namespace mre

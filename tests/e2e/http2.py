@@ -21,8 +21,8 @@ def frame(kind, flags=0, stream=0, payload=b""):
 HELLO = PREFACE + frame(SETTINGS)
 
 
-def headers_of_call(path):
-    """What opens a gRPC call on stream 1."""
+def headers_of_call(path, stream=1):
+    """What opens a gRPC call."""
     block = b""
     for name, value in ((":method", "POST"), (":scheme", "http"),
                         (":path", path), (":authority", "localhost"),
@@ -30,7 +30,7 @@ def headers_of_call(path):
                         ("content-type", "application/grpc")):
         block += bytes([0, len(name)]) + name.encode()
         block += bytes([len(value)]) + value.encode()
-    return frame(HEADERS, END_HEADERS, 1, block)
+    return frame(HEADERS, END_HEADERS, stream, block)
 
 
 def go_away(payload):

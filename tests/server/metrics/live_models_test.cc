@@ -29,7 +29,6 @@ class Waiter : public Request::Listener {
     std::vector<Prediction> batch;
     done_ = request->Take(batch);
   }
-  void OnStalled() override {}
   void Await() {
     absl::MutexLock lock(&mu_);
     mu_.Await(absl::Condition(&done_));

@@ -22,7 +22,6 @@ class Client : public Request::Listener {
     by = std::this_thread::get_id();
     ++told;
   }
-  void OnStalled() override {}
 
   std::shared_ptr<Request> request;
   absl::Notification* hold = nullptr;

@@ -23,7 +23,6 @@ class CountingWaker : public Request::Waker {
 class CountingListener : public Request::Listener {
  public:
   void OnReady() override { ++calls; }
-  void OnStalled() override {}
   int calls = 0;
 };
 

@@ -94,8 +94,6 @@ class Collector : public Request::Listener {
     if (!take_) return;
     TakeNow();
   }
-  void OnStalled() override { stalled_.Notify(); }
-  void AwaitStalled() { stalled_.WaitForNotification(); }
   void TakeNow() {
     std::vector<Prediction> taken;
     const bool finished = request->Take(taken);
@@ -122,7 +120,6 @@ class Collector : public Request::Listener {
   absl::Mutex mu_;
   std::vector<Prediction> all_ ABSL_GUARDED_BY(mu_);
   absl::Notification done_;
-  absl::Notification stalled_;
 };
 
 class SchedulerTest : public testing::Test {

@@ -112,40 +112,5 @@ TEST_F(SchedulerTest, APausedRowStopsForItsTimeWhileAnotherSteps) {
   EXPECT_EQ(stopped, 1);
 }
 
-TEST_F(SchedulerTest, ARowPausedForTooLongIsAbandoned) {
-  Scheduler scheduler({.stall_limit = absl::Seconds(60), .clock = &clock_});
-  auto slow = MakePaused(scheduler, {}, 3);
-  // Who is served meanwhile shows that the paused rows have been looked at.
-  const auto serve_another = [&] {
-    auto other = Make(Steps(5));
-    ASSERT_THAT(scheduler.Submit(other->request), IsOk());
-    EXPECT_EQ(other->Await().size(), 6u);
-  };
-  serve_another();
-  clock_.Advance(absl::Seconds(59));
-  serve_another();
-  EXPECT_EQ(scheduler.active_rows(), 3);
-  clock_.Advance(absl::Seconds(2));
-  slow->AwaitStalled();
-  AwaitIdle(scheduler);
-  EXPECT_TRUE(slow->request->cancelled());
-}
-
-TEST_F(SchedulerTest, AReaderThatTakesInTimeIsNotAbandoned) {
-  Scheduler scheduler({.stall_limit = absl::Seconds(60), .clock = &clock_});
-  auto slow = Make({});
-  slow->StopTaking();
-  ASSERT_THAT(scheduler.Submit(slow->request), IsOk());
-  for (size_t seen = 0; seen < kAllSteps + 1; seen = slow->size()) {
-    // At its full outbox, or at its end.
-    const int64_t wanted =
-        std::min<int64_t>(seen + kOutboxSteps, kAllSteps + 1);
-    while (telemetry_.row_steps < wanted) std::this_thread::yield();
-    clock_.Advance(absl::Seconds(50));
-    slow->TakeNow();
-  }
-  EXPECT_EQ(slow->Await().back().stop_reason, StopReason::kExhausted);
-}
-
 }  // namespace
 }  // namespace mre

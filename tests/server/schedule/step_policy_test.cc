@@ -96,8 +96,6 @@ TEST(StepPolicyTest, AFullOutboxPausesButNeverKeepsARowFromFinishing) {
   RowSnapshot row = Running();
   row.outbox_full = true;
   EXPECT_EQ(DecideRow(row).action, RowAction::kPause);
-  row.stalled = true;
-  EXPECT_EQ(DecideRow(row).action, RowAction::kAbandon);
   row.stop_requested = true;
   EXPECT_EQ(DecideRow(row).action, RowAction::kFinish);
 }
