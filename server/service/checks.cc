@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -55,6 +56,11 @@ absl::Status Invalid(absl::string_view field, absl::string_view expected) {
 std::string QuoteSent(absl::string_view text) {
   constexpr size_t kMost = 64;
   return absl::StrCat("\"", absl::CHexEscape(text.substr(0, kMost)), "\"");
+}
+
+std::string FieldText(absl::string_view text) {
+  const bool ascii = std::all_of(text.begin(), text.end(), absl::ascii_isascii);
+  return ascii ? std::string(text) : absl::CHexEscape(text);
 }
 
 absl::Status CheckId(absl::string_view id, absl::string_view field) {

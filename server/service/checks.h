@@ -24,6 +24,10 @@ absl::Status Invalid(absl::string_view field, absl::string_view expected);
 // long, and without bytes that are not ASCII. (It may be cut within a letter.)
 std::string QuoteSent(absl::string_view text);
 
+// A text of ours as a string field may hold it. It may repeat a name in part,
+// and one cut within a letter is no UTF-8: then what is not ASCII is escaped.
+std::string FieldText(absl::string_view text);
+
 // Names of requests are repeated in every answer: a longer one is refused.
 inline constexpr size_t kMaxRequestId = 256;
 absl::Status CheckId(absl::string_view id, absl::string_view field);

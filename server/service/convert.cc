@@ -183,7 +183,7 @@ void FillModelInfo(const VersionStatus& status, v1::ModelInfo* info) {
   info->set_model_name(status.name);
   info->set_model_version(status.version);
   info->set_state(StateOf(status.state));
-  info->set_error(status.reason);
+  info->set_error(FieldText(status.reason));
   if (status.served == nullptr) return;
   const ServedModel& model = *status.served;
   const ModelConfig& config = model.model->config();

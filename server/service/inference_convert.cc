@@ -4,8 +4,6 @@
 #include <set>
 #include <utility>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -288,11 +286,7 @@ void FillInferError(const inference::ModelInferRequest& message,
   const auto short_one = [](const std::string& name) {
     return name.size() <= kMaxRequestId ? name : std::string();
   };
-  const absl::string_view text = status.message();
-  // A name may be repeated in part: cut within a letter, it is no UTF-8.
-  const bool ascii = std::all_of(text.begin(), text.end(), absl::ascii_isascii);
-  response->set_error_message(ascii ? std::string(text)
-                                    : absl::CHexEscape(text));
+  response->set_error_message(FieldText(status.message()));
   auto* echo = response->mutable_infer_response();
   echo->set_id(short_one(message.id()));
   echo->set_model_name(short_one(message.model_name()));

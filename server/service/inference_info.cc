@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "model/base/version.h"
+#include "server/service/checks.h"
 #include "server/service/inference_convert.h"
 #include "server/service/inference_outputs.h"
 
@@ -145,7 +146,7 @@ void FillModelIndex(const VersionStatus& status,
   index->set_name(status.name);
   index->set_version(absl::StrCat(status.version));
   index->set_state(std::string(VersionStateName(status.state)));
-  index->set_reason(status.reason);
+  index->set_reason(FieldText(status.reason));
 }
 
 }  // namespace mre

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "model/base/status_macros.h"
+#include "server/service/checks.h"
 #include "server/service/multiplexed_call.h"
 
 namespace mre {
@@ -102,7 +103,7 @@ class InteractiveCall final : public MultiplexedCall<Wire> {
     update->set_request_id(id);
     v1::Error* error = update->mutable_error();
     error->set_code(static_cast<int32_t>(status.code()));
-    error->set_message(std::string(status.message()));
+    error->set_message(FieldText(status.message()));
     if (absl::IsResourceExhausted(status)) {
       error->set_retry_after_ms(static_cast<uint32_t>(
           RetryAfterMillis(status, *context().scheduler)));

@@ -118,6 +118,25 @@ TEST_F(InteractiveTest, ARefusedRequestLeavesTheOthersAlone) {
   EXPECT_THAT(last["shape"].error().message(), HasSubstr("input.shape"));
 }
 
+// The error repeats the name in part, of one of the two cut within a letter,
+// which a message may not hold.
+TEST_F(InteractiveTest, ARefusalOfALongNameLeavesTheOthersAlone) {
+  for (const std::string id : {"", "x"}) {
+    std::string model = id;
+    for (int i = 0; i < 300; ++i) model += "\u00e9";
+    ASSERT_THAT(session_->Open(Named("bad" + id, model)), IsOk());
+  }
+  ASSERT_THAT(session_->Open(Named("good", kQuick)), IsOk());
+  ASSERT_THAT(session_->CloseWrites(), IsOk());
+  std::map<std::string, v1::PredictUpdate> last;
+  ASSERT_THAT(ReadAll(last), IsOk());
+  EXPECT_EQ(Reason(last["good"]), v1::STOP_REASON_EXHAUSTED);
+  for (const std::string id : {"bad", "badx"}) {
+    EXPECT_EQ(last[id].error().code(),
+              static_cast<int>(absl::StatusCode::kNotFound));
+  }
+}
+
 TEST_F(InteractiveTest, ANameCanBeUsedAgainOnceItsRequestHasEnded) {
   for (int round = 0; round < 3; ++round) {
     ASSERT_THAT(session_->Open(Named("again", kQuick)), IsOk());
