@@ -33,8 +33,8 @@
 #include "server/repository/repository.h"
 #include "server/schedule/scheduler.h"
 #include "server/service/anytime_service.h"
-#include "server/service/grpc_log.h"
 #include "server/service/inference_service.h"
+#include "server/service/library_logs.h"
 #include "server/service/load_report.h"
 #include "server/service/request_log.h"
 
@@ -359,7 +359,7 @@ class GrpcServer : public Server, private Repository::Observer {
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     const ServerConfig& config) {
-  TakeGrpcLog();
+  TakeLibraryLogs();
   ASSIGN_OR_RETURN(Listener listener, TakePort(config));
   // What is wrong with it is known at once, before models are loaded.
   RETURN_IF_ERROR(CheckExposure(config.door, config.host));
