@@ -8,6 +8,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "gtest/gtest.h"
+#include "tests/support/await_true.h"
 
 namespace mre {
 namespace {
@@ -71,11 +72,11 @@ TEST(NotifierTest, WhatIsPutWhileOneIsToldIsToldAgain) {
   Notifier notifier([] {});
   Touch(notifier, {&client});
   // It may be touched again from when its telling has begun.
-  while (!client.request->Touch()) std::this_thread::yield();
+  AwaitTrue([&] { return client.request->Touch(); });
   std::vector<std::shared_ptr<Request>> again = {client.request};
   notifier.Push(again);
   release.Notify();
-  while (client.told < 2) std::this_thread::yield();
+  AwaitTrue([&] { return client.told >= 2; });
 }
 
 TEST(NotifierTest, OwesWhatIsCompleteAndNotTold) {
@@ -94,12 +95,12 @@ TEST(NotifierTest, OwesWhatIsCompleteAndNotTold) {
   EXPECT_EQ(notifier.owed(), 1);
   EXPECT_EQ(told, 0);
   release.Notify();
-  while (notifier.owed() > 0) std::this_thread::yield();
-  while (told == 0) std::this_thread::yield();
+  AwaitTrue([&] { return notifier.owed() <= 0; });
+  AwaitTrue([&] { return told > 0; });
   EXPECT_EQ(complete.told, 1);
   // Told again, it is not owed less.
   Touch(notifier, {&complete});
-  while (complete.told < 2) std::this_thread::yield();
+  AwaitTrue([&] { return complete.told >= 2; });
   EXPECT_EQ(notifier.owed(), 0);
 }
 

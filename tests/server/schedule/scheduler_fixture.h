@@ -7,7 +7,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -15,6 +14,7 @@
 #include "gtest/gtest.h"
 #include "model/base/rng.h"
 #include "server/schedule/scheduler.h"
+#include "tests/support/await_true.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/random_model.h"
 
@@ -154,7 +154,7 @@ class SchedulerTest : public testing::Test {
     };
     auto holder = Make({}, Delivery::kFinal);
     EXPECT_TRUE(scheduler.Submit(holder->request).ok());
-    while (telemetry_.steps == 0) std::this_thread::yield();
+    AwaitTrue([&] { return telemetry_.steps > 0; });
     return holder;
   }
 
@@ -166,17 +166,16 @@ class SchedulerTest : public testing::Test {
     auto slow = Make(budget, Delivery::kAll, rows);
     slow->StopTaking();
     EXPECT_TRUE(scheduler.Submit(slow->request).ok());
-    while (telemetry_.row_steps < rows * int64_t{kOutboxSteps}) {
-      std::this_thread::yield();
-    }
+    AwaitTrue(
+        [&] { return telemetry_.row_steps >= rows * int64_t{kOutboxSteps}; });
     return slow;
   }
 
   // Waits until every row has left. (In this order: Scheduler::AdmitFromQueue.)
   static void AwaitIdle(const Scheduler& scheduler) {
-    while (scheduler.queued_rows() > 0 || scheduler.active_rows() > 0) {
-      std::this_thread::yield();
-    }
+    AwaitTrue([&] {
+      return scheduler.queued_rows() == 0 && scheduler.active_rows() == 0;
+    });
   }
 
   FakeClock clock_;

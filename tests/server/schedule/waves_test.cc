@@ -3,7 +3,6 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <thread>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -37,7 +36,7 @@ TEST_F(SchedulerTest, WhatIsComputedAheadOfACancelledRowIsCountedToo) {
     if (step == 21) collector->request->Cancel();
   };
   ASSERT_THAT(scheduler.Submit(collector->request), IsOk());
-  while (telemetry_.in_vain == 0) std::this_thread::yield();
+  AwaitTrue([&] { return telemetry_.in_vain > 0; });
   AwaitIdle(scheduler);
   EXPECT_EQ(telemetry_.in_vain,
             (Engine::kMostAhead - 1) * LongModel()->cost().OneStep());
@@ -134,10 +133,7 @@ TEST_F(SchedulerTest, AFirstPredictionDoesNotWaitForAWave) {
   std::atomic<size_t> seen{0};
   telemetry_.after_expert = [&] {
     if (telemetry_.started < 2 || looked.exchange(true)) return;
-    const absl::Time limit = absl::Now() + absl::Seconds(20);
-    while (newcomer->size() == 0 && absl::Now() < limit) {
-      std::this_thread::yield();
-    }
+    AwaitTrue([&] { return newcomer->size() > 0; });
     seen = newcomer->size();
   };
   ASSERT_THAT(scheduler.Submit(ahead->request), IsOk());
