@@ -90,15 +90,17 @@ void CheckServing(const ServerConfig& config, Problems& problems) {
 
 void AddLimitFlags(CLI::App& app, ServerConfig& config) {
   app.add_option("--max_active_rows", config.max_active_rows,
-                 "Rows computed at once")
+                 "Rows computed at once, shared out among --threads: a part is "
+                 "rounded up, so each thread runs at least one")
       ->check(WholeNumber(1, 1 << 20));
   app.add_option("--max_queued_rows", config.max_queued_rows,
                  "Rows that may wait; more are refused with RESOURCE_EXHAUSTED")
       ->check(WholeNumber(1, 1 << 24));
   app.add_option("--max_queue_ms", config.max_queue_ms,
-                 "While a row of a connection waits in the queue for longer, "
-                 "more requests on it are refused; 0: no limit. If not given "
-                 "at least 4 times --brownout_full_ms")
+                 "While a row of a client (a token, or without tokens a "
+                 "connection) waits in the queue for longer, more requests of "
+                 "it are refused; 0: no limit. If not given at least 4 times "
+                 "--brownout_full_ms")
       ->check(NumberUpTo(kHourMs));
   app.add_option("--max_rows_per_request", config.max_rows_per_request,
                  "Rows that one request may carry; at most --max_queued_rows")

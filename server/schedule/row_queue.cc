@@ -49,12 +49,13 @@ RowQueue::Row RowQueue::Pop() {
   return row;
 }
 
-void RowQueue::PopExpired(absl::Time now, std::vector<Row>& out) {
+void RowQueue::PopExpired(absl::Time now, int64_t most, std::vector<Row>& out) {
   if (now < first_deadline_) return;
   for (Waiting& waiting : waiting_) {
-    while (waiting.deadline <= now && waiting.left() > 0) {
+    for (; most > 0 && waiting.deadline <= now && waiting.left() > 0; --most) {
       out.push_back(TakeNext(waiting));
     }
+    if (most <= 0) break;
   }
   Tidy();
 }

@@ -34,9 +34,10 @@ class RowQueue {
   void Push(std::shared_ptr<Request> request);
   // The next row. REQUIRES: !empty()
   Row Pop();
-  // Adds to `out` every row that may not wait any longer: its client has asked
-  // for the best so far, or its time is over.
-  void PopExpired(absl::Time now, std::vector<Row>& out);
+  // Adds to `out` rows that may not wait any longer: their clients have asked
+  // for the best so far, or their time is over. `most` at most, the oldest; the
+  // others wait like any.
+  void PopExpired(absl::Time now, int64_t most, std::vector<Row>& out);
   // Forgets requests that are cancelled; looks again at when the others may
   // not wait any longer.
   void Reconsider();

@@ -59,11 +59,12 @@ absl::Status Scheduler::Submit(std::shared_ptr<Request> request) {
   }
   // Complete answers that wait to be written count too: nothing else would
   // bound them.
-  const int64_t waiting = queue_.rows() + untold_requests();
-  if (waiting + rows > options_.max_queued_rows) {
+  const int64_t untold = untold_requests();
+  if (queue_.rows() + untold + rows > options_.max_queued_rows) {
     return Refuse(absl::StrCat(
-        "the queue is full: ", waiting, " rows wait, the request has ", rows,
-        ", the limit is ", options_.max_queued_rows, "; retry later"));
+        "the queue is full: ", queue_.rows(), " rows wait and ", untold,
+        " answers to be sent, the request has ", rows, ", the limit is ",
+        options_.max_queued_rows, "; retry later"));
   }
   const absl::Time now = options_.clock->Now();
   const absl::Duration waited = queue_.Waited(request->spec().client, now);
@@ -168,18 +169,14 @@ bool Scheduler::RunLanes(Worker& worker) {
 }
 
 bool Scheduler::HasPlace(const Worker& worker) const {
-  const auto workers = static_cast<int64_t>(workers_.size());
-  const auto share = [workers](int64_t rows) {
-    return (rows + workers - 1) / workers;
-  };
   int64_t rows = queue_.rows();
   for (const auto& other : workers_) rows += other->stepping();
   const int64_t stepping = worker.stepping();
-  return stepping < share(rows) &&
-         stepping + share(untold_requests()) <
-             share(options_.max_active_rows) &&
+  return stepping < Share(rows) &&
+         stepping + Share(untold_requests()) <
+             Share(options_.max_active_rows) &&
          worker.active.load() <
-             share(options_.max_active_rows + options_.max_queued_rows);
+             Share(options_.max_active_rows + options_.max_queued_rows);
 }
 
 bool Scheduler::AwaitWork(Worker& worker, bool rows_paused) {
@@ -219,9 +216,11 @@ void Scheduler::AdmitFromQueue(Worker& worker) {
       worker.active.fetch_add(1);
       starting.push_back(queue_.Pop());
     }
-    // They need step 0 only, and get it over the limit.
+    // They need step 0 only, and get it over the limit; no more of them in a
+    // pass than have places, for else whoever asks for no time at all would be
+    // served before all others.
     const size_t taken = starting.size();
-    queue_.PopExpired(now, starting);
+    queue_.PopExpired(now, Share(options_.max_active_rows), starting);
     worker.active.fetch_add(static_cast<int64_t>(starting.size() - taken));
     queued_rows_.store(queue_.rows());
     const bool lowered = pass.level > 0;

@@ -37,8 +37,9 @@ class Scheduler : public Request::Waker {
     // Rows begin while fewer than this are being computed, requests that are
     // complete and not told so included; rows that pause for
     // a slow reader do not count until they go on. With them at most
-    // max_active_rows + max_queued_rows are alive, and for one step those more
-    // that were begun because they might not wait any longer.
+    // max_active_rows + max_queued_rows are alive, and for one step up to
+    // max_active_rows more that were begun because they might not wait any
+    // longer. Each thread takes an equal part of each of these, rounded up.
     int64_t max_active_rows = 256;
     // Rows that may wait for a place; more are refused.
     int64_t max_queued_rows = 4096;
@@ -126,6 +127,11 @@ class Scheduler : public Request::Waker {
   void Begin(Worker& worker, const RowQueue::Row& row, absl::Time now);
   // A pass over all its lanes; true when any row stepped or left.
   bool RunLanes(Worker& worker);
+  // One worker's part of so many rows: rounded up, or some might get none.
+  int64_t Share(int64_t rows) const {
+    const auto workers = static_cast<int64_t>(workers_.size());
+    return (rows + workers - 1) / workers;
+  }
   // True when the worker may begin one more row.
   bool HasPlace(const Worker& worker) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
   // Counts the rows that are left and has the worker's news told.

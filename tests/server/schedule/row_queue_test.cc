@@ -98,7 +98,7 @@ TEST_F(RowQueueTest, ARowWhoseTimeIsOverLeavesBeforeTheMoreUrgent) {
   Push(1, 2, 0, {}, kFirstPriority);
   const auto late = Push(2, 1, 0, absl::Milliseconds(10), kLastPriority);
   std::vector<RowQueue::Row> expired;
-  queue_.PopExpired(At(10), expired);
+  queue_.PopExpired(At(10), 100, expired);
   ASSERT_EQ(expired.size(), 1u);
   EXPECT_EQ(expired[0].request, late);
   EXPECT_EQ(PopClients(2), (std::vector<uint64_t>{1, 1}));
@@ -125,17 +125,43 @@ TEST_F(RowQueueTest, RowsWhoseTimeIsOverLeaveAtOnce) {
   const auto hurried = Push(1, 2, 0, absl::Milliseconds(10));
   Push(2, 1, 0, absl::Milliseconds(20));
   std::vector<RowQueue::Row> out;
-  queue_.PopExpired(At(9), out);
+  queue_.PopExpired(At(9), 100, out);
   EXPECT_TRUE(out.empty());
-  queue_.PopExpired(At(10), out);
+  queue_.PopExpired(At(10), 100, out);
   ASSERT_EQ(out.size(), 2u);
   EXPECT_EQ(out[0].request, hurried);
   EXPECT_EQ(out[1].row, 1u);
   EXPECT_EQ(queue_.rows(), 3);
   EXPECT_EQ(PopClients(3), (std::vector<uint64_t>{1, 2, 1}));
   out.clear();
-  queue_.PopExpired(At(30), out);
+  queue_.PopExpired(At(30), 100, out);
   EXPECT_TRUE(out.empty());
+}
+
+TEST_F(RowQueueTest, OnlySoManyRowsLeaveForTheirTimeTheOldestFirst) {
+  const auto first = Push(1, 3, 0, absl::Milliseconds(1));
+  Push(2, 1, 1);
+  const auto second = Push(3, 4, 2, absl::Milliseconds(1), kLastPriority);
+  const auto pop = [&](int64_t most) {
+    std::vector<RowQueue::Row> out;
+    queue_.PopExpired(At(10), most, out);
+    return out;
+  };
+  std::vector<RowQueue::Row> out = pop(2);
+  ASSERT_EQ(out.size(), 2u);
+  EXPECT_EQ(out[1].request, first);
+  EXPECT_EQ(queue_.rows(), 6);
+  EXPECT_EQ(queue_.Waited(At(10)), absl::Milliseconds(10)) << "a row is left";
+  out = pop(2);
+  ASSERT_EQ(out.size(), 2u);
+  EXPECT_EQ(out[0].request, first);
+  EXPECT_EQ(out[0].row, 2u);
+  EXPECT_EQ(out[1].request, second);
+  EXPECT_TRUE(pop(0).empty());
+  // Those that are left have their turn as well.
+  EXPECT_EQ(PopClients(2), (std::vector<uint64_t>{2, 3}));
+  EXPECT_EQ(pop(10).size(), 2u);
+  EXPECT_TRUE(queue_.empty());
 }
 
 TEST_F(RowQueueTest, TurnsStayAsTheyAre) {
@@ -146,7 +172,7 @@ TEST_F(RowQueueTest, TurnsStayAsTheyAre) {
   queue_.Reconsider();
   EXPECT_EQ(PopClients(1), (std::vector<uint64_t>{2}));
   std::vector<RowQueue::Row> out;
-  queue_.PopExpired(At(10), out);
+  queue_.PopExpired(At(10), 100, out);
   ASSERT_EQ(out.size(), 1u);
   EXPECT_EQ(out[0].request, hurried);
   EXPECT_EQ(PopClients(3), (std::vector<uint64_t>{1, 2, 1}));
@@ -164,11 +190,11 @@ TEST_F(RowQueueTest, ReconsiderSeesStopsCancelsAndBudgets) {
   hurried->SetBudget(budget);
   EXPECT_EQ(reconsidered_, 3);
   std::vector<RowQueue::Row> out;
-  queue_.PopExpired(At(10), out);
+  queue_.PopExpired(At(10), 100, out);
   EXPECT_TRUE(out.empty()) << "not looked at yet";
   queue_.Reconsider();
   EXPECT_EQ(queue_.rows(), 3) << "of the cancelled one nothing is left";
-  queue_.PopExpired(At(10), out);
+  queue_.PopExpired(At(10), 100, out);
   ASSERT_EQ(out.size(), 2u);
   EXPECT_EQ(out[0].request, stopped);
   EXPECT_EQ(out[1].request, hurried);

@@ -1,5 +1,7 @@
 #include "server/schedule/scheduler.h"
 
+#include <algorithm>
+#include <atomic>
 #include <map>
 #include <memory>
 #include <utility>
@@ -68,6 +70,33 @@ TEST_F(SchedulerTest, RefusesWhatTheQueueCannotHoldAndTakesAllOrNothing) {
   EXPECT_EQ(one->Await().size(), 1u);
 }
 
+// A client that asks for no time at all gets its first predictions beside the
+// others, not before all of them.
+TEST_F(SchedulerTest, RowsWhoseTimeIsOverAreNoMoreInAPassThanHavePlaces) {
+  constexpr int64_t kPlaces = 2;
+  Scheduler scheduler({.max_active_rows = kPlaces, .clock = &clock_});
+  absl::Notification release;
+  std::atomic<int64_t> most{0};  // rows of one step
+  telemetry_.after_step = [&, before = int64_t{1}](int64_t step) mutable {
+    if (step == 1) release.WaitForNotification();
+    most = std::max<int64_t>(most, telemetry_.row_steps - before);
+    before = telemetry_.row_steps;
+  };
+  auto holder = Make({}, Delivery::kFinal);
+  ASSERT_THAT(scheduler.Submit(holder->request), IsOk());
+  AwaitTrue([&] { return telemetry_.steps > 0; });
+  Budget none;
+  none.max_time = absl::Nanoseconds(1);
+  auto hurried = Make(none, Delivery::kFinal, 50);
+  ASSERT_THAT(scheduler.Submit(hurried->request), IsOk());
+  clock_.Advance(absl::Milliseconds(1));
+  release.Notify();
+  EXPECT_EQ(hurried->Await().size(), 50u);
+  holder->Await();
+  AwaitIdle(scheduler);
+  EXPECT_LE(most, 2 * kPlaces);
+}
+
 TEST_F(SchedulerTest, ACancelTakesEffectBeforeTheNextStep) {
   Scheduler scheduler({.clock = &clock_});
   auto collector = Make({});
@@ -89,7 +118,7 @@ TEST_F(SchedulerTest, ACancelledRequestLeavesTheQueueAtOnce) {
   ASSERT_THAT(scheduler.Submit(waiting->request), IsOk());
   waiting->request->Cancel();
   release.Notify();
-  while (scheduler.queued_rows() > 0) std::this_thread::yield();
+  AwaitTrue([&] { return scheduler.queued_rows() == 0; });
   EXPECT_EQ(telemetry_.started, 1);
   holder->Await();
 }
@@ -151,7 +180,7 @@ TEST_F(SchedulerTest, WhoMayNotWaitInTheQueueIsAnsweredFromStepZero) {
     if (step == 2) release.WaitForNotification();
   };
   ASSERT_THAT(scheduler.Submit(holder->request), IsOk());
-  while (telemetry_.steps < 2) std::this_thread::yield();
+  AwaitTrue([&] { return telemetry_.steps >= 2; });
   Budget hurry;
   hurry.max_time = absl::Milliseconds(5);
   auto timed = Make(hurry, Delivery::kFinal);
@@ -273,7 +302,7 @@ TEST_F(SchedulerTest, AThreadServesWhileAnotherIsBusy) {
   auto other = Make({}, Delivery::kAll);
   ASSERT_THAT(scheduler.Submit(other->request), IsOk());
   EXPECT_EQ(other->Await().size(), kAllSteps + 1);
-  EXPECT_EQ(scheduler.active_rows(), 1);
+  AwaitTrue([&] { return scheduler.active_rows() == 1; });
   release.Notify();
   held->Await();
   scheduler.Drain(absl::Seconds(10));
