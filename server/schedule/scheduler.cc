@@ -190,7 +190,9 @@ bool Scheduler::AwaitWork(Worker& worker, bool rows_paused) {
     const bool can_admit = !queue_.empty() && HasPlace(worker);
     const bool can_step = active > 0 && !rows_paused;
     if (worker.woken || can_admit || can_step) break;
-    if (active == 0 && queue_.empty()) {
+    // Another thread may have emptied the queue during this one's last pass:
+    // its level is from before, and only a pass brings it down.
+    if (active == 0 && queue_.empty() && worker.pass.level <= 0) {
       work_.Wait(&mu_);
     } else if (work_.WaitWithDeadline(&mu_, poll)) {
       break;

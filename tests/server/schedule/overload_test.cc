@@ -1,7 +1,9 @@
 // Rows that are granted fewer steps because others wait.
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "absl/synchronization/notification.h"
@@ -171,6 +173,45 @@ TEST_F(OverloadTest, AFullQueueLowersThoughNobodyHasWaited) {
   EXPECT_EQ(telemetry_.step_cap, kAllSteps);
 }
 
+// Of two threads one looks at the queue while a row waits, and is in its last
+// pass when the other takes that row.
+TEST_F(OverloadTest, AThreadThatGoesIdleLowersNothing) {
+  Scheduler scheduler({.max_active_rows = 2,
+                       .brownout = AtOnce(),
+                       .threads = 2,
+                       .clock = &clock_});
+  absl::Notification waits, last_pass, served;
+  std::atomic<std::thread::id> first;  // the thread of the first row
+  std::atomic<int> steps_of_first{0};
+  telemetry_.after_step = [&](int64_t step) {
+    if (step == 1) first = std::this_thread::get_id();
+    if (std::this_thread::get_id() != first.load()) {
+      last_pass.WaitForNotification();
+    } else if (const int mine = ++steps_of_first; mine == 1) {
+      waits.WaitForNotification();
+    } else if (mine == 2) {
+      last_pass.Notify();
+      served.WaitForNotification();
+    }
+  };
+  auto one = Make(Steps(1));
+  ASSERT_THAT(scheduler.Submit(one->request), IsOk());
+  AwaitTrue([&] { return telemetry_.steps == 1; });
+  auto two = Make(Steps(1));
+  ASSERT_THAT(scheduler.Submit(two->request), IsOk());
+  AwaitTrue([&] { return telemetry_.steps == 2; });
+  auto three = Make(Steps(1));
+  ASSERT_THAT(scheduler.Submit(three->request), IsOk());
+  clock_.Advance(absl::Milliseconds(1));
+  waits.Notify();
+  three->Await();
+  EXPECT_TRUE(scheduler.overload().lowered);
+  served.Notify();
+  AwaitTrue([&] { return !scheduler.overload().lowered; });
+  AwaitIdle(scheduler);
+  EXPECT_EQ(telemetry_.step_cap, kAllSteps);
+}
+
 TEST_F(OverloadTest, AClientWhoseRowsWaitForTooLongIsRefused) {
   Scheduler scheduler({.max_active_rows = 1,
                        .max_wait = absl::Milliseconds(100),
@@ -211,7 +252,7 @@ TEST_F(OverloadTest, RequestsThatWaitToBeToldHoldPlaces) {
   };
   auto holder = Make(budget, Delivery::kFinal);
   ASSERT_THAT(scheduler.Submit(holder->request), IsOk());
-  while (telemetry_.steps == 0) std::this_thread::yield();
+  AwaitTrue([&] { return telemetry_.steps > 0; });
   // Two that end in one pass, and do not return from being told.
   absl::Notification release;
   std::vector<std::unique_ptr<Collector>> told;
@@ -231,7 +272,7 @@ TEST_F(OverloadTest, RequestsThatWaitToBeToldHoldPlaces) {
   const int64_t before = telemetry_.started;
   ASSERT_THAT(scheduler.Submit(other->request), IsOk());
   clock_.Advance(absl::Milliseconds(2));
-  while (telemetry_.started == before) std::this_thread::yield();
+  AwaitTrue([&] { return telemetry_.started > before; });
   EXPECT_EQ(telemetry_.started, before + 1);
   EXPECT_EQ(scheduler.queued_rows(), 1);
   release.Notify();
