@@ -233,6 +233,7 @@ class GrpcServer : public Server, private Repository::Observer {
     log_.TellLeftOut();
     load_.Measure();
     calls_.CutOffStalled();
+    scheduler_.Wake();
     for (const OverloadNews& news :
          overload_.Look(scheduler_.overload(), Clock::Real()->Now())) {
       LogOverload(news);

@@ -180,7 +180,8 @@ bool Scheduler::HasPlace(const Worker& worker) const {
 }
 
 bool Scheduler::AwaitWork(Worker& worker, bool rows_paused) {
-  // A moment, not a time to wait: who submits meanwhile must not put it off.
+  // A moment, not a time to wait: who submits meanwhile must not put it off. It
+  // is one of the time of day, for absl waits by that: see Wake.
   const absl::Time poll = absl::Now() + kPausedPoll;
   absl::MutexLock lock(&mu_);
   while (true) {

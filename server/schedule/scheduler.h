@@ -88,6 +88,9 @@ class Scheduler : public Request::Waker {
   // call it again later. Of a model that is not submitted any more.
   void Forget(const PackedModel* model);
 
+  // Also to be called about once a second, by the monotonic clock (a Ticker):
+  // where the machine's clock is set back, a wait under way is longer by as
+  // much, and rows that pause would not be looked at until something happens.
   void Wake() override;
   void Reconsider() override;
 
