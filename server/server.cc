@@ -1,5 +1,6 @@
 #include "server/server.h"
 
+#include <grpc/grpc.h>
 #include <grpcpp/ext/channelz_service_plugin.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
@@ -361,6 +362,10 @@ class GrpcServer : public Server, private Repository::Observer {
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     const ServerConfig& config) {
   TakeLibraryLogs();
+  // Never paired with a grpc_shutdown(), which the last server would else bring
+  // about, and in which gRPC 1.51 often waits ten seconds after streams have
+  // stood unread.
+  grpc_init();
   ASSIGN_OR_RETURN(Listener listener, TakePort(config));
   // What is wrong with it is known at once, before models are loaded.
   RETURN_IF_ERROR(CheckExposure(config.door, config.host));
