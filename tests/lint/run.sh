@@ -81,25 +81,31 @@ check_types() {
 # clang-tidy compiles with the lint preset's flags, so what clang itself warns of
 # (-Wthread-safety among it) fails here too, without a build that would read all
 # headers a second time. Only the generated ones have to be there.
-tidy() { xargs -r -P "$jobs" -n 1 clang-tidy --quiet -p build/lint "$@"; }
-
-# Ours are the files outside build/. Tests get clang's warnings only: GoogleTest's
-# macros are slow to tidy, and no user waits for a copy there. (clang-tidy wants
-# at least one check of its own.)
-check_tidy() {
-  local sources status=0
-  cmake --preset lint >/dev/null &&
-    cmake --build --preset lint --parallel "$jobs" --target mre_proto || return
-  sources=$(python3 -c '
-import json, os
+# "FILE<tab>COMMAND" of each of our files, which are those outside build/. The
+# command, for a shell, compiles it and keeps nothing.
+compilations() {
+  python3 -c '
+import json, os, re
 for entry in json.load(open("build/lint/compile_commands.json")):
     path = os.path.relpath(entry["file"])
+    command = re.sub(r"^\S*ccache |-o \S+ -c ", "", entry["command"])
     if not path.startswith(("build/", "..")):
-        print(path)' | sort -u) || return
+        print(path, "cd " + entry["directory"] + " && " + command + " -fsyntax-only", sep="\t")' |
+    sort -u
+}
+
+# Tests get clang's warnings only: GoogleTest's macros are slow to tidy, and no
+# user waits for a copy there.
+check_tidy() {
+  local ours status=0
+  cmake --preset lint >/dev/null &&
+    cmake --build --preset lint --parallel "$jobs" --target mre_proto &&
+    ours=$(compilations) || return
   {
-    sed '/^tests\//d' <<<"$sources" | tidy || status=1
-    sed -n '/^tests\//p' <<<"$sources" |
-      tidy --checks='-*,clang-diagnostic-*,bugprone-use-after-move' || status=1
+    sed '/^tests\//d' <<<"$ours" | cut -f1 | sort -u |
+      xargs -r -P "$jobs" -n 1 clang-tidy --quiet -p build/lint || status=1
+    sed -n '/^tests\//p' <<<"$ours" | cut -f2 | tr '\n' '\0' |
+      xargs -0 -r -P "$jobs" -n 1 bash -c || status=1
   } > >(grep -vE '^[0-9]+ warnings? (and [0-9]+ errors? )?generated\.$') 2>&1
   return "$status"
 }
