@@ -237,7 +237,9 @@ absl::StatusOr<ConfigFile> ParseConfigFile(absl::string_view text) {
 
 absl::StatusOr<std::map<std::string, ModelSettings>> ReadModelSettings(
     const std::string& config_file) {
-  ASSIGN_OR_RETURN(const std::string text, ReadFile(config_file));
+  // One more than may be is enough to see that it is too large.
+  ASSIGN_OR_RETURN(const std::string text,
+                   ReadFile(config_file, kMaxConfigBytes + 1));
   absl::StatusOr<ConfigFile> file = ParseConfigFile(text);
   if (file.ok()) return std::move(file->models);
   return absl::InvalidArgumentError(absl::StrCat(

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
@@ -99,10 +100,10 @@ MappedFile::~MappedFile() {
   if (data_ != nullptr) munmap(data_, size_);
 }
 
-absl::StatusOr<std::string> ReadFile(const std::string& path) {
+absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t most) {
   const Descriptor fd(OpenToRead(path));
   ASSIGN_OR_RETURN(const int64_t size, SizeOf(fd, path));
-  return ReadOpenFile(fd.get(), size, path);
+  return ReadOpenFile(fd.get(), std::min(size, most), path);
 }
 
 absl::StatusOr<std::string> ReadOpenFile(int fd, int64_t size,

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 
@@ -38,9 +39,12 @@ class MappedFile {
   size_t size_;
 };
 
-// Read, not mapped: whoever writes into the file meanwhile changes what is
-// read, and no more than that. Errors as those of MappedFile::Open.
-absl::StatusOr<std::string> ReadFile(const std::string& path);
+// The first `most` bytes of a file, or all that there are. Read, not mapped:
+// whoever writes into the file meanwhile changes what is read, and no more than
+// that. Errors as those of MappedFile::Open.
+absl::StatusOr<std::string> ReadFile(
+    const std::string& path,
+    int64_t most = std::numeric_limits<int64_t>::max());
 
 // What is left of an open file of about `size` bytes; `path` is for errors. It
 // may have become shorter.

@@ -61,6 +61,9 @@ TEST(MappedFileTest, SaysWhichFileIsMissing) {
   EXPECT_THAT(MappedFile::Open(dir.File("none")),
               StatusIs(StatusCode::kNotFound, HasSubstr(dir.File("none"))));
   EXPECT_THAT(ReadFile(dir.File("none")), StatusIs(StatusCode::kNotFound));
+  ASSERT_THAT(WriteFileAtomically(dir.File("long"), "0123456789"), IsOk());
+  EXPECT_THAT(ReadFile(dir.File("long"), 4), IsOkAndHolds("0123"));
+  EXPECT_THAT(ReadFile(dir.File("long"), 11), IsOkAndHolds("0123456789"));
 }
 
 TEST(MappedFileTest, RefusesADirectory) {
