@@ -1,11 +1,10 @@
 #include "server/models.h"
 
-#include <unistd.h>
-
 #include <cstdint>
 #include <utility>
 
 #include "absl/time/time.h"
+#include "model/base/machine_memory.h"
 #include "model/base/status_macros.h"
 #include "server/config_file.h"
 
@@ -15,9 +14,8 @@ namespace {
 // What a row may take (PackedModel::RowBytes) so that all rows that may be
 // alive fill half of the machine's memory at most, grown by doubling.
 int64_t MaxRowBytes(const ServerConfig& config) {
-  const int64_t memory =
-      int64_t{sysconf(_SC_PHYS_PAGES)} * int64_t{sysconf(_SC_PAGE_SIZE)};
-  return memory / 4 / (config.max_active_rows + config.max_queued_rows);
+  return MachineMemory() / 4 /
+         (config.max_active_rows + config.max_queued_rows);
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "model/base/descriptor.h"
 #include "model/base/file.h"
+#include "model/base/machine_memory.h"
 #include "model/base/status_macros.h"
 #include "server/repository/model_settings.h"
 
@@ -201,8 +202,7 @@ absl::StatusOr<std::string> ReadModelFile(const std::string& root,
         absl::StrCat(path, " is not a regular file"));
   }
   // A file may claim any size without taking it on the disk.
-  const int64_t most =
-      int64_t{sysconf(_SC_PHYS_PAGES)} * int64_t{sysconf(_SC_PAGE_SIZE)} / 2;
+  const int64_t most = MachineMemory() / 2;
   if (info.st_size > most) {
     return absl::FailedPreconditionError(
         absl::StrCat(path, " has ", info.st_size, " bytes, and half of this ",
