@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "model/base/clock.h"
+#include "model/base/listen_error.h"
 #include "model/base/log.h"
 #include "model/base/status_macros.h"
 #include "model/base/ticker.h"

@@ -13,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "model/base/listen_error.h"
 
 namespace mre {
 namespace {
@@ -180,12 +181,7 @@ absl::Status Listener::Listen() const {
 }
 
 absl::Status Listener::Error(int error) const {
-  const absl::StatusCode code =
-      error == EADDRINUSE      ? absl::StatusCode::kAlreadyExists
-      : error == EADDRNOTAVAIL ? absl::StatusCode::kInvalidArgument
-                               : absl::StatusCode::kUnavailable;
-  return absl::Status(
-      code, absl::StrCat(host_, ":", port_, ": ", std::strerror(error)));
+  return ListenError(absl::StrCat(host_, ":", port_), error);
 }
 
 Listener::Listener(std::string host, int port)

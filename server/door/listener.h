@@ -20,9 +20,8 @@ class Listener {
   // `user_timeout` ends a connection; zero: the system's own limit.
   //
   // An address that this machine does not have is left out where there is
-  // another; one that is in use is an error. ALREADY_EXISTS for that,
-  // INVALID_ARGUMENT when the machine has none of the addresses, else
-  // UNAVAILABLE; each with the address and the system's reason.
+  // another; one that is in use is an error. Errors are those of ListenError;
+  // INVALID_ARGUMENT for a name that is none.
   static absl::StatusOr<Listener> Bind(const std::string& host, int port,
                                        absl::Duration user_timeout);
 

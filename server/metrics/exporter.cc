@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "model/base/listen_error.h"
 #include "server/metrics/tcp.h"
 
 namespace mre {

@@ -5,25 +5,14 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "model/base/listen_error.h"
 
 namespace mre {
 namespace {
-
-absl::StatusCode CodeOf(int error) {
-  switch (error) {
-    case EADDRINUSE:
-      return absl::StatusCode::kAlreadyExists;
-    case EADDRNOTAVAIL:
-      return absl::StatusCode::kInvalidArgument;
-    default:
-      return absl::StatusCode::kUnavailable;
-  }
-}
 
 // Calls use(socket, address) for the first address that "HOST:PORT" stands for;
 // `use` returns 0 or sets errno. The error says what went wrong.
@@ -46,8 +35,7 @@ absl::Status WithSocket(absl::string_view address, Use use) {
   const int fd = socket(found->ai_family, found->ai_socktype | SOCK_CLOEXEC, 0);
   absl::Status status;
   if (fd < 0 || use(fd, *found) != 0) {
-    status = absl::Status(CodeOf(errno),
-                          absl::StrCat(address, ": ", std::strerror(errno)));
+    status = ListenError(address, errno);
   }
   if (fd >= 0) close(fd);
   freeaddrinfo(found);
@@ -64,18 +52,6 @@ absl::Status CheckCanListen(absl::string_view address) {
     const int bound = bind(fd, to.ai_addr, to.ai_addrlen);
     return bound != 0 ? bound : listen(fd, 1);
   });
-}
-
-absl::Status CannotServe(absl::string_view what, absl::string_view port_flag,
-                         const absl::Status& why) {
-  std::string advice;
-  if (absl::IsAlreadyExists(why)) {
-    advice = absl::StrCat("; --", port_flag, "=0 takes a free port");
-  } else if (absl::IsInvalidArgument(why)) {
-    advice = "; --host must be an address of this machine";
-  }
-  return absl::UnavailableError(
-      absl::StrCat("cannot serve ", what, " on ", why.message(), advice));
 }
 
 void ConnectOnce(absl::string_view address) {

@@ -45,19 +45,5 @@ TEST(CheckCanListenTest, NamesHostsThatAreNone) {
       StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("assign")));
 }
 
-TEST(CannotServeTest, AdvisesWhatWouldHelp) {
-  const auto advice = [](const absl::Status& why) {
-    return std::string(CannotServe("gRPC", "grpc_port", why).message());
-  };
-  EXPECT_EQ(
-      advice(absl::AlreadyExistsError("a:1: in use")),
-      "cannot serve gRPC on a:1: in use; --grpc_port=0 takes a free port");
-  EXPECT_EQ(advice(absl::InvalidArgumentError("a:1: unknown")),
-            "cannot serve gRPC on a:1: unknown; --host must be an address of "
-            "this machine");
-  EXPECT_EQ(advice(absl::UnavailableError("a:1: denied")),
-            "cannot serve gRPC on a:1: denied");
-}
-
 }  // namespace
 }  // namespace mre
