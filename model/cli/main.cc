@@ -1,7 +1,6 @@
 // mre-train: trains, evaluates, compares and describes models. Exit codes: 0
 // done, 1 failed or stopped, 2 wrong usage.
 #include <malloc.h>
-#include <signal.h>
 
 #include <CLI/CLI.hpp>
 #include <atomic>
@@ -9,10 +8,10 @@
 #include <cstdlib>
 #include <set>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "model/base/stop_signals.h"
 #include "model/base/version.h"
 #include "model/cli/commands.h"
 #include "model/cli/shell_word.h"
@@ -26,25 +25,14 @@ namespace {
 // Set by the first SIGINT or SIGTERM. A second one kills as usual.
 std::atomic<bool> stop_requested = false;
 
-// Takes both signals on a thread that does nothing else. They stay blocked on
-// all threads started from here on, for oneDNN's products must not be
+// They stay blocked on all threads, for oneDNN's products must not be
 // interrupted: their code moves the stack pointer away from the stack, and a
 // signal's frame would then be written over whatever it points to.
-//
-// REQUIRES: no other thread runs yet.
 void StopOnSignals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  std::thread([signals] {
-    int signal = 0;
-    sigwait(&signals, &signal);
+  TakeStopSignals([](int nth, int signal) {
     stop_requested.store(true, std::memory_order_relaxed);
-    sigwait(&signals, &signal);
-    std::_Exit(128 + signal);
-  }).detach();
+    if (nth > 1) std::_Exit(128 + signal);
+  });
 }
 
 // Buffers that come and go with every batch stay with the process, in place of
