@@ -198,12 +198,13 @@ class GrpcServer : public Server, private Repository::Observer {
         {{"active_rows", scheduler_.active_rows()},
          {"queued_rows", scheduler_.queued_rows()},
          {"seconds", config_.drain_seconds}});
+    const Clock& clock = *Clock::Real();
     const absl::Time deadline =
-        absl::Now() + absl::Seconds(config_.drain_seconds);
+        clock.Now() + absl::Seconds(config_.drain_seconds);
     repository_->Stop();
     calls_.Drain();
-    scheduler_.Drain(deadline - absl::Now());
-    if (!calls_.AwaitNone(std::max(kLastWrites, deadline - absl::Now()))) {
+    scheduler_.Drain(deadline - clock.Now());
+    if (!calls_.AwaitNone(std::max(kLastWrites, deadline - clock.Now()))) {
       Log(Severity::kWarning, "cancelling the calls that are still open");
     }
     acceptor_->Stop();
