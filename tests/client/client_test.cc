@@ -3,15 +3,12 @@
 #include <gmock/gmock.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <string>
 
 #include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
 #include "tests/client/fake_server.h"
+#include "tests/support/mute_server.h"
 
 namespace mre {
 namespace {
@@ -154,28 +151,15 @@ TEST(ClientConnectTest, GivesUpAfterTheTimeout) {
                     HasSubstr("is mre-server running there?")));
 }
 
-// One that takes connections and says nothing, as one far away does at first.
+// As one far away does at first.
 TEST(ClientConnectTest, WaitsForASlowGreetingOnOneConnection) {
-  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  auto* const any = reinterpret_cast<sockaddr*>(&address);
-  ASSERT_EQ(bind(listener, any, size), 0);
-  ASSERT_EQ(listen(listener, 100), 0);
-  ASSERT_EQ(getsockname(listener, any, &size), 0);
+  MuteServer server;
   ClientOptions options;
-  options.target = absl::StrCat("127.0.0.1:", ntohs(address.sin_port));
+  options.target = server.target();
   options.connect_timeout = absl::Seconds(1);
   EXPECT_EQ(Client::Connect(options).status().code(),
             absl::StatusCode::kUnavailable);
-  int connections = 0;
-  for (int fd; (fd = accept(listener, nullptr, nullptr)) >= 0; close(fd)) {
-    ++connections;
-  }
-  EXPECT_EQ(connections, 1);
-  close(listener);
+  EXPECT_EQ(server.HangUp(), 1);
 }
 
 TEST(ClientConnectTest, KeepsATokenFromGoingOutInTheClear) {

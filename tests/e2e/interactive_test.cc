@@ -24,8 +24,7 @@ class InteractiveTest : public testing::Test {
                                   RandomModel(FashionConfig(), 1)),
                 IsOk());
     ModelConfig slow = SlowConfig();
-    slow.classes.clear();
-    for (int i = 0; i < 1000; ++i) slow.classes.push_back(absl::StrCat(i));
+    slow.classes = ManyClasses();
     ASSERT_THAT(WriteToRepository(root_.path(), kSlow, 1, RandomModel(slow, 1)),
                 IsOk());
     ASSERT_OK_AND_ASSIGN(
@@ -43,8 +42,7 @@ class InteractiveTest : public testing::Test {
     return request;
   }
 
-  // One whose rows pause until they are read: each of their 1,536 steps is 4
-  // kB, and all of them are more than any transport takes unread.
+  // One whose rows pause until they are read.
   static v1::PredictRequest Waiting(const std::string& id, int64_t rows) {
     v1::PredictRequest request = MakeRequest(kSlow, rows);
     request.set_request_id(id);

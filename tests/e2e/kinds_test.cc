@@ -250,10 +250,7 @@ TEST(KindsTest, ARaytracingRelaxesUntilEnoughMassArrives) {
 TEST(KindsTest, ARaytracingIsRetunedWhileItRuns) {
   const TempDir root;
   ModelConfig config = RaytracingModel();
-  // So long a row, of so large predictions, that it waits for its reader long
-  // before its end, however slow that is.
-  config.classes.clear();
-  for (int i = 0; i < 1000; ++i) config.classes.push_back(absl::StrCat(i));
+  config.classes = ManyClasses();
   config.raytracing.max_steps = kMaxThresholds;
   config.raytracing.decay = 0.999;
   ASSERT_THAT(WriteToRepository(root.path(), "rays", 1, RandomModel(config, 1)),

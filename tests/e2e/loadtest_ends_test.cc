@@ -1,7 +1,5 @@
 // How a run of mre-loadtest ends when it does not end by itself.
-#include <netinet/in.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -12,6 +10,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/e2e/loadtest_process.h"
+#include "tests/support/mute_server.h"
 #include "tests/support/status_matchers.h"
 
 namespace mre {
@@ -53,24 +52,13 @@ TEST_F(LoadtestTest, AnInterruptWhileRequestsEndDoesNotWaitForThem) {
   }
 }
 
-// A server that takes the connection and says nothing.
 TEST(LoadtestSignalTest, ASignalBeforeTheRunEndsTheProcess) {
-  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  auto* const generic = reinterpret_cast<sockaddr*>(&address);
-  ASSERT_EQ(bind(listener, generic, size), 0);
-  ASSERT_EQ(listen(listener, 1), 0);
-  ASSERT_EQ(getsockname(listener, generic, &size), 0);
-  Loadtest run({absl::StrCat("--server=127.0.0.1:", ntohs(address.sin_port)),
-                "--connect_timeout=10m"});
-  const int connection = accept(listener, nullptr, nullptr);
+  MuteServer server;
+  Loadtest run({"--server=" + server.target(), "--connect_timeout=10m"});
+  const int connection = server.Accept();
   run.Signal(SIGTERM);
   EXPECT_EQ(run.Wait(), -1);  // By the signal.
   close(connection);
-  close(listener);
 }
 
 TEST_F(LoadtestTest, RequestsThatDoNotEndAreCancelledAndCountAsFailed) {

@@ -88,6 +88,12 @@ ModelConfig SlowConfig() {
   return config;
 }
 
+std::vector<std::string> ManyClasses() {
+  std::vector<std::string> classes;
+  for (int i = 0; i < 1000; ++i) classes.push_back(absl::StrCat(i));
+  return classes;
+}
+
 MetricsPage::MetricsPage(std::string text) : text_(std::move(text)) {
   for (const absl::string_view line : absl::StrSplit(text_, '\n')) {
     const size_t space = line.rfind(' ');

@@ -28,6 +28,10 @@ inline constexpr uint32_t kSlowSteps = 1536;
 
 // What the slow one is.
 ModelConfig SlowConfig();
+// Names of 1,000 classes. Where a request asks for the probabilities of all,
+// and for every step, each of its steps is 4 kB: a long row waits for its
+// reader long before its end, however slow that is.
+std::vector<std::string> ManyClasses();
 
 // Series of a metrics page: "name{labels}" -> value.
 class MetricsPage {
